@@ -1,0 +1,51 @@
+"""Where the other people's programs are, and what to do when one is not there."""
+
+import os
+import pathlib
+import shutil
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("CAUCUS_BUILD", ROOT / "build"))
+PEERS = BUILD / "peers"
+CAUCUSD = pathlib.Path(os.environ.get("CAUCUSD", BUILD / "release/bin/caucusd"))
+
+DEBIAN_JARS = pathlib.Path("/usr/share/java")
+
+
+def missing(what):
+    """A peer that cannot be had fails the test: a run in which nothing was tested must not
+    look like one in which everything passed."""
+    if os.environ.get("CAUCUS_ALLOW_MISSING_PEERS") == "1":
+        pytest.skip(f"no {what}")
+    pytest.fail(
+        f"no {what}: run tests/deps.sh, or set CAUCUS_ALLOW_MISSING_PEERS=1 to go without",
+        pytrace=False,
+    )
+
+
+def program(name):
+    path = shutil.which(name)
+    return path if path else missing(f"program '{name}'")
+
+
+def jars(release):
+    """Class path of an Apache release: "3.9" (3.9.5), "3.8.6", or "3.8" (3.8.0 as Debian
+    ships it)."""
+    if release == "3.8":
+        jar = DEBIAN_JARS / "zookeeper.jar"
+        if not jar.exists():
+            missing("Apache ZooKeeper 3.8.0 (Debian's libzookeeper-java)")
+        # The jar's manifest names what it needs beside it, except a logger.
+        return f"{jar}:{DEBIAN_JARS / 'slf4j-simple.jar'}"
+    folder = PEERS / ("zookeeper-3.9" if release == "3.9" else "zookeeper-3.8") / "lib"
+    if not list(folder.glob("zookeeper-3*.jar")):
+        missing(f"Apache ZooKeeper {release} in {folder}")
+    return f"{pathlib.Path(__file__).parent}:{folder}/*"
+
+
+def caucusd():
+    if not CAUCUSD.exists():
+        pytest.fail(f"no caucusd at {CAUCUSD}: build it, or set CAUCUSD", pytrace=False)
+    return str(CAUCUSD)
