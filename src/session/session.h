@@ -1,0 +1,58 @@
+/* session.h: sessions and their expiry (SessionTrackerImpl, ExpiryQueue).
+ *
+ * A session has an id, a timeout and an owner (the connection it is attached to; 0 = none). Expiry is
+ * bucketed on multiples of the tick, rounded up, so touching costs O(1). Time is the monotonic now of
+ * the event. Pure; one owner thread. */
+#ifndef CAUCUS_SESSION_SESSION_H
+#define CAUCUS_SESSION_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/list.h"
+
+enum { SESSION_PASSWORD_BYTES = 16 };
+
+struct session {
+    int64_t id;
+    int32_t timeout_ms;
+    bool closing;      /* a closeSession is on its way: writes get SESSIONEXPIRED */
+    bool local;        /* later: local sessions */
+    uint64_t owner;    /* client connection, 0 = none */
+    int64_t expires_ms; /* bucket, monotonic */
+    struct list bucket; /* intrusive */
+};
+
+struct session_table;
+
+struct session_table *session_table_create(int32_t tick_ms, uint64_t hash_seed);
+void session_table_free(struct session_table *st);
+
+struct session *session_add(struct session_table *st, int64_t id, int32_t timeout_ms, int64_t now_ms); /* idempotent */
+struct session *session_find(const struct session_table *st, int64_t id);
+void session_remove(struct session_table *st, int64_t id);
+void session_touch(struct session_table *st, struct session *s, int64_t now_ms);
+
+/* The next session whose bucket has passed and that is not closing yet; NULL when none. The caller sets closing
+ * (session_mark_closing), which takes it out of the buckets. */
+struct session *session_next_expired(struct session_table *st, int64_t now_ms);
+void session_mark_closing(struct session_table *st, struct session *s);
+/* When session_next_expired may next have something; INT64_MAX when there are none. */
+int64_t session_next_deadline_ms(const struct session_table *st);
+
+size_t session_count(const struct session_table *st);
+/* Every session in ascending order of id (unsigned), for snapshots and `dump`. The array is the caller's to free(). */
+struct session **session_sorted(const struct session_table *st, size_t *ret_count);
+/* Buckets for `dump` (ExpiryQueue.dump): calls visit in order of time. */
+typedef void session_bucket_visit(void *arg, int64_t expires_ms, const struct session *s);
+void session_each_by_expiry(const struct session_table *st, session_bucket_visit *visit, void *arg);
+
+/* SessionTrackerImpl.initializeNextSessionId; the container owner's value is never returned by session_next_id. */
+int64_t session_first_id(int64_t wall_now_ms, int64_t server_id);
+int64_t session_next_id(int64_t *next_id);
+
+/* java.util.Random(id ^ 0xB3415C00).nextBytes(16): the same password on every server. */
+void session_password(int64_t id, uint8_t ret_password[SESSION_PASSWORD_BYTES]);
+
+#endif

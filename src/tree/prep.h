@@ -1,0 +1,65 @@
+/* prep.h: a write request becomes a transaction (PrepRequestProcessor).
+ *
+ * Requests are checked against the state as it will be when every earlier proposal is committed: the
+ * tree plus the outstanding changes kept here. Only the leader (or a standalone server) preps. Pure.
+ *
+ * A refused write still consumes a zxid and becomes an error txn (facts A.0 item 1). */
+#ifndef CAUCUS_TREE_PREP_H
+#define CAUCUS_TREE_PREP_H
+
+#include "tree/acl.h"
+#include "tree/tree.h"
+
+struct prep;
+
+struct prep_options {
+    bool skip_acl;
+    bool enforce_quota;
+    bool close_session_txn_enabled; /* CloseSessionTxn lists the paths, default true */
+    bool reconfig_enabled;
+};
+
+struct prep_request {
+    int64_t session_id;
+    int32_t cxid;
+    int32_t op;          /* ZK_OP_* of the header */
+    struct slice record; /* the bytes behind the request header */
+    struct identities who;
+    int32_t session_err; /* 0, or what the session table says (ZK_SESSIONEXPIRED, ...); reported at the
+                            place in the order of checks where ZooKeeper asks it */
+    int32_t global_session_err; /* the same for ephemeral creates (local sessions: ZK_EPHEMERALONLOCALSESSION) */
+    int32_t session_timeout_ms; /* ZK_OP_CREATE_SESSION only */
+    int64_t zxid;        /* the next zxid; used iff the result says so */
+    int64_t now_ms;      /* wall clock */
+};
+
+enum prep_outcome {
+    PREP_TXN,       /* *ret_hdr and the bytes appended to ret_txn are a proposal; err may be set (error txn) */
+    PREP_NO_TXN,    /* nothing to log: answer err at once, no zxid used (malformed record: ZK_MARSHALLINGERROR) */
+};
+
+struct prep_result {
+    enum prep_outcome outcome;
+    int32_t err;                /* 0, or why it failed */
+    struct rec_txn_header hdr;  /* type is ZK_OP_ERROR when it failed (except multi) */
+    size_t txn_at, txn_len;     /* where in `out` the txn body stands (hdr before, digest behind) */
+    struct rec_txn_digest digest;
+};
+
+struct prep *prep_create(struct tree *t, const struct prep_options *options, uint64_t hash_seed);
+void prep_free(struct prep *p);
+
+/* Appends TxnHeader + txn + TxnDigest (if the tree keeps digests) to `out`, exactly as the transaction
+ * log and PROPOSAL carry them. */
+void prep_request(struct prep *p, const struct prep_request *req, struct buf *out,
+                  struct prep_result *ret);
+
+/* The txn of this zxid was applied to the tree: its outstanding changes are forgotten. In zxid order. */
+void prep_committed(struct prep *p, int64_t zxid);
+
+/* Everything outstanding is forgotten (leadership lost, state replaced). The digest restarts from the tree's. */
+void prep_reset(struct prep *p);
+
+size_t prep_outstanding(const struct prep *p); /* change records held: for metrics and throttling */
+
+#endif

@@ -1,0 +1,117 @@
+/* tree.h: the znode tree, the committed state of one replica.
+ *
+ * Holds znodes with their Stat, data and ACL, the ephemerals of each session, quotas and the tree
+ * digest (ZooKeeper's DataTree, DataNode, NodeHashMapImpl, ReferenceCountedACLCache). It changes
+ * only by tree_apply (apply.h) and while a snapshot is loaded (snapshot.h). Pure: no clock, no
+ * I/O. One owner thread, the core.
+ *
+ * Memory: everything a lookup returns is borrowed and valid until the next change. A znode is one
+ * slab cell (name inline) plus one for its data: about 230 bytes for a name of 12 and data of 100.
+ *
+ * Lookup: one global table keyed by the hash chain over the path's components, grown by linear
+ * hashing (one bucket split per insertion), so that no insertion ever waits for a rehash. */
+#ifndef CAUCUS_TREE_TREE_H
+#define CAUCUS_TREE_TREE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/slice.h"
+#include "wire/records.h"
+
+struct znode {
+    struct znode *hash_next;
+    struct znode *parent;       /* NULL for the root */
+    struct znode *child_first;  /* newest first; the order is not visible to clients' promises */
+    struct znode *sibling_next;
+    struct znode *sibling_prev;
+    uint8_t *data;              /* NULL = null data; not NULL with data_len 0 = empty data */
+    int64_t czxid, mzxid, pzxid;
+    int64_t ctime_ms, mtime_ms; /* wall clock of the leader, from the txn */
+    uint64_t ephemeral_owner;   /* session id, 0, or an encoded container / TTL (znode_kind) */
+    int32_t version;
+    int32_t cversion;           /* persisted form: counts creates only (facts A.0 item 3) */
+    int32_t aversion;
+    uint32_t child_count;
+    uint32_t data_len;
+    uint32_t acl_id;            /* into the ACL cache; acl_get */
+    uint32_t hash;              /* low bits of the hash chain of the path */
+    uint32_t digest;            /* this node's part of the tree digest, 0 under /zookeeper/ */
+    uint16_t name_len;          /* last component only; the root has 0 */
+    uint8_t snapshot_parity;    /* see snapshot.h */
+    uint8_t reserved;
+    char name[];                /* not terminated */
+};
+
+enum znode_kind { ZNODE_PERSISTENT, ZNODE_EPHEMERAL, ZNODE_CONTAINER, ZNODE_TTL };
+
+struct tree;
+
+struct tree_options {
+    uint64_t hash_seed;
+    bool digest_enabled;         /* zookeeper.digest.enabled, default true */
+    bool extended_types_enabled; /* zookeeper.extendedTypesEnabled: TTL znodes */
+    bool emulate_353_ttl;        /* zookeeper.emulate353TTLNodes */
+};
+
+/* A tree as a fresh ZooKeeper has it: /, /zookeeper, /zookeeper/quota, /zookeeper/config. */
+struct tree *tree_create(const struct tree_options *options);
+void tree_free(struct tree *t);
+
+/* NULL when absent or when the path is not even shaped like one. */
+struct znode *tree_find(const struct tree *t, struct slice path);
+struct znode *tree_find_child(const struct tree *t, const struct znode *parent, struct slice name);
+
+/* Full path of a node, appended to `out` ("/" for the root). */
+void znode_path(const struct znode *n, struct buf *out);
+
+/* Stat as a client sees it: cversion' = 2*cversion - children, container and TTL owners as 0. */
+void znode_stat(const struct tree *t, const struct znode *n, struct rec_stat *ret_stat);
+
+enum znode_kind znode_kind_of(const struct tree *t, uint64_t ephemeral_owner);
+int64_t znode_ttl_ms(const struct tree *t, uint64_t ephemeral_owner); /* of a TTL owner */
+
+static inline struct slice znode_name(const struct znode *n)
+{
+    return slice_of(n->name, n->name_len);
+}
+
+/* Null data is a null slice. */
+static inline struct slice znode_data(const struct znode *n)
+{
+    return slice_of(n->data, n->data_len);
+}
+
+/* State as a whole. */
+int64_t tree_last_zxid(const struct tree *t);         /* last processed */
+void tree_set_last_zxid(struct tree *t, int64_t zxid); /* after loading a snapshot */
+uint64_t tree_digest(const struct tree *t);
+uint64_t tree_node_count(const struct tree *t);
+uint64_t tree_ephemeral_count(const struct tree *t);
+uint64_t tree_approximate_data_bytes(const struct tree *t);
+uint64_t tree_memory_bytes(const struct tree *t);     /* slabs, tables and ACLs, all told */
+uint64_t tree_descendant_count(const struct tree *t, const struct znode *n); /* getAllChildrenNumber */
+
+/* Ephemerals: calls `visit` with each path of the session; paths live until visit returns.
+ * The order is that of creation. */
+typedef void tree_path_visit(void *arg, struct slice path);
+void tree_ephemerals_of(const struct tree *t, int64_t session_id, tree_path_visit *visit, void *arg);
+/* Each session that owns ephemerals, in the order of session ids (unsigned). */
+typedef void tree_session_visit(void *arg, int64_t session_id);
+void tree_ephemeral_sessions(const struct tree *t, tree_session_visit *visit, void *arg);
+
+/* Containers and TTL nodes that may be reaped now (ContainerManager): calls visit for each of at most
+ * `max` candidates. `never_used_ms` 0 = a container that never had a child is kept for ever. */
+size_t tree_reapable(const struct tree *t, int64_t now_ms, int64_t never_used_ms, size_t max,
+                     tree_path_visit *visit, void *arg);
+
+/* Digest history (every 128th zxid, 1024 entries), newest last: 4lw hash. */
+struct tree_digest_entry {
+    int64_t zxid;
+    int32_t version;
+    uint64_t digest;
+};
+size_t tree_digest_history(const struct tree *t, const struct tree_digest_entry **ret_entries);
+
+#endif
