@@ -195,6 +195,7 @@ def test_close_session_is_answered_and_then_the_connection_ends(server, s):
     s.expect_closed()
 
 
+@pytest.mark.apache_only_since("3.9")
 def test_close_session_deletes_the_ephemerals_in_one_transaction(server, s, root):
     owner = server.session()
     for name in "abc":
