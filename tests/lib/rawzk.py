@@ -374,7 +374,7 @@ class Conn:
     def __init__(self, address, timeout_s=10.0):
         self.sock = socket.create_connection(address, timeout=timeout_s)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.pending = b""
+        self.pending = bytearray()
 
     def __enter__(self):
         return self
@@ -394,21 +394,24 @@ class Conn:
     def _fill(self, n):
         while len(self.pending) < n:
             try:
-                piece = self.sock.recv(max(65536, n - len(self.pending)))
+                piece = self.sock.recv(1 << 18)
             except (ConnectionResetError, BrokenPipeError) as e:
                 raise Closed(str(e)) from None
             if not piece:
-                raise Closed(f"end of stream after {self.pending!r}")
+                raise Closed(f"end of stream after {bytes(self.pending[:100])!r}")
             self.pending += piece
 
+    def _take(self, n):
+        self._fill(n)
+        taken = bytes(self.pending[:n])
+        del self.pending[:n]
+        return taken
+
     def recv_frame(self):
-        self._fill(4)
-        n = struct.unpack(">i", self.pending[:4])[0]
+        n = struct.unpack(">i", self._take(4))[0]
         if n < 0:
             raise Malformed(f"frame of {n} bytes")
-        self._fill(4 + n)
-        payload, self.pending = self.pending[4 : 4 + n], self.pending[4 + n :]
-        return payload
+        return self._take(n)
 
     def recv_until_closed(self):
         """Everything the server says before it closes."""
@@ -416,8 +419,7 @@ class Conn:
             while True:
                 self._fill(len(self.pending) + 1)
         except Closed:
-            said, self.pending = self.pending, b""
-            return said
+            return self._take(len(self.pending))
 
     def expect_closed(self):
         """The server closes the connection and says nothing before."""
