@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+"""Runs the parts of the test suite and adds up what passed and what failed.
+
+  tests/run.py [--list] [PART...]
+
+Each part writes its output to build/test-logs/PART.log; a failing part's tail is shown. The last line
+printed is "N passed, N failed" (", N skipped" when something was). A part that reports no test at all has
+failed. The exit status is 0 only when nothing failed.
+"""
+import os
+import re
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+LOGS = os.path.join(ROOT, "build", "test-logs")
+JOBS = str(os.cpu_count() or 2)
+
+
+class Result:
+    def __init__(self, passed=0, failed=0, skipped=0):
+        self.passed, self.failed, self.skipped = passed, failed, skipped
+
+
+def sh(log, command, **env):
+    """Runs a shell command with its output in the log; returns (status, output)."""
+    log.write(f"\n$ {command}\n")
+    log.flush()
+    start = log.tell()
+    status = subprocess.call(
+        command, shell=True, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL, env={**os.environ, **{k: str(v) for k, v in env.items()}})
+    log.flush()
+    with open(log.name, errors="replace") as f:
+        f.seek(start)
+        return status, f.read()
+
+
+def one(status):
+    return Result(passed=1) if status == 0 else Result(failed=1)
+
+
+def build(log, preset, targets=""):
+    return sh(log, f"make -s PRESET={preset} build JOBS={JOBS}" if not targets else
+              f"cmake --preset {preset} >/dev/null && ninja -C build/{preset} -j{JOBS} {targets}")[0]
+
+
+def ctest(log, preset, label, jobs=JOBS):
+    if build(log, preset):
+        return Result(failed=1)
+    status, out = sh(log, f"ctest --test-dir build/{preset} -L '{label}' -j{jobs} --output-on-failure")
+    m = re.search(r"(\d+)% tests passed, (\d+) tests failed out of (\d+)", out)
+    if not m:
+        return Result(failed=1)
+    failed, total = int(m[2]), int(m[3])
+    return Result(total - failed, failed if status or not failed else failed)
+
+
+def pytest(log, paths, binary, extra=""):
+    if build(log, "release"):
+        return Result(failed=1)
+    status, out = sh(log, f"build/venv/bin/python -m pytest -q -n {JOBS} {extra} {paths}",
+                     CAUCUSD=os.path.join(ROOT, binary))
+    count = lambda word: int((re.findall(rf"(\d+) {word}", out.splitlines()[-1] if out else "") or [0])[0])
+    result = Result(count("passed"), count("failed") + count("error"), count("skipped"))
+    if status != 0 and result.failed == 0:
+        result.failed = 1
+    return result
+
+
+def part_format(log):
+    """Every C file is as clang-format leaves it."""
+    return one(sh(log, "git ls-files '*.c' '*.h' | grep -v '_gen\\.' | "
+                       "xargs clang-format-14 --dry-run -Werror")[0])
+
+
+def part_meta(log):
+    """Layers, purity, generated files, links in documents, words that do not belong."""
+    if build(log, "dev"):
+        return Result(failed=1)
+    status, out = sh(log, "python3 tests/meta/run.py")
+    return Result(out.count("\nok "), out.count("\nFAILED ") or (1 if status else 0))
+
+
+def part_unit(log):
+    """Unit tests under ASan and UBSan, gcc."""
+    return ctest(log, "dev", "unit")
+
+
+def part_clang(log):
+    """clang 14 compiles everything without a warning, and clang-tidy has nothing to say."""
+    if build(log, "clang"):
+        return Result(failed=1)
+    status, _ = sh(log, "git ls-files 'src/*.c' | grep -v '_gen\\.' | "
+                        f"xargs -P{JOBS} -n4 clang-tidy-14 -quiet -p build/clang")
+    return Result(passed=1) if status == 0 else Result(passed=1, failed=1)
+
+
+def part_tsan(log):
+    """What has threads, under ThreadSanitizer."""
+    return ctest(log, "tsan", "threads")
+
+
+def part_sim(log):
+    """Seeded simulation of the core on a disk that crashes."""
+    return ctest(log, "dev", "sim")
+
+
+def part_fuzz(log):
+    """Each fuzzer for a few seconds (FUZZ_SECONDS)."""
+    if build(log, "fuzz"):
+        return Result(failed=1)
+    status, out = sh(log, "tests/fuzz/run.sh", FUZZ_SECONDS=os.environ.get("FUZZ_SECONDS", "5"))
+    return Result(out.count("\nok "), out.count("\nFAILED ") or (1 if status else 0))
+
+
+def part_integration(log):
+    """Real processes on loopback: the release build."""
+    return pytest(log, "tests/integration", "build/release/bin/caucusd")
+
+
+def part_interop(log):
+    """Other people's clients and servers."""
+    return pytest(log, "tests/interop", "build/release/bin/caucusd")
+
+
+PARTS = {name[5:]: fn for name, fn in list(globals().items()) if name.startswith("part_")}
+
+
+def main(argv):
+    if "--list" in argv:
+        for name, fn in PARTS.items():
+            print(f"{name:12} {fn.__doc__}")
+        return 0
+    names = [a for a in argv if not a.startswith("-")] or list(PARTS)
+    for name in names:
+        if name not in PARTS:
+            print(f"no such part: {name} (see --list)", file=sys.stderr)
+            return 2
+
+    os.makedirs(LOGS, exist_ok=True)
+    total = Result()
+    for name in names:
+        began = time.monotonic()
+        print(f"{name:12} ...", end="", flush=True)
+        path = os.path.join(LOGS, name + ".log")
+        with open(path, "w+") as log:
+            r = PARTS[name](log)
+        if r.passed + r.failed == 0:
+            r.failed = 1
+        total.passed += r.passed
+        total.failed += r.failed
+        total.skipped += r.skipped
+        skipped = f", {r.skipped} skipped" if r.skipped else ""
+        print(f"\r{name:12} {r.passed} passed, {r.failed} failed{skipped} "
+              f"({time.monotonic() - began:.0f} s)", flush=True)
+        if r.failed:
+            with open(path, errors="replace") as log:
+                print("".join("    " + line for line in log.readlines()[-60:]))
+            print(f"    whole log: {os.path.relpath(path, ROOT)}")
+    skipped = f", {total.skipped} skipped" if total.skipped else ""
+    print(f"{total.passed} passed, {total.failed} failed{skipped}")
+    return 1 if total.failed or total.skipped else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
