@@ -1,0 +1,52 @@
+#!/bin/sh
+# deps.sh [build|test]: installs what building (and testing) needs on Debian or Ubuntu, as root or by
+# sudo; anywhere else it says what to install. Quick when nothing is missing.
+set -eu
+cd "$(dirname "$0")/.."
+
+build_packages="gcc make cmake ninja-build pkg-config libuv1-dev libssl-dev zlib1g-dev libsnappy-dev
+libmicrohttpd-dev libjansson-dev libxxhash-dev"
+test_packages="libcmocka-dev clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev python3
+python3-venv curl binutils"
+
+what=${1:-build}
+case $what in
+build) wanted=$build_packages ;;
+test) wanted="$build_packages $test_packages" ;;
+*) echo "usage: tools/deps.sh [build|test]" >&2; exit 2 ;;
+esac
+
+if ! command -v dpkg-query >/dev/null 2>&1; then
+    missing=
+    for tool in gcc make cmake ninja pkg-config; do
+        command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
+    done
+    for lib in libuv libcrypto zlib libmicrohttpd jansson libxxhash; do
+        pkg-config --exists "$lib" 2>/dev/null || missing="$missing $lib"
+    done
+    [ -z "$missing" ] && exit 0
+    echo "deps: this is not Debian or Ubuntu. Please install, with headers:$missing" >&2
+    exit 1
+fi
+
+missing=
+for package in $wanted; do
+    status=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)
+    [ "$status" = "install ok installed" ] || missing="$missing $package"
+done
+if [ -n "$missing" ]; then
+    if [ "$(id -u)" = 0 ]; then
+        sudo=
+    elif command -v sudo >/dev/null 2>&1; then
+        sudo=sudo
+    else
+        echo "deps: as root, please run: apt-get install$missing" >&2
+        exit 1
+    fi
+    echo "deps: installing$missing"
+    export DEBIAN_FRONTEND=noninteractive
+    $sudo apt-get update -q >/dev/null
+    # shellcheck disable=SC2086
+    $sudo apt-get install -y -q --no-install-recommends $missing >/dev/null
+fi
+[ "$what" != test ] || exec tests/deps.sh
