@@ -40,8 +40,11 @@ int err_wrap(struct err *err, int code, const char *format, ...)
     int used = vsnprintf(err->text, sizeof err->text, format, args);
     va_end(args);
 
+    /* What does not fit is cut off at the inner end. */
     size_t at = used < 0 ? 0 : (size_t)used;
-    if (at + 3 < sizeof err->text)
-        snprintf(err->text + at, sizeof err->text - at, ": %s", inner);
+    if (at + 3 < sizeof err->text) {
+        int room = (int)(sizeof err->text - at - 3);
+        snprintf(err->text + at, sizeof err->text - at, ": %.*s", room, inner);
+    }
     return code;
 }

@@ -1,8 +1,8 @@
 #include "base/map.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "base/hash.h"
 #include "base/mem.h"
 
@@ -52,7 +52,7 @@ void *map_get(const struct map *m, uint64_t key)
 
 void *map_put(struct map *m, uint64_t key, void *value)
 {
-    assert(value != NULL);
+    invariant(value != NULL);
     if (m->count + 1 > m->cap - m->cap / 4)
         grow(m);
 

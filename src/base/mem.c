@@ -1,27 +1,28 @@
 #include "base/mem.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/assert.h"
 
 void *mem_alloc(size_t bytes)
 {
     void *ptr = malloc(bytes ? bytes : 1);
-    assert(ptr != NULL && "out of memory");
+    invariant(ptr != NULL && "out of memory");
     return ptr;
 }
 
 void *mem_calloc(size_t count, size_t bytes)
 {
     void *ptr = calloc(count ? count : 1, bytes ? bytes : 1);
-    assert(ptr != NULL && "out of memory");
+    invariant(ptr != NULL && "out of memory");
     return ptr;
 }
 
 void *mem_realloc(void *ptr, size_t bytes)
 {
     void *grown = realloc(ptr, bytes ? bytes : 1);
-    assert(grown != NULL && "out of memory");
+    invariant(grown != NULL && "out of memory");
     return grown;
 }
 

@@ -57,15 +57,15 @@ struct node_options {
     char enforce_auth_schemes[128];     /* enforce.auth.schemes, comma separated */
     bool require_sasl;                  /* sessionRequireClientSASLAuth */
     char ensemble_auth_name[256];       /* ensembleAuthName, "" = any */
-    bool eager_acl_check;               /* enableEagerACLCheck */
     node_digest_fn *digest;
 };
 
 struct node;
 
-/* Takes over `tree` (recovered) and the recovered sessions. `last_log_zxid` is the tree's last zxid. */
+/* Takes over `tree` (recovered; its last zxid is where this node goes on) and the recovered sessions, whose
+ * timeouts begin at now_ns. Ephemerals of sessions that are gone are removed (ZooKeeperServer.loadData). */
 struct node *node_create(const struct node_options *options, struct tree *tree,
-                         const struct snapshot_session *sessions, size_t session_count);
+                         const struct snapshot_session *sessions, size_t session_count, int64_t now_ns);
 void node_free(struct node *n);
 
 enum node_event_type {
@@ -75,7 +75,7 @@ enum node_event_type {
     NODE_CLIENT_CLOSED,     /* it is gone (by the peer, by an error, or after fx.closes) */
     NODE_DURABLE,           /* everything up to `ticket` is on disk */
     NODE_DISK_FAILED,       /* no write will ever become durable again; reads go on until the driver stops */
-    NODE_DISK_FULL,         /* writes are refused from now on (what is appended stays queued) */
+    NODE_DISK_FULL,         /* disk_full: new writes are answered SYSTEMERROR until it is false again */
     NODE_SNAPSHOT_REQUEST,  /* take one now (admin) */
     NODE_SNAPSHOT_PULL,     /* the snapshot writer has room for `bytes_max` more bytes */
     NODE_SNAPSHOT_DONE,     /* the file of snapshot `zxid` is durable, or `failed` */
@@ -95,6 +95,7 @@ struct node_event {
         } open;
         struct slice frame;
         uint64_t ticket;    /* NODE_DURABLE */
+        bool disk_full;     /* NODE_DISK_FULL */
         size_t bytes_max;   /* NODE_SNAPSHOT_PULL */
         struct {
             int64_t zxid;
@@ -112,7 +113,7 @@ void node_step(struct node *n, const struct node_event *ev, struct effects *fx);
 
 /* Reading the state, for commands and metrics. Borrowed, valid until the next step. */
 const struct tree *node_tree(const struct node *n);
-const struct session_table *node_sessions(const struct node *n);
+struct session_table *node_sessions(const struct node *n);
 const struct watch_table *node_watches(const struct node *n);
 struct node_metrics *node_metrics(struct node *n);
 uint64_t node_outstanding(const struct node *n); /* requests taken and not answered */

@@ -1,0 +1,158 @@
+/* client.c: connections, and the order of answers on each of them. */
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "node/effects_internal.h"
+#include "node/node_internal.h"
+
+bool client_add_identity(struct client *c, struct slice scheme, struct slice id)
+{
+    for (uint32_t i = 0; i < c->identity_count; i++) {
+        if (slice_eq(c->identities[i].scheme, scheme) && slice_eq(c->identities[i].id, id))
+            return true;
+    }
+    if (c->identity_count == IDENTITIES_MAX)
+        return false;
+
+    /* One block for both texts, found again through the scheme's pointer. */
+    uint8_t *text = mem_alloc(scheme.len + id.len + 1);
+    memcpy(text, scheme.ptr, scheme.len);
+    if (id.len > 0)
+        memcpy(text + scheme.len, id.ptr, id.len);
+    c->identities =
+        mem_realloc(c->identities, (c->identity_count + 1) * sizeof *c->identities);
+    c->identities[c->identity_count++] = (struct identity){
+        .scheme = slice_of(text, scheme.len),
+        .id = slice_of(text + scheme.len, id.len),
+    };
+    return true;
+}
+
+void on_client_open(struct node *n, const struct node_event *ev)
+{
+    struct client *c = mem_calloc(1, sizeof *c);
+    c->id = ev->client;
+    c->secure = ev->open.secure;
+    c->opened_wall_ms = n->wall_ms;
+    c->stats.last_op = "NA";
+    client_add_identity(c, slice_str("ip"), ev->open.address);
+    void *same = map_put(&n->clients, c->id, c);
+    invariant(same == NULL && c->id != 0);
+    list_append(&n->clients_in_order, &c->order);
+    n->client_count++;
+}
+
+void client_free(struct node *n, struct client *c)
+{
+    struct fifo_entry *e;
+    while ((e = fifo_head(&c->fifo)) != NULL) {
+        n->large_bytes -= e->large_bytes;
+        n->inflight--;
+        fifo_pop(&c->fifo);
+    }
+    fifo_deinit(&c->fifo);
+    for (uint32_t i = 0; i < c->identity_count; i++)
+        free((void *)(uintptr_t)c->identities[i].scheme.ptr);
+    free(c->identities);
+    free(c);
+}
+
+/* What it has sent before it went is carried out all the same; only nobody waits for the answers. */
+void on_client_closed(struct node *n, uint64_t id)
+{
+    struct client *c = map_remove(&n->clients, id);
+    if (c == NULL)
+        return;
+    if (c->session != NULL)
+        c->session->owner = 0;
+    watch_remove_watcher(n->watches, id);
+    list_remove(&c->order);
+    n->client_count--;
+    client_free(n, c);
+}
+
+void client_close(struct client *c, const char *reason, struct effects *fx)
+{
+    if (c->state == CLIENT_CLOSING)
+        return;
+    c->state = CLIENT_CLOSING;
+    fx_close(fx, c->id, reason);
+}
+
+/* ServerCnxn.incrOutstandingAndCheckThrottle: past the limit, whoever has requests on the way is not read
+ * from until one of them is answered. */
+void client_throttle(struct node *n, struct client *c, struct effects *fx)
+{
+    bool pause = n->inflight > n->options.outstanding_max && c->outstanding > 0;
+    if (pause != c->paused && c->state == CLIENT_READY) {
+        c->paused = pause;
+        fx_read(fx, c->id, pause);
+        if (pause)
+            metric_inc(&n->metrics, METRIC_REQUEST_THROTTLE_WAIT_COUNT);
+    }
+}
+
+void client_popped(struct node *n, struct client *c, const struct fifo_entry *e, struct effects *fx)
+{
+    n->large_bytes -= e->large_bytes;
+    n->inflight--;
+    if (e->xid > 0)
+        c->outstanding--;
+    fifo_pop(&c->fifo);
+    client_throttle(n, c, fx);
+}
+
+static void answer_ready(struct node *n, struct client *c, const struct fifo_entry *e,
+                         struct effects *fx)
+{
+    if (e->kind == FIFO_ERROR) {
+        reply_header(n, c, e->xid, tree_last_zxid(n->tree), e->err, fx);
+        reply_stats(n, c, "NA", e->xid, e->received_ns, true);
+        return;
+    }
+    invariant(e->kind == FIFO_READ);
+    struct identities who = {c->identities, e->identity_count};
+    answer_read(n, c, e->op, e->xid, fifo_bytes(&c->fifo, e), who, fx);
+    reply_stats(n, c, op_short_name(e->op), e->xid, e->received_ns, false);
+}
+
+void client_drain(struct node *n, struct client *c, struct effects *fx)
+{
+    struct fifo_entry *e;
+    while (c->state == CLIENT_READY && (e = fifo_head(&c->fifo)) != NULL &&
+           (e->kind == FIFO_READ || e->kind == FIFO_ERROR)) {
+        struct fifo_entry entry = *e;
+        answer_ready(n, c, &entry, fx);
+        client_popped(n, c, &entry, fx);
+    }
+}
+
+void on_client_frame(struct node *n, const struct node_event *ev, struct effects *fx)
+{
+    struct client *c = client_find(n, ev->client);
+    if (c == NULL || c->state == CLIENT_CLOSING || n->stopping)
+        return;
+
+    c->stats.received++;
+    metric_inc(&n->metrics, METRIC_PACKETS_RECEIVED);
+    metric_add(&n->metrics, METRIC_BYTES_RECEIVED_COUNT, ev->frame.len + 4);
+
+    switch (c->state) {
+    case CLIENT_NEW:
+        on_connect(n, c, ev->frame, fx);
+        break;
+    case CLIENT_CONNECTING: {
+        /* Reading was paused with the ConnectRequest; these were already in the driver's hands. */
+        struct fifo_entry held = {.kind = FIFO_HELD, .received_ns = n->now_ns};
+        fifo_push(&c->fifo, held, ev->frame);
+        n->inflight++;
+        break;
+    }
+    case CLIENT_READY:
+        on_request(n, c, ev->frame, fx);
+        break;
+    case CLIENT_CLOSING:
+        break;
+    }
+}

@@ -1,0 +1,176 @@
+/* node.c: birth, death and the one function that drives a replica. */
+#include "node/node.h"
+
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "node/effects_internal.h"
+#include "node/node_internal.h"
+
+/* Ephemerals whose session is not in the table belong to nobody who could end them. */
+struct orphans {
+    struct node *n;
+    int64_t *ids;
+    size_t count, cap;
+};
+
+static void note_orphan(void *arg, int64_t session_id)
+{
+    struct orphans *o = arg;
+    if (session_find(o->n->sessions, session_id) != NULL)
+        return;
+    if (o->count == o->cap) {
+        o->cap = o->cap ? o->cap * 2 : 16;
+        o->ids = mem_realloc(o->ids, o->cap * sizeof *o->ids);
+    }
+    o->ids[o->count++] = session_id;
+}
+
+static void remove_orphans(struct node *n)
+{
+    struct orphans o = {.n = n};
+    tree_ephemeral_sessions(n->tree, note_orphan, &o);
+    for (size_t i = 0; i < o.count; i++) {
+        struct rec_txn_header hdr = {.client_id = o.ids[i],
+                                     .zxid = tree_last_zxid(n->tree),
+                                     .type = ZK_OP_CLOSE_SESSION};
+        int rc = tree_apply(n->tree, &hdr, (struct slice){0}, NULL, &n->tree_fx);
+        invariant(rc == 0);
+    }
+    free(o.ids);
+}
+
+/* The state as recovery, or an uploaded snapshot, hands it over. */
+static void adopt(struct node *n, struct tree *tree, const struct snapshot_session *sessions,
+                  size_t session_count)
+{
+    n->tree = tree;
+    n->sessions = session_table_create(n->options.tick_ms, n->options.seed);
+    for (size_t i = 0; i < session_count; i++) {
+        struct session *s =
+            session_add(n->sessions, sessions[i].id, sessions[i].timeout_ms, node_now_ms(n));
+        s->committed = true;
+    }
+    remove_orphans(n);
+    struct prep_options prep = {
+        .skip_acl = n->options.skip_acl,
+        .enforce_quota = n->options.enforce_quota,
+        .close_session_txn_enabled = n->options.close_session_txn,
+        .reconfig_enabled = n->options.reconfig_enabled,
+    };
+    n->prep = prep_create(tree, &prep, n->options.seed);
+    n->last_proposed_zxid = tree_last_zxid(tree);
+}
+
+static void drop_state(struct node *n)
+{
+    prep_free(n->prep);
+    session_table_free(n->sessions);
+    tree_free(n->tree);
+}
+
+struct node *node_create(const struct node_options *options, struct tree *tree,
+                         const struct snapshot_session *sessions, size_t session_count,
+                         int64_t now_ns)
+{
+    struct node *n = mem_calloc(1, sizeof *n);
+    n->options = *options;
+    n->now_ns = now_ns;
+    n->prng = options->seed | 1;
+    map_init(&n->clients, options->seed);
+    list_init(&n->clients_in_order);
+    n->watches = watch_create(options->seed);
+    adopt(n, tree, sessions, session_count);
+    snapshot_plan(n);
+    return n;
+}
+
+void node_free(struct node *n)
+{
+    if (n == NULL)
+        return;
+    while (!list_is_empty(&n->clients_in_order)) {
+        struct client *c = list_entry(n->clients_in_order.next, struct client, order);
+        on_client_closed(n, c->id);
+    }
+    map_deinit(&n->clients);
+    watch_free(n->watches);
+    drop_state(n);
+    free(n->proposals);
+    buf_deinit(&n->proposal_bytes);
+    tree_effects_deinit(&n->tree_fx);
+    node_metrics_deinit(&n->metrics);
+    free(n);
+}
+
+/* Another tree takes the place of ours (admin restore). Every connection is closed: watches and reads
+ * of the old state have no meaning in the new one, and clients come back by themselves. */
+static void on_replace_state(struct node *n, const struct node_event *ev, struct effects *fx)
+{
+    for (struct list *at = n->clients_in_order.next; at != &n->clients_in_order; at = at->next) {
+        struct client *c = list_entry(at, struct client, order);
+        c->session = NULL;
+        client_close(c, "state was restored from a snapshot", fx);
+    }
+    proposals_drop_all(n);
+    drop_state(n);
+    n->snapshot_active = n->snapshot_wanted = false;
+    adopt(n, ev->replace.tree, ev->replace.sessions, ev->replace.session_count);
+    fx_trace(fx, (struct trace_effect){.type = TRACE_STATE_REPLACED,
+                                       .zxid = tree_last_zxid(n->tree)});
+}
+
+static void on_disk_full(struct node *n, bool full, struct effects *fx)
+{
+    if (n->disk_full == full)
+        return;
+    n->disk_full = full;
+    fx_trace(fx, (struct trace_effect){.type = full ? TRACE_WRITES_REFUSED : TRACE_WRITES_ACCEPTED,
+                                       .zxid = tree_last_zxid(n->tree)});
+}
+
+void node_step(struct node *n, const struct node_event *ev, struct effects *fx)
+{
+    n->now_ns = ev->now_ns;
+    n->wall_ms = ev->wall_ms;
+    switch (ev->type) {
+    case NODE_TICK:
+        break;
+    case NODE_CLIENT_OPEN:
+        on_client_open(n, ev);
+        break;
+    case NODE_CLIENT_FRAME:
+        on_client_frame(n, ev, fx);
+        break;
+    case NODE_CLIENT_CLOSED:
+        on_client_closed(n, ev->client);
+        break;
+    case NODE_DURABLE:
+        on_durable(n, ev->ticket, fx);
+        break;
+    case NODE_DISK_FAILED:
+        n->disk_failed = true;
+        break;
+    case NODE_DISK_FULL:
+        on_disk_full(n, ev->disk_full, fx);
+        break;
+    case NODE_SNAPSHOT_REQUEST:
+        on_snapshot_request(n, fx);
+        break;
+    case NODE_SNAPSHOT_PULL:
+        on_snapshot_pull(n, ev->bytes_max, fx);
+        break;
+    case NODE_SNAPSHOT_DONE:
+        on_snapshot_done(n, ev, fx);
+        break;
+    case NODE_REPLACE_STATE:
+        on_replace_state(n, ev, fx);
+        break;
+    case NODE_STOP:
+        n->stopping = true;
+        break;
+    }
+    run_timers(n, fx);
+    fx->deadline_ns = next_deadline_ns(n);
+}

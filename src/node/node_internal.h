@@ -1,0 +1,201 @@
+/* node_internal.h: the state of a replica, shared by the files of node/ only. */
+#ifndef CAUCUS_NODE_NODE_INTERNAL_H
+#define CAUCUS_NODE_NODE_INTERNAL_H
+
+#include "base/list.h"
+#include "base/map.h"
+#include "node/fifo.h"
+#include "node/node.h"
+#include "tree/apply.h"
+#include "tree/prep.h"
+#include "wire/records.h"
+#include "wire/zk.h"
+
+enum client_state {
+    CLIENT_NEW,        /* expects a ConnectRequest */
+    CLIENT_CONNECTING, /* its createSession is on the way; frames are held */
+    CLIENT_READY,
+    CLIENT_CLOSING, /* fx.closes was given; whatever else it sends is ignored */
+};
+
+enum { IDENTITIES_MAX = 1024 }; /* per connection; more authentications are refused */
+
+struct client_stats {
+    uint64_t received, sent;
+    const char *last_op;
+    int64_t last_cxid, last_zxid;
+    int64_t last_response_ms, last_latency_ms, latency_min_ms, latency_max_ms, latency_total_ms;
+    uint64_t latency_count;
+};
+
+/* A connection. Identities only ever grow, so "the identities at the time of a request" is a count. */
+struct client {
+    uint64_t id;
+    struct list order; /* node.clients_in_order */
+    enum client_state state;
+    bool secure;
+    bool paused;
+    bool wants_read_only_reply; /* its ConnectRequest had the optional byte */
+    int32_t timeout_ms;
+    struct session *session; /* NULL unless attached; the session's owner is this client's id */
+    int64_t session_id;      /* stays after the session is gone, for views and replies */
+    int64_t opened_wall_ms;
+    struct identity *identities;
+    uint32_t identity_count;
+    uint32_t outstanding; /* requests with xid > 0 in the fifo, as ServerCnxn counts them */
+    struct fifo fifo;
+    struct client_stats stats;
+};
+
+/* A txn that is in the log's hands and not yet committed. Its bytes are our own copy. */
+struct proposal {
+    int64_t zxid;
+    uint64_t ticket;
+    uint64_t client; /* who waits for it; 0 = nobody (expiry, reaper) */
+    struct rec_txn_header hdr;
+    struct rec_txn_digest digest;
+    size_t at, len; /* of the body, in node.proposal_bytes */
+};
+
+struct node {
+    struct node_options options;
+    struct tree *tree;
+    struct prep *prep;
+    struct session_table *sessions;
+    struct watch_table *watches;
+    struct node_metrics metrics;
+
+    struct map clients;
+    struct list clients_in_order;
+    size_t client_count;
+    size_t inflight; /* entries in all fifos */
+    int64_t large_bytes;
+
+    struct proposal *proposals; /* a ring; capacity is a power of two */
+    size_t proposal_head, proposal_count, proposal_cap;
+    struct buf proposal_bytes;
+    size_t proposal_bytes_head;
+
+    int64_t now_ns, wall_ms; /* of the event being stepped */
+    int64_t last_proposed_zxid;
+    uint64_t last_ticket;
+    int64_t next_session_id; /* 0 until the first session is made */
+
+    uint64_t prng;
+    uint64_t txns_since_snapshot, bytes_since_snapshot;
+    uint64_t snapshot_after_txns, snapshot_after_bytes;
+    bool snapshot_active; /* from BEGIN until NODE_SNAPSHOT_DONE */
+    bool snapshot_wanted; /* asked for while one was active */
+
+    int64_t next_container_check_ns;
+    bool disk_full, disk_failed, stopping;
+
+    struct tree_effects tree_fx;
+};
+
+static inline int64_t node_now_ms(const struct node *n)
+{
+    return n->now_ns / 1000000;
+}
+
+static inline struct client *client_find(const struct node *n, uint64_t id)
+{
+    return map_get(&n->clients, id);
+}
+
+static inline struct identities client_identities(const struct client *c)
+{
+    return (struct identities){c->identities, c->identity_count};
+}
+
+/* client.c */
+void on_client_open(struct node *n, const struct node_event *ev);
+void on_client_frame(struct node *n, const struct node_event *ev, struct effects *fx);
+void on_client_closed(struct node *n, uint64_t id);
+void client_free(struct node *n, struct client *c);
+void client_close(struct client *c, const char *reason, struct effects *fx);
+bool client_add_identity(struct client *c, struct slice scheme, struct slice id);
+void client_throttle(struct node *n, struct client *c, struct effects *fx);
+/* A queued request of this client is answered. */
+void client_popped(struct node *n, struct client *c, const struct fifo_entry *e, struct effects *fx);
+/* Answers whatever stands ready at the head of the queue, up to the next write that is still on its way. */
+void client_drain(struct node *n, struct client *c, struct effects *fx);
+
+/* connect.c */
+void on_connect(struct node *n, struct client *c, struct slice frame, struct effects *fx);
+void connect_established(struct node *n, struct client *c, struct effects *fx);
+void session_detach_owner(struct node *n, struct session *s, const char *reason, struct effects *fx);
+
+/* request.c */
+void on_request(struct node *n, struct client *c, struct slice frame, struct effects *fx);
+
+/* propose.c */
+struct proposal_request {
+    uint64_t client;
+    int64_t session_id;
+    int32_t cxid;
+    int32_t op;
+    struct slice record;
+    struct identities who;
+    int32_t session_err;
+    int32_t timeout_ms; /* of a createSession */
+};
+/* 0 when a proposal was made (its zxid in *ret_zxid, an error txn included), else the error to answer at once. */
+int32_t propose(struct node *n, const struct proposal_request *req, struct effects *fx,
+                int64_t *ret_zxid);
+void on_durable(struct node *n, uint64_t ticket, struct effects *fx);
+void proposals_drop_all(struct node *n);
+
+/* write_reply.c: the answer to a write that was just applied (n->tree_fx). */
+void reply_to_write(struct node *n, struct client *c, const struct fifo_entry *e,
+                    struct effects *fx);
+
+/* read.c: answers a request that changes nothing, now. `who` are the identities of its time. */
+void answer_read(struct node *n, struct client *c, int32_t op, int32_t xid, struct slice record,
+                 struct identities who, struct effects *fx);
+bool op_is_read(int32_t op);
+/* getData and getChildren, also inside a multiRead: 0 and the response record in `out`, or an error. */
+int32_t read_data(struct node *n, struct client *c, struct slice path, bool watch,
+                  struct identities who, struct buf *out);
+int32_t read_children(struct node *n, struct client *c, struct slice path, bool watch,
+                      bool with_stat, struct identities who, struct buf *out);
+
+/* multi_read.c */
+int32_t answer_multi_read(struct node *n, struct client *c, struct dec *d, struct identities who,
+                          struct buf *out, bool *ret_keep_body);
+
+/* watch_ops.c */
+int32_t answer_watch_op(struct node *n, struct client *c, int32_t op, struct dec *d,
+                        struct buf *out, struct effects *fx);
+void fire_watches(struct node *n, int64_t zxid, struct effects *fx);
+
+/* auth.c */
+void on_auth(struct node *n, struct client *c, int32_t xid, struct dec *d, struct effects *fx);
+bool auth_enforced(struct node *n, struct client *c, int32_t xid, struct effects *fx);
+
+/* timers.c */
+void run_timers(struct node *n, struct effects *fx);
+int64_t next_deadline_ns(const struct node *n);
+
+/* snapshots.c */
+void snapshot_plan(struct node *n);
+void snapshot_consider(struct node *n, size_t txn_bytes, struct effects *fx);
+void on_snapshot_request(struct node *n, struct effects *fx);
+void on_snapshot_pull(struct node *n, size_t bytes_max, struct effects *fx);
+void on_snapshot_done(struct node *n, const struct node_event *ev, struct effects *fx);
+
+/* reply.c: frames into the effects. */
+size_t reply_begin(struct effects *fx, int32_t xid, int64_t zxid, int32_t err);
+void reply_end(struct node *n, struct client *c, size_t begun, struct effects *fx);
+/* A reply without a body. */
+void reply_header(struct node *n, struct client *c, int32_t xid, int64_t zxid, int32_t err,
+                  struct effects *fx);
+/* Turns what was begun into a bare error reply (the body so far is dropped). */
+void reply_fail(struct effects *fx, size_t begun, int32_t err);
+/* The four letters by which `cons` names an operation. */
+const char *op_short_name(int32_t op);
+/* The statistics of an answered request (ServerCnxn.updateStatsForResponse). */
+void reply_stats(struct node *n, struct client *c, const char *op_name, int32_t xid,
+                 int64_t received_ns, bool write);
+
+#endif

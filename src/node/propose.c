@@ -1,0 +1,195 @@
+/* propose.c: from a write request to a durable, applied transaction. */
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "node/effects_internal.h"
+#include "node/node_internal.h"
+
+enum { PROPOSALS_FIRST = 64, PROPOSAL_BYTES_KEPT_MAX = 4 * 1024 * 1024 };
+
+static void proposals_grow(struct node *n)
+{
+    size_t cap = n->proposal_cap ? n->proposal_cap * 2 : PROPOSALS_FIRST;
+    struct proposal *grown = mem_alloc(cap * sizeof *grown);
+    for (size_t i = 0; i < n->proposal_count; i++)
+        grown[i] = n->proposals[(n->proposal_head + i) & (n->proposal_cap - 1)];
+    free(n->proposals);
+    n->proposals = grown;
+    n->proposal_cap = cap;
+    n->proposal_head = 0;
+}
+
+static struct proposal *proposal_oldest(struct node *n)
+{
+    return n->proposal_count ? &n->proposals[n->proposal_head] : NULL;
+}
+
+/* Keeps a copy of the body: the effects' bytes go away with the log's batch. */
+static void proposal_push(struct node *n, struct proposal p, struct slice body)
+{
+    if (n->proposal_count == n->proposal_cap)
+        proposals_grow(n);
+    p.at = n->proposal_bytes.len;
+    p.len = body.len;
+    buf_put_slice(&n->proposal_bytes, body);
+    n->proposals[(n->proposal_head + n->proposal_count) & (n->proposal_cap - 1)] = p;
+    n->proposal_count++;
+}
+
+static void proposal_pop(struct node *n)
+{
+    n->proposal_head = (n->proposal_head + 1) & (n->proposal_cap - 1);
+    n->proposal_count--;
+
+    struct buf *bytes = &n->proposal_bytes;
+    if (n->proposal_count == 0) {
+        if (bytes->cap > PROPOSAL_BYTES_KEPT_MAX)
+            buf_deinit(bytes);
+        buf_clear(bytes);
+        return;
+    }
+    size_t dead = proposal_oldest(n)->at;
+    if (dead < PROPOSAL_BYTES_KEPT_MAX / 4 || dead < bytes->len / 2)
+        return;
+    memmove(bytes->ptr, bytes->ptr + dead, bytes->len - dead);
+    bytes->len -= dead;
+    for (size_t i = 0; i < n->proposal_count; i++)
+        n->proposals[(n->proposal_head + i) & (n->proposal_cap - 1)].at -= dead;
+}
+
+void proposals_drop_all(struct node *n)
+{
+    while (n->proposal_count > 0)
+        proposal_pop(n);
+}
+
+int32_t propose(struct node *n, const struct proposal_request *req, struct effects *fx,
+                int64_t *ret_zxid)
+{
+    struct prep_request prep = {
+        .session_id = req->session_id,
+        .cxid = req->cxid,
+        .op = req->op,
+        .record = req->record,
+        .who = req->who,
+        .session_err = req->session_err,
+        .global_session_err = req->session_err,
+        .session_timeout_ms = req->timeout_ms,
+        .zxid = n->last_proposed_zxid + 1,
+        .now_ms = n->wall_ms,
+    };
+    struct prep_result res;
+    size_t at = fx->persist_bytes.len;
+    prep_request(n->prep, &prep, &fx->persist_bytes, &res);
+    if (res.outcome == PREP_NO_TXN) {
+        invariant(fx->persist_bytes.len == at && res.err != 0);
+        return res.err;
+    }
+
+    n->last_proposed_zxid = prep.zxid;
+    size_t len = fx->persist_bytes.len - at;
+    fx_persist(fx, (struct persist_effect){.type = PERSIST_APPEND,
+                                           .ticket = ++n->last_ticket,
+                                           .zxid = prep.zxid,
+                                           .at = at,
+                                           .len = len});
+    struct proposal p = {
+        .zxid = prep.zxid,
+        .ticket = n->last_ticket,
+        .client = req->client,
+        .hdr = res.hdr,
+        .digest = res.digest,
+    };
+    proposal_push(n, p, slice_of(fx->persist_bytes.ptr + res.txn_at, res.txn_len));
+    metric_inc(&n->metrics, METRIC_SYNC_PROCESSOR_REQUEST_QUEUED);
+    *ret_zxid = prep.zxid;
+    return 0;
+}
+
+/* Sessions live outside the tree. */
+static void commit_session(struct node *n, const struct proposal *p, struct effects *fx)
+{
+    struct session *s = session_find(n->sessions, p->hdr.client_id);
+    if (s == NULL)
+        return;
+    if (p->hdr.type == ZK_OP_CREATE_SESSION) {
+        s->committed = true;
+        fx_trace(fx, (struct trace_effect){.type = TRACE_SESSION_CREATED,
+                                           .session_id = s->id,
+                                           .client = p->client,
+                                           .value = s->timeout_ms});
+        return;
+    }
+
+    invariant(p->hdr.type == ZK_OP_CLOSE_SESSION);
+    fx_trace(fx, (struct trace_effect){.type = p->client ? TRACE_SESSION_CLOSED
+                                                         : TRACE_SESSION_EXPIRED,
+                                       .session_id = s->id,
+                                       .zxid = p->zxid,
+                                       .client = s->owner});
+    struct client *owner = client_find(n, s->owner);
+    if (owner != NULL && owner->id != p->client)
+        session_detach_owner(n, s, "session is over", fx);
+    else if (owner != NULL)
+        owner->session = NULL; /* its reply leaves first, then it is closed */
+    session_remove(n->sessions, s->id);
+}
+
+static void answer_writer(struct node *n, const struct proposal *p, struct effects *fx)
+{
+    struct client *c = client_find(n, p->client);
+    if (c == NULL || c->state == CLIENT_CLOSING)
+        return;
+    struct fifo_entry *head = fifo_head(&c->fifo);
+    invariant(head != NULL && head->kind == FIFO_WRITE && head->zxid == p->zxid);
+
+    struct fifo_entry entry = *head;
+    if (entry.op == ZK_OP_CREATE_SESSION) {
+        client_popped(n, c, &entry, fx);
+        connect_established(n, c, fx);
+        return;
+    }
+    reply_to_write(n, c, &entry, fx);
+    reply_stats(n, c, op_short_name(entry.op), entry.xid, entry.received_ns, true);
+    client_popped(n, c, &entry, fx);
+    if (entry.op == ZK_OP_CLOSE_SESSION)
+        client_close(c, "", fx);
+    client_drain(n, c, fx);
+}
+
+static void commit_oldest(struct node *n, struct effects *fx)
+{
+    struct proposal p = *proposal_oldest(n);
+    struct slice body = slice_of(n->proposal_bytes.ptr + p.at, p.len);
+
+    /* We made this txn ourselves a moment ago: that it applies is an invariant. */
+    const struct rec_txn_digest *digest = p.digest.version ? &p.digest : NULL;
+    int rc = tree_apply(n->tree, &p.hdr, body, digest, &n->tree_fx);
+    invariant(rc == 0);
+    prep_committed(n->prep, p.zxid);
+    if (n->tree_fx.digest_mismatch) {
+        metric_inc(&n->metrics, METRIC_DIGEST_MISMATCHES_COUNT);
+        fx_trace(fx, (struct trace_effect){.type = TRACE_DIGEST_MISMATCH, .zxid = p.zxid});
+    }
+    if (n->tree_fx.quota_soft_exceeded > 0)
+        fx_trace(fx, (struct trace_effect){.type = TRACE_QUOTA_SOFT, .zxid = p.zxid});
+
+    fire_watches(n, p.zxid, fx);
+    if (p.hdr.type == ZK_OP_CREATE_SESSION || p.hdr.type == ZK_OP_CLOSE_SESSION)
+        commit_session(n, &p, fx);
+    if (p.client != 0)
+        answer_writer(n, &p, fx);
+
+    metric_inc(&n->metrics, METRIC_COMMIT_COUNT);
+    snapshot_consider(n, p.len, fx);
+    proposal_pop(n);
+}
+
+void on_durable(struct node *n, uint64_t ticket, struct effects *fx)
+{
+    invariant(ticket <= n->last_ticket);
+    struct proposal *p;
+    while ((p = proposal_oldest(n)) != NULL && p->ticket <= ticket)
+        commit_oldest(n, fx);
+}

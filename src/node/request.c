@@ -1,0 +1,153 @@
+/* request.c: one request of an established session (NIOServerCnxn.readRequest,
+ * ZooKeeperServer.processPacket, submitRequestNow). */
+#include "node/effects_internal.h"
+#include "node/node_internal.h"
+
+static bool op_is_write(int32_t op)
+{
+    switch (op) {
+    case ZK_OP_CREATE:
+    case ZK_OP_CREATE2:
+    case ZK_OP_CREATE_CONTAINER:
+    case ZK_OP_CREATE_TTL:
+    case ZK_OP_DELETE:
+    case ZK_OP_DELETE_CONTAINER:
+    case ZK_OP_SET_DATA:
+    case ZK_OP_SET_ACL:
+    case ZK_OP_MULTI:
+    case ZK_OP_RECONFIG:
+    case ZK_OP_CLOSE_SESSION:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void enqueue(struct node *n, struct client *c, struct fifo_entry entry, struct slice bytes,
+                    struct effects *fx)
+{
+    fifo_push(&c->fifo, entry, bytes);
+    n->inflight++;
+    n->large_bytes += entry.large_bytes;
+    if (entry.xid > 0)
+        c->outstanding++;
+    client_throttle(n, c, fx);
+}
+
+static int32_t session_error(const struct client *c)
+{
+    return c->session == NULL || c->session->closing ? ZK_SESSIONEXPIRED : 0;
+}
+
+static void on_write(struct node *n, struct client *c, const struct rec_request_header *h,
+                     struct slice record, int64_t large_bytes, struct effects *fx)
+{
+    struct fifo_entry entry = {
+        .kind = FIFO_WRITE,
+        .op = h->type,
+        .xid = h->xid,
+        .received_ns = n->now_ns,
+        .large_bytes = large_bytes,
+    };
+    struct proposal_request req = {
+        .client = c->id,
+        .session_id = c->session_id,
+        .cxid = h->xid,
+        .op = h->type,
+        .record = record,
+        .who = client_identities(c),
+        .session_err = session_error(c),
+    };
+    if (n->disk_full && h->type != ZK_OP_CLOSE_SESSION)
+        entry.err = ZK_SYSTEMERROR;
+    else
+        entry.err = propose(n, &req, fx, &entry.zxid);
+
+    if (entry.err != 0)
+        entry.kind = FIFO_ERROR;
+    else if (h->type == ZK_OP_CLOSE_SESSION && c->session != NULL && !c->session->closing)
+        session_mark_closing(n->sessions, c->session);
+
+    enqueue(n, c, entry, (struct slice){0}, fx);
+    if (entry.kind == FIFO_ERROR)
+        client_drain(n, c, fx);
+}
+
+static void on_read(struct node *n, struct client *c, const struct rec_request_header *h,
+                    struct slice record, int64_t large_bytes, struct effects *fx)
+{
+    if (c->fifo.count == 0) {
+        answer_read(n, c, h->type, h->xid, record, client_identities(c), fx);
+        reply_stats(n, c, op_short_name(h->type), h->xid, n->now_ns, false);
+        return;
+    }
+    struct fifo_entry entry = {
+        .kind = FIFO_READ,
+        .op = h->type,
+        .xid = h->xid,
+        .received_ns = n->now_ns,
+        .large_bytes = large_bytes,
+        .identity_count = c->identity_count,
+    };
+    enqueue(n, c, entry, record, fx);
+}
+
+/* largeRequestThreshold and largeRequestMaxBytes: false = refused (the connection is closed). */
+static bool admit_large(struct node *n, struct client *c, size_t len, int64_t *ret_large,
+                        struct effects *fx)
+{
+    *ret_large = 0;
+    if (n->options.large_request_bytes <= 0 || (int64_t)len <= n->options.large_request_bytes)
+        return true;
+    if (n->large_bytes + (int64_t)len > n->options.large_requests_bytes_max) {
+        metric_inc(&n->metrics, METRIC_LARGE_REQUESTS_REJECTED);
+        fx_trace(fx, (struct trace_effect){.type = TRACE_LARGE_REQUEST,
+                                           .session_id = c->session_id,
+                                           .client = c->id,
+                                           .value = (int64_t)len});
+        client_close(c, "large requests in flight exceed largeRequestMaxBytes", fx);
+        return false;
+    }
+    *ret_large = (int64_t)len;
+    return true;
+}
+
+void on_request(struct node *n, struct client *c, struct slice frame, struct effects *fx)
+{
+    struct dec d = dec_of(frame);
+    struct rec_request_header h;
+    if (!rec_get_request_header(&d, &h)) {
+        client_close(c, "request without a whole header", fx);
+        return;
+    }
+    struct slice record = slice_of(d.at, (size_t)(d.end - d.at));
+
+    if (h.type == ZK_OP_AUTH) {
+        on_auth(n, c, h.xid, &d, fx);
+        return;
+    }
+    if (h.type == ZK_OP_SASL) {
+        /* No SASL layer is configured: as a server without a login context, which fails the exchange. */
+        reply_header(n, c, h.xid, 0, ZK_AUTHFAILED, fx);
+        client_close(c, "sasl is not configured", fx);
+        return;
+    }
+    if (!auth_enforced(n, c, h.xid, fx))
+        return;
+
+    int64_t large_bytes;
+    if (!admit_large(n, c, frame.len, &large_bytes, fx))
+        return;
+    if (c->session != NULL && !c->session->closing)
+        session_touch(n->sessions, c->session, c->timeout_ms, node_now_ms(n));
+
+    if (op_is_write(h.type)) {
+        on_write(n, c, &h, record, large_bytes, fx);
+    } else if (op_is_read(h.type)) {
+        on_read(n, c, &h, record, large_bytes, fx);
+    } else {
+        /* UnimplementedRequestProcessor: at once, ahead of what is queued, and good-bye. */
+        reply_header(n, c, h.xid, 0, ZK_UNIMPLEMENTED, fx);
+        client_close(c, "unknown operation", fx);
+    }
+}

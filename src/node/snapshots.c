@@ -1,0 +1,119 @@
+/* snapshots.c: when a snapshot is taken, and its slices (SyncRequestProcessor.shouldSnapshot). */
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "node/effects_internal.h"
+#include "node/node_internal.h"
+
+/* xorshift64*: the seed came with the options, so a run can be repeated. */
+static uint64_t random_below(struct node *n, uint64_t bound)
+{
+    n->prng ^= n->prng >> 12;
+    n->prng ^= n->prng << 25;
+    n->prng ^= n->prng >> 27;
+    return bound ? (n->prng * 0x2545f4914f6cdd1dULL) % bound : 0;
+}
+
+/* Half of the limit and a random part of the other half, so that the servers of an ensemble do not all
+ * take theirs at once. */
+void snapshot_plan(struct node *n)
+{
+    uint64_t half = n->options.snap_count / 2;
+    n->snapshot_after_txns = half + random_below(n, half);
+    uint64_t half_bytes = n->options.snap_size_bytes / 2;
+    n->snapshot_after_bytes = half_bytes + random_below(n, half_bytes);
+    n->txns_since_snapshot = n->bytes_since_snapshot = 0;
+}
+
+static struct snapshot_session *committed_sessions(struct node *n, size_t *ret_count)
+{
+    size_t all;
+    struct session **sorted = session_sorted(n->sessions, &all);
+    struct snapshot_session *list = mem_alloc(all * sizeof *list);
+    size_t count = 0;
+    for (size_t i = 0; i < all; i++) {
+        if (sorted[i]->committed)
+            list[count++] = (struct snapshot_session){sorted[i]->id, sorted[i]->timeout_ms};
+    }
+    free(sorted);
+    *ret_count = count;
+    return list;
+}
+
+static void begin(struct node *n, struct effects *fx)
+{
+    size_t count;
+    struct snapshot_session *sessions = committed_sessions(n, &count);
+    size_t at = fx->persist_bytes.len;
+    snapshot_begin(n->tree, sessions, count, &fx->persist_bytes);
+    free(sessions);
+
+    n->snapshot_active = true;
+    n->snapshot_wanted = false;
+    fx_persist(fx, (struct persist_effect){.type = PERSIST_SNAPSHOT_BEGIN,
+                                           .zxid = snapshot_zxid(n->tree),
+                                           .digest = snapshot_digest(n->tree),
+                                           .at = at,
+                                           .len = fx->persist_bytes.len - at});
+    fx_trace(fx, (struct trace_effect){.type = TRACE_SNAPSHOT_BEGIN,
+                                       .zxid = snapshot_zxid(n->tree),
+                                       .value = (int64_t)tree_node_count(n->tree)});
+}
+
+void snapshot_consider(struct node *n, size_t txn_bytes, struct effects *fx)
+{
+    n->txns_since_snapshot++;
+    n->bytes_since_snapshot += txn_bytes;
+    bool due = n->txns_since_snapshot > n->snapshot_after_txns ||
+               (n->options.snap_size_bytes > 0 &&
+                n->bytes_since_snapshot > n->snapshot_after_bytes);
+    if (!due)
+        return;
+
+    snapshot_plan(n);
+    fx_persist(fx, (struct persist_effect){.type = PERSIST_ROLL});
+    /* Too busy to take another while one is under way: the log still begins a new file. */
+    if (!n->snapshot_active)
+        begin(n, fx);
+}
+
+void on_snapshot_request(struct node *n, struct effects *fx)
+{
+    if (n->snapshot_active) {
+        n->snapshot_wanted = true;
+        return;
+    }
+    snapshot_plan(n);
+    fx_persist(fx, (struct persist_effect){.type = PERSIST_ROLL});
+    begin(n, fx);
+}
+
+void on_snapshot_pull(struct node *n, size_t bytes_max, struct effects *fx)
+{
+    if (!snapshot_active(n->tree))
+        return;
+    int64_t zxid = snapshot_zxid(n->tree);
+    uint64_t digest = snapshot_digest(n->tree);
+    size_t at = fx->persist_bytes.len;
+    bool done = snapshot_slice(n->tree, bytes_max, &fx->persist_bytes);
+    fx_persist(fx, (struct persist_effect){.type = done ? PERSIST_SNAPSHOT_END
+                                                        : PERSIST_SNAPSHOT_CHUNK,
+                                           .zxid = zxid,
+                                           .digest = digest,
+                                           .at = at,
+                                           .len = fx->persist_bytes.len - at});
+}
+
+void on_snapshot_done(struct node *n, const struct node_event *ev, struct effects *fx)
+{
+    if (!n->snapshot_active)
+        return;
+    if (snapshot_active(n->tree))
+        snapshot_abort(n->tree);
+    n->snapshot_active = false;
+    fx_trace(fx, (struct trace_effect){.type = ev->snapshot_done.failed ? TRACE_SNAPSHOT_FAILED
+                                                                        : TRACE_SNAPSHOT_DONE,
+                                       .zxid = ev->snapshot_done.zxid});
+    if (n->snapshot_wanted)
+        on_snapshot_request(n, fx);
+}

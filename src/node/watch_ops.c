@@ -1,0 +1,196 @@
+/* watch_ops.c: setting, removing and firing watches (DataTree.setWatches, NIOServerCnxn.process). */
+#include "node/node_internal.h"
+
+static void send_event(struct node *n, struct client *c, int64_t zxid, int32_t type,
+                       struct slice path, struct effects *fx)
+{
+    size_t begun = reply_begin(fx, ZK_XID_NOTIFICATION, zxid, 0);
+    struct rec_watcher_event ev = {
+        .type = type, .state = ZK_STATE_SYNC_CONNECTED, .path = path};
+    rec_put_watcher_event(&fx->send_bytes, &ev);
+    metric_add(&n->metrics, METRIC_WATCH_BYTES, fx->send_bytes.len - begun - 4);
+    reply_end(n, c, begun, fx);
+}
+
+struct firing {
+    struct node *n;
+    const struct tree_change *change;
+    int64_t zxid;
+    struct effects *fx;
+    uint64_t told;
+};
+
+/* Who may not read the node does not hear of it; the one-shot watch is gone all the same. */
+static void notify(void *arg, uint64_t watcher, int32_t type, struct slice path, bool at_parent)
+{
+    struct firing *f = arg;
+    struct client *c = client_find(f->n, watcher);
+    if (c == NULL || c->state == CLIENT_CLOSING)
+        return;
+    uint32_t acl_id = at_parent ? f->change->parent_acl_id : f->change->acl_id;
+    if (tree_acl_check(f->n->tree, acl_id, ZK_PERM_READ, client_identities(c),
+                       f->n->options.skip_acl) != 0)
+        return;
+    send_event(f->n, c, f->zxid, type, path, f->fx);
+    f->told++;
+    switch (type) {
+    case ZK_EVENT_NODE_CREATED:
+        metric_add_sample(&f->n->metrics, METRIC_NODE_CREATED_WATCH_COUNT, 1);
+        break;
+    case ZK_EVENT_NODE_DELETED:
+        metric_add_sample(&f->n->metrics, METRIC_NODE_DELETED_WATCH_COUNT, 1);
+        break;
+    case ZK_EVENT_NODE_DATA_CHANGED:
+        metric_add_sample(&f->n->metrics, METRIC_NODE_CHANGED_WATCH_COUNT, 1);
+        break;
+    default:
+        metric_add_sample(&f->n->metrics, METRIC_NODE_CHILDREN_WATCH_COUNT, 1);
+        break;
+    }
+}
+
+static enum watch_trigger trigger_of(enum tree_change_type type)
+{
+    switch (type) {
+    case TREE_CREATED:
+        return WATCH_TRIGGER_CREATED;
+    case TREE_DELETED:
+        return WATCH_TRIGGER_DELETED;
+    case TREE_DATA_CHANGED:
+        return WATCH_TRIGGER_DATA_CHANGED;
+    }
+    return WATCH_TRIGGER_DATA_CHANGED;
+}
+
+void fire_watches(struct node *n, int64_t zxid, struct effects *fx)
+{
+    for (size_t i = 0; i < n->tree_fx.change_count; i++) {
+        const struct tree_change *change = &n->tree_fx.changes[i];
+        struct firing f = {.n = n, .change = change, .zxid = zxid, .fx = fx};
+        watch_fire(n->watches, trigger_of(change->type), change->path, notify, &f);
+    }
+}
+
+/* What a reconnected client missed since relative_zxid is told at once (zxid -1 and no ACL check, as
+ * WatchedEvent has them there); the rest is registered again. */
+enum rewatch { REWATCH_DATA, REWATCH_EXIST, REWATCH_CHILD, REWATCH_PERSISTENT, REWATCH_RECURSIVE };
+
+static int32_t missed_event(const struct znode *z, enum rewatch kind, int64_t relative_zxid)
+{
+    switch (kind) {
+    case REWATCH_DATA:
+        if (z == NULL)
+            return ZK_EVENT_NODE_DELETED;
+        return z->mzxid > relative_zxid ? ZK_EVENT_NODE_DATA_CHANGED : 0;
+    case REWATCH_EXIST:
+        return z != NULL ? ZK_EVENT_NODE_CREATED : 0;
+    case REWATCH_CHILD:
+        if (z == NULL)
+            return ZK_EVENT_NODE_DELETED;
+        return z->pzxid > relative_zxid ? ZK_EVENT_NODE_CHILDREN_CHANGED : 0;
+    case REWATCH_PERSISTENT:
+    case REWATCH_RECURSIVE:
+        return 0;
+    }
+    return 0;
+}
+
+static enum watch_mode mode_of(enum rewatch kind)
+{
+    switch (kind) {
+    case REWATCH_DATA:
+    case REWATCH_EXIST:
+        return WATCH_DATA;
+    case REWATCH_CHILD:
+        return WATCH_CHILD;
+    case REWATCH_PERSISTENT:
+        return WATCH_PERSISTENT;
+    case REWATCH_RECURSIVE:
+        return WATCH_PERSISTENT_RECURSIVE;
+    }
+    return WATCH_DATA;
+}
+
+/* False on a null path or list: what came before it has taken effect, as in ZooKeeper. */
+static bool rewatch(struct node *n, struct client *c, struct rec_vec paths, enum rewatch kind,
+                    int64_t relative_zxid, struct effects *fx)
+{
+    if (paths.count < 0)
+        return false;
+    struct dec d = dec_of(paths.raw);
+    for (int32_t i = 0; i < paths.count; i++) {
+        struct slice path = dec_ustring(&d);
+        if (slice_is_null(path))
+            return false;
+        int32_t missed = missed_event(tree_find(n->tree, path), kind, relative_zxid);
+        if (missed != 0)
+            send_event(n, c, -1, missed, path, fx);
+        else
+            watch_add(n->watches, c->id, path, mode_of(kind));
+    }
+    return true;
+}
+
+static int32_t set_watches(struct node *n, struct client *c, struct dec *d, bool two,
+                           struct effects *fx)
+{
+    struct rec_set_watches2 req = {0};
+    if (two) {
+        if (!rec_get_set_watches2(d, &req))
+            return ZK_MARSHALLINGERROR;
+    } else {
+        struct rec_set_watches old;
+        if (!rec_get_set_watches(d, &old))
+            return ZK_MARSHALLINGERROR;
+        req.relative_zxid = old.relative_zxid;
+        req.data_watches = old.data_watches;
+        req.exist_watches = old.exist_watches;
+        req.child_watches = old.child_watches;
+    }
+    bool ok = rewatch(n, c, req.data_watches, REWATCH_DATA, req.relative_zxid, fx) &&
+              rewatch(n, c, req.exist_watches, REWATCH_EXIST, req.relative_zxid, fx) &&
+              rewatch(n, c, req.child_watches, REWATCH_CHILD, req.relative_zxid, fx) &&
+              rewatch(n, c, req.persistent_watches, REWATCH_PERSISTENT, req.relative_zxid, fx) &&
+              rewatch(n, c, req.persistent_recursive_watches, REWATCH_RECURSIVE,
+                      req.relative_zxid, fx);
+    return ok ? 0 : ZK_MARSHALLINGERROR;
+}
+
+static int32_t add_watch(struct node *n, struct client *c, struct dec *d, struct buf *out)
+{
+    struct rec_add_watch_request req;
+    if (!rec_get_add_watch_request(d, &req) || slice_is_null(req.path))
+        return ZK_MARSHALLINGERROR;
+    if (req.mode != ZK_ADD_WATCH_PERSISTENT && req.mode != ZK_ADD_WATCH_PERSISTENT_RECURSIVE)
+        return ZK_MARSHALLINGERROR;
+    watch_add(n->watches, c->id, req.path,
+              req.mode == ZK_ADD_WATCH_PERSISTENT ? WATCH_PERSISTENT : WATCH_PERSISTENT_RECURSIVE);
+    rec_put_error_response(out, &(struct rec_error_response){.err = 0});
+    return 0;
+}
+
+static int32_t check_or_remove(struct node *n, struct client *c, int32_t op, struct dec *d)
+{
+    struct rec_check_watches_request req; /* removeWatches' request is the same record */
+    if (!rec_get_check_watches_request(d, &req) || slice_is_null(req.path) ||
+        req.type < ZK_WATCHER_CHILDREN || req.type > ZK_WATCHER_PERSISTENT_RECURSIVE)
+        return ZK_MARSHALLINGERROR;
+    bool found = op == ZK_OP_REMOVE_WATCHES
+                     ? watch_remove(n->watches, c->id, req.path, req.type)
+                     : watch_contains(n->watches, c->id, req.path, req.type);
+    return found ? 0 : ZK_NOWATCHER;
+}
+
+int32_t answer_watch_op(struct node *n, struct client *c, int32_t op, struct dec *d,
+                        struct buf *out, struct effects *fx)
+{
+    switch (op) {
+    case ZK_OP_SET_WATCHES:
+    case ZK_OP_SET_WATCHES2:
+        return set_watches(n, c, d, op == ZK_OP_SET_WATCHES2, fx);
+    case ZK_OP_ADD_WATCH:
+        return add_watch(n, c, d, out);
+    default:
+        return check_or_remove(n, c, op, d);
+    }
+}

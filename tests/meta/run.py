@@ -1,0 +1,232 @@
+#!/usr/bin/env python3
+"""Tests of the tree itself: each check prints "ok NAME" or "FAILED NAME" with the places.
+
+  tests/meta/run.py [BUILD_DIR]     the build whose archives are looked at (default build/dev)
+
+A check that cannot fail is no check: `--self-test` plants one violation of each kind in memory and expects
+it to be found.
+"""
+import os
+import re
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+# Who may include whom: the one list (docs/ARCHITECTURE.md draws it).
+LAYERS = {
+    "base": [],
+    "wire": ["base"],
+    "tree": ["base", "wire"],
+    "session": ["base", "wire"],
+    "watch": ["base", "wire"],
+    "node": ["base", "wire", "tree", "session", "watch"],
+    "io": ["base", "wire"],
+    "server": ["base", "wire", "tree", "session", "watch", "node", "io"],
+}
+PURE = ["base", "wire", "tree", "session", "watch", "node"]
+PURE_HEADERS = {
+    "assert.h", "inttypes.h", "limits.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h",
+    "stdlib.h", "string.h", "xxhash.h", "immintrin.h", "wmmintrin.h", "smmintrin.h", "emmintrin.h",
+}
+# What pure code may call: memory, strings, formatting into memory, and the end of the process.
+PURE_SYMBOLS = re.compile(
+    r"^(malloc|calloc|realloc|free|abort|qsort|bsearch|__assert_fail|__stack_chk_fail|"
+    r"mem(cpy|move|set|cmp|chr|rchr|mem)|str(len|cmp|ncmp|chr|rchr|nlen|tol|toll|toul|toull|spn|cspn)|"
+    r"(__)?v?snprintf(_chk)?|__mem\w+_chk|__isoc\w+|"
+    r"_GLOBAL_OFFSET_TABLE_|__asan_\w+|__ubsan_\w+|__sanitizer_\w+|__cpu_model|__cpu_indicator_init|"
+    r"__udivti3|__umodti3|__popcountdi2)$")
+# Words of how this was made, or of one machine: the project speaks of itself alone.
+FOREIGN = re.compile(
+    r"\b(subagents?|LLM|Claude|ChatGPT|farm-bench|DEVELOPERS\.md|TODO|FIXME|XXX|HACK)\b|/work/|"
+    r"/tmp/brief|\bissue \d|files\.pythonhosted|registry\.npmjs|repo1\.maven", re.IGNORECASE)
+FOREIGN_ALLOWED = {"tests/meta/run.py"}
+
+
+def tracked(*suffixes):
+    out = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return [f for f in out.stdout.splitlines()
+            if f.endswith(suffixes) and os.path.exists(os.path.join(ROOT, f))]
+
+
+def text(path):
+    with open(os.path.join(ROOT, path), errors="replace") as f:
+        return f.read()
+
+
+def includes(source):
+    return re.findall(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', source, re.M)
+
+
+def check_layers(files):
+    """Includes follow the layers."""
+    bad = []
+    for path, source in files:
+        module = path.split("/")[1]
+        for kind, name in includes(source):
+            target = name.split("/")[0]
+            if kind == '"' and target != module and target not in LAYERS.get(module, []):
+                bad.append(f"{path}: includes {name}: {module} may not use {target}")
+            if kind == '"' and "/" not in name:
+                bad.append(f"{path}: includes {name}: name the folder")
+            if kind == '"' and name.endswith("_internal.h") and target != module:
+                bad.append(f"{path}: includes {name}: private to {target}")
+    return bad
+
+
+def check_pure_headers(files):
+    """Pure modules include no header of the system beyond memory and strings."""
+    return [f"{path}: includes <{name}>" for path, source in files
+            if path.split("/")[1] in PURE
+            for kind, name in includes(source) if kind == "<" and name not in PURE_HEADERS]
+
+
+def undefined_and_defined(archive):
+    undefined, defined = set(), set()
+    out = subprocess.run(["nm", "-g", archive], capture_output=True, text=True, check=True).stdout
+    for line in out.splitlines():
+        parts = line.split()
+        if len(parts) == 2 and parts[0] == "U":
+            undefined.add(parts[1])
+        elif len(parts) == 3:
+            defined.add(parts[2])
+    return undefined, defined
+
+
+def check_pure_symbols(archives):
+    """Pure archives call nothing of the system."""
+    ours, wanted = set(), {}
+    for name, (undefined, defined) in archives.items():
+        ours |= defined
+        wanted[name] = undefined
+    return [f"libcaucus_{name}.a: calls {symbol}" for name, symbols in wanted.items()
+            for symbol in sorted(symbols) if symbol not in ours and not PURE_SYMBOLS.match(symbol)]
+
+
+def check_no_globals(archives_data):
+    """Pure archives hold no writable data."""
+    return [f"libcaucus_{name}.a: writable object {symbol}" for name, symbols in archives_data.items()
+            for symbol in symbols]
+
+
+def writable_objects(archive):
+    out = subprocess.run(["nm", archive], capture_output=True, text=True, check=True).stdout
+    return sorted({p[2] for p in (line.split() for line in out.splitlines())
+                   if len(p) == 3 and p[1] in "dDbBC" and not p[2].startswith((".", "__", "_.")) and
+                   not re.match(r"^\.?(L|lasan|__)", p[2])})
+
+
+def check_words(files):
+    """No word of how the project is made."""
+    return [f"{path}:{i}: {line.strip()[:90]}" for path, source in files if path not in FOREIGN_ALLOWED
+            for i, line in enumerate(source.splitlines(), 1) if FOREIGN.search(line)]
+
+
+def check_readmes(folders):
+    """Every folder under src/ has a README that fits a screen."""
+    bad = []
+    for folder in folders:
+        path = f"{folder}/README.md"
+        if not os.path.exists(os.path.join(ROOT, path)):
+            bad.append(f"{path}: missing")
+        elif len(text(path).splitlines()) > 70:
+            bad.append(f"{path}: longer than a screen")
+    return bad
+
+
+def check_links(files):
+    """Relative links in documents lead somewhere."""
+    bad = []
+    for path, source in files:
+        for target in re.findall(r"\]\(([^)#\s]+)", source):
+            if "://" in target or target.startswith("mailto:"):
+                continue
+            if not os.path.exists(os.path.join(ROOT, os.path.dirname(path), target)):
+                bad.append(f"{path}: link to {target}")
+    return bad
+
+
+def check_guards(files):
+    """Headers are guarded by their path."""
+    bad = []
+    for path, source in files:
+        guard = "CAUCUS_" + re.sub(r"[^A-Z0-9]", "_", path.split("/", 1)[1].upper())
+        if f"#ifndef {guard}\n#define {guard}\n" not in source:
+            bad.append(f"{path}: wants guard {guard}")
+    return bad
+
+
+def check_generated():
+    """Generated code is fresh."""
+    r = subprocess.run([sys.executable, "tools/gen_records.py", "--check"], cwd=ROOT,
+                       capture_output=True, text=True)
+    return [] if r.returncode == 0 else [(r.stdout + r.stderr).strip()[-300:] or "gen_records --check"]
+
+
+def check_compat_tests(source):
+    """Tests named in docs/COMPATIBILITY.md exist."""
+    bad = []
+    for path in sorted(set(re.findall(r"`(tests/[\w/.-]+\.(?:py|c|sh))(?:::\w+)?`", source))):
+        if not os.path.exists(os.path.join(ROOT, path)):
+            bad.append(f"docs/COMPATIBILITY.md: {path} does not exist")
+    return bad
+
+
+def report(name, bad):
+    print(("FAILED " if bad else "ok ") + name, flush=True)
+    for line in bad[:20]:
+        print("    " + line)
+    return not bad
+
+
+def self_test():
+    planted = [
+        check_layers([("src/tree/x.c", '#include "node/node.h"\n')]),
+        check_layers([("src/io/x.c", '#include "node/node.h"\n')]),
+        check_pure_headers([("src/tree/x.c", "#include <time.h>\n")]),
+        check_pure_symbols({"tree": ({"clock_gettime"}, set())}),
+        check_no_globals({"tree": ["counter"]}),
+        check_words([("src/x.c", "/* TO" + "DO later */")]),
+        check_links([("docs/x.md", "[gone](nowhere.md)")]),
+        check_guards([("src/x/y.h", "#ifndef Y_H\n")]),
+        check_compat_tests("`tests/unit/test_nothing.c`"),
+    ]
+    return all(planted)
+
+
+def main(argv):
+    build = os.path.join(ROOT, argv[1] if len(argv) > 1 else "build/dev")
+    code = [(f, text(f)) for f in tracked(".c", ".h") if f.startswith("src/")]
+    headers = [(f, s) for f, s in code if f.endswith(".h")]
+    documents = [(f, text(f)) for f in tracked(".md")]
+    everything = [(f, text(f)) for f in tracked(
+        ".c", ".h", ".py", ".md", ".sh", ".txt", ".cmake", ".json", ".js", ".java", ".schema", "Makefile",
+        "run", "test")]
+    archives = {m: os.path.join(build, f"libcaucus_{m}.a") for m in PURE}
+    missing = [a for a in archives.values() if not os.path.exists(a)]
+    folders = sorted({"/".join(f.split("/")[:2]) for f, _ in code})
+
+    print("")
+    checks = [
+        ("the checks find planted violations", [] if self_test() else ["a check that cannot fail"]),
+        ("the archives of the pure modules are there", missing),
+        ("includes follow the layers", check_layers(code)),
+        ("pure modules include only memory and strings", check_pure_headers(code)),
+        ("pure archives call nothing of the system",
+         [] if missing else check_pure_symbols({m: undefined_and_defined(a) for m, a in archives.items()})),
+        ("pure archives hold no writable data",
+         [] if missing else check_no_globals({m: writable_objects(a) for m, a in archives.items()})),
+        ("headers are guarded by their path", check_guards(headers)),
+        ("generated code is fresh", check_generated()),
+        ("every folder of src has a README of one screen", check_readmes(folders)),
+        ("links in documents lead somewhere", check_links(documents)),
+        ("the compatibility table names tests that exist",
+         check_compat_tests(text("docs/COMPATIBILITY.md")
+                            if os.path.exists(os.path.join(ROOT, "docs/COMPATIBILITY.md")) else "")),
+        ("the project speaks of itself alone", check_words(everything)),
+    ]
+    return 0 if all([report(name, bad) for name, bad in checks]) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))
