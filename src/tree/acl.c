@@ -1,0 +1,236 @@
+#include "tree/acl.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "tree/tree_internal.h"
+#include "wire/zk.h"
+
+/* A list longer than this is refused rather than expanded: "auth" entries multiply by the
+ * identities of the connection. */
+enum {
+    ACL_BYTES_MAX = 4 * 1024 * 1024
+};
+
+/* ---- lists by id ---- */
+
+struct rec_vec tree_acl_get(const struct tree *t, uint32_t acl_id)
+{
+    invariant(acl_id < t->acls.entry_count && t->acls.entries[acl_id].bytes != NULL);
+    const struct acl_entry *e = &t->acls.entries[acl_id];
+    return (struct rec_vec){.count = e->count, .raw = slice_of(e->bytes, e->len)};
+}
+
+uint32_t tree_acl_intern(struct tree *t, struct rec_vec acl)
+{
+    return acl_cache_intern(&t->acls, acl);
+}
+
+void tree_acl_retain(struct tree *t, uint32_t acl_id)
+{
+    acl_cache_retain(&t->acls, acl_id);
+}
+
+void tree_acl_release(struct tree *t, uint32_t acl_id)
+{
+    acl_cache_release(&t->acls, acl_id);
+}
+
+uint64_t tree_acl_count(const struct tree *t)
+{
+    return t->acls.live_count;
+}
+
+/* ---- permission ---- */
+
+static bool is_world(const struct rec_id *id)
+{
+    return slice_eq_str(id->scheme, "world") && slice_eq_str(id->id, "anyone");
+}
+
+static bool identity_matches(const struct identity *who, const struct rec_id *id)
+{
+    if (!slice_eq(who->scheme, id->scheme))
+        return false;
+    if (slice_eq_str(id->scheme, "ip"))
+        return acl_ip_matches(who->id, id->id);
+    if (slice_eq_str(id->scheme, "sasl") && slice_eq_str(who->id, "super"))
+        return true;
+    return slice_eq(who->id, id->id);
+}
+
+int32_t acl_check(struct rec_vec acl, int32_t perm, struct identities who, bool skip_acl)
+{
+    if (skip_acl || acl.count <= 0)
+        return 0;
+    for (size_t i = 0; i < who.count; i++) {
+        if (slice_eq_str(who.items[i].scheme, "super"))
+            return 0;
+    }
+
+    struct dec d = dec_of(acl.raw);
+    struct rec_acl a;
+    for (int32_t i = 0; i < acl.count && rec_get_acl(&d, &a); i++) {
+        if ((a.perms & perm) == 0)
+            continue;
+        if (is_world(&a.id))
+            return 0;
+        for (size_t w = 0; w < who.count; w++) {
+            if (identity_matches(&who.items[w], &a.id))
+                return 0;
+        }
+    }
+    return ZK_NOAUTH;
+}
+
+int32_t tree_acl_check(const struct tree *t, uint32_t acl_id, int32_t perm, struct identities who,
+                       bool skip_acl)
+{
+    if (acl_id == ACL_OPEN)
+        return 0; /* all permissions for anyone */
+    return acl_check(tree_acl_get(t, acl_id), perm, who, skip_acl);
+}
+
+/* ---- what a client may set ---- */
+
+/* "user:hash": what Java's split(":") makes two parts of, trailing colons ignored. */
+static bool digest_id_valid(struct slice id)
+{
+    while (id.len > 0 && id.ptr[id.len - 1] == ':')
+        id.len--;
+    size_t colons = 0;
+    for (size_t i = 0; i < id.len; i++)
+        colons += id.ptr[i] == ':';
+    return colons == 1;
+}
+
+/* Schemes whose provider is registered without configuration (ProviderRegistry). */
+static bool id_valid(const struct rec_id *id)
+{
+    if (slice_is_null(id->id))
+        return false;
+    if (slice_eq_str(id->scheme, "ip"))
+        return acl_ip_valid(id->id);
+    if (slice_eq_str(id->scheme, "digest"))
+        return digest_id_valid(id->id);
+    return false;
+}
+
+/* AuthenticationProvider.isAuthenticated: an address proves nothing, and "super" is no provider. */
+static bool is_authenticated(struct slice scheme)
+{
+    return slice_eq_str(scheme, "digest") || slice_eq_str(scheme, "sasl") ||
+           slice_eq_str(scheme, "x509");
+}
+
+/* The elements of a list as bytes, equal ones once, in their order. Sorted by merging, because a
+ * frame holds tens of thousands of elements and comparing all pairs would take seconds. */
+struct element {
+    struct slice bytes;
+    size_t position;
+};
+
+static bool element_before(const struct element *a, const struct element *b)
+{
+    size_t len = a->bytes.len < b->bytes.len ? a->bytes.len : b->bytes.len;
+    int order = memcmp(a->bytes.ptr, b->bytes.ptr, len);
+    if (order != 0)
+        return order < 0;
+    if (a->bytes.len != b->bytes.len)
+        return a->bytes.len < b->bytes.len;
+    return a->position < b->position;
+}
+
+static void merge_sort(struct element *items, struct element *spare, size_t count)
+{
+    for (size_t width = 1; width < count; width *= 2) {
+        for (size_t start = 0; start < count; start += 2 * width) {
+            size_t middle = start + width < count ? start + width : count;
+            size_t end = start + 2 * width < count ? start + 2 * width : count;
+            size_t a = start, b = middle;
+            for (size_t out = start; out < end; out++) {
+                bool take_b = a == middle || (b < end && element_before(&items[b], &items[a]));
+                spare[out] = take_b ? items[b++] : items[a++];
+            }
+        }
+        memcpy(items, spare, count * sizeof *items);
+    }
+}
+
+/* Marks in `ret_repeated`, by position, the elements equal to an earlier one. */
+static void mark_repeated(struct rec_vec acl, bool *ret_repeated)
+{
+    size_t count = (size_t)acl.count;
+    struct element *items = mem_calloc(2 * count, sizeof *items);
+    struct dec d = dec_of(acl.raw);
+    const uint8_t *start = acl.raw.ptr;
+    struct rec_acl a;
+    for (size_t i = 0; i < count && rec_get_acl(&d, &a); i++) {
+        const uint8_t *end = dec_rest(&d).ptr;
+        items[i] = (struct element){slice_of(start, (size_t)(end - start)), i};
+        start = end;
+    }
+    merge_sort(items, items + count, count);
+    for (size_t i = 1; i < count; i++)
+        ret_repeated[items[i].position] = slice_eq(items[i].bytes, items[i - 1].bytes);
+    free(items);
+}
+
+/* Appends what `a` stands for; the number of entries, 0 = it is not valid. */
+static int32_t expand(const struct rec_acl *a, struct identities who, struct buf *out)
+{
+    if (slice_is_null(a->id.scheme))
+        return 0;
+    if (!slice_eq_str(a->id.scheme, "auth")) {
+        if (!is_world(&a->id) && !id_valid(&a->id))
+            return 0;
+        rec_put_acl(out, a);
+        return 1;
+    }
+
+    int32_t count = 0;
+    for (size_t i = 0; i < who.count; i++) {
+        if (!is_authenticated(who.items[i].scheme))
+            continue;
+        struct rec_acl own = {
+            .perms = a->perms,
+            .id = {.scheme = who.items[i].scheme, .id = who.items[i].id},
+        };
+        rec_put_acl(out, &own);
+        count++;
+    }
+    return count;
+}
+
+int32_t acl_fixup(struct rec_vec acl, struct identities who, struct buf *out)
+{
+    if (acl.count <= 0)
+        return ZK_INVALIDACL;
+
+    size_t start = out->len;
+    bool *repeated = mem_calloc((size_t)acl.count, sizeof *repeated);
+    if (acl.count > 1)
+        mark_repeated(acl, repeated);
+    buf_put_i32(out, 0);
+
+    struct dec d = dec_of(acl.raw);
+    struct rec_acl a;
+    int32_t total = 0;
+    bool valid = true;
+    for (int32_t i = 0; i < acl.count && valid; i++) {
+        valid = rec_get_acl(&d, &a);
+        if (!valid || repeated[i])
+            continue;
+        int32_t added = expand(&a, who, out);
+        total += added;
+        valid = added > 0 && out->len - start <= ACL_BYTES_MAX;
+    }
+    free(repeated);
+
+    if (!valid || !buf_ok(out)) {
+        out->len = start;
+        return ZK_INVALIDACL;
+    }
+    store_be32(out->ptr + start, (uint32_t)total);
+    return 0;
+}

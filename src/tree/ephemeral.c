@@ -1,0 +1,197 @@
+/* ephemeral.c: nodes that somebody owns: the ephemerals of each session, and the containers and TTL
+ * nodes that the reaper looks through. */
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "tree/tree_internal.h"
+
+struct session_ephemerals *ephemeral_session(const struct tree *t, uint64_t session_id)
+{
+    return map_get(&t->sessions, session_id);
+}
+
+static struct session_ephemerals *session_create(struct tree *t, uint64_t session_id)
+{
+    struct session_ephemerals *se = mem_alloc(sizeof *se);
+    *se = (struct session_ephemerals){.session_id = session_id};
+    list_init(&se->nodes);
+    map_put(&t->sessions, session_id, se);
+    return se;
+}
+
+void ephemeral_add(struct tree *t, struct znode *n)
+{
+    if (znode_kind_of(t, n->ephemeral_owner) != ZNODE_EPHEMERAL) {
+        list_append(&t->reapables, znode_link(n));
+        return;
+    }
+    struct session_ephemerals *se = ephemeral_session(t, n->ephemeral_owner);
+    if (se == NULL)
+        se = session_create(t, n->ephemeral_owner);
+    list_append(&se->nodes, znode_link(n));
+    se->count++;
+    t->ephemeral_count++;
+}
+
+void ephemeral_remove(struct tree *t, struct znode *n)
+{
+    list_remove(znode_link(n));
+    if (znode_kind_of(t, n->ephemeral_owner) != ZNODE_EPHEMERAL)
+        return;
+    struct session_ephemerals *se = ephemeral_session(t, n->ephemeral_owner);
+    t->ephemeral_count--;
+    if (--se->count == 0) {
+        map_remove(&t->sessions, se->session_id);
+        free(se);
+    }
+}
+
+void ephemeral_deinit(struct tree *t)
+{
+    /* Sessions without nodes do not exist, and the nodes are gone. */
+    invariant(t->sessions.count == 0);
+    map_deinit(&t->sessions);
+}
+
+uint64_t tree_ephemeral_count(const struct tree *t)
+{
+    return t->ephemeral_count;
+}
+
+void tree_ephemerals_of(const struct tree *t, int64_t session_id, tree_path_visit *visit, void *arg)
+{
+    const struct session_ephemerals *se = ephemeral_session(t, (uint64_t)session_id);
+    if (se == NULL)
+        return;
+    struct buf path = {0};
+    for (struct list *at = se->nodes.next; at != &se->nodes; at = at->next) {
+        buf_clear(&path);
+        znode_path(znode_of_link(at), &path);
+        visit(arg, buf_slice(&path));
+    }
+    buf_deinit(&path);
+}
+
+/* ---- orders ---- */
+
+struct ordered {
+    uint64_t key;
+    uint64_t tie; /* the position before sorting: keeps the sort stable */
+    void *value;
+};
+
+static bool ordered_before(const struct ordered *a, const struct ordered *b)
+{
+    return a->key != b->key ? a->key < b->key : a->tie < b->tie;
+}
+
+static void sift_down(struct ordered *items, size_t at, size_t count)
+{
+    for (;;) {
+        size_t child = 2 * at + 1;
+        if (child >= count)
+            return;
+        if (child + 1 < count && ordered_before(&items[child], &items[child + 1]))
+            child++;
+        if (!ordered_before(&items[at], &items[child]))
+            return;
+        struct ordered swap = items[at];
+        items[at] = items[child];
+        items[child] = swap;
+        at = child;
+    }
+}
+
+static void ordered_sort(struct ordered *items, size_t count)
+{
+    for (size_t at = count / 2; at-- > 0;)
+        sift_down(items, at, count);
+    for (size_t end = count; end-- > 1;) {
+        struct ordered swap = items[0];
+        items[0] = items[end];
+        items[end] = swap;
+        sift_down(items, 0, end);
+    }
+}
+
+/* All sessions by id, in fresh memory. */
+static struct ordered *sessions_ordered(const struct tree *t)
+{
+    struct ordered *items = mem_calloc(t->sessions.count, sizeof *items);
+    size_t at = 0, count = 0;
+    struct session_ephemerals *se;
+    while ((se = map_next(&t->sessions, &at)) != NULL) {
+        items[count] = (struct ordered){.key = se->session_id, .value = se};
+        count++;
+    }
+    ordered_sort(items, count);
+    return items;
+}
+
+void tree_ephemeral_sessions(const struct tree *t, tree_session_visit *visit, void *arg)
+{
+    size_t count = t->sessions.count;
+    struct ordered *items = sessions_ordered(t);
+    for (size_t i = 0; i < count; i++)
+        visit(arg, (int64_t)items[i].key);
+    free(items);
+}
+
+static void session_sort(struct session_ephemerals *se)
+{
+    struct ordered *items = mem_calloc(se->count, sizeof *items);
+    size_t count = 0;
+    for (struct list *at = se->nodes.next; at != &se->nodes; at = at->next) {
+        uint64_t czxid = (uint64_t)znode_of_link(at)->czxid;
+        items[count] = (struct ordered){.key = czxid, .tie = count, .value = at};
+        count++;
+    }
+    ordered_sort(items, count);
+
+    list_init(&se->nodes);
+    for (size_t i = 0; i < count; i++)
+        list_append(&se->nodes, items[i].value);
+    free(items);
+}
+
+void ephemeral_sort(struct tree *t)
+{
+    size_t at = 0;
+    struct session_ephemerals *se;
+    while ((se = map_next(&t->sessions, &at)) != NULL)
+        session_sort(se);
+}
+
+/* ---- the reaper's list ---- */
+
+static bool is_reapable(const struct tree *t, const struct znode *n, int64_t now_ms,
+                        int64_t never_used_ms)
+{
+    if (n->child_count > 0)
+        return false;
+    int64_t age_ms = (int64_t)((uint64_t)now_ms - (uint64_t)n->mtime_ms);
+    if (znode_kind_of(t, n->ephemeral_owner) == ZNODE_TTL) {
+        int64_t ttl_ms = znode_ttl_ms(t, n->ephemeral_owner);
+        return ttl_ms != 0 && age_ms > ttl_ms;
+    }
+    /* A container that was just made has had no time to get its first child. */
+    return n->cversion > 0 || (never_used_ms != 0 && age_ms > never_used_ms);
+}
+
+size_t tree_reapable(const struct tree *t, int64_t now_ms, int64_t never_used_ms, size_t max,
+                     tree_path_visit *visit, void *arg)
+{
+    size_t count = 0;
+    struct buf path = {0};
+    for (struct list *at = t->reapables.next; at != &t->reapables && count < max; at = at->next) {
+        const struct znode *n = znode_of_link(at);
+        if (!is_reapable(t, n, now_ms, never_used_ms))
+            continue;
+        buf_clear(&path);
+        znode_path(n, &path);
+        visit(arg, buf_slice(&path));
+        count++;
+    }
+    buf_deinit(&path);
+    return count;
+}

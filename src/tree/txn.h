@@ -1,0 +1,29 @@
+/* txn.h: a decoded transaction, flat. Private to src/tree; apply.h has the public door. */
+#ifndef CAUCUS_TREE_TXN_H
+#define CAUCUS_TREE_TXN_H
+
+#include "tree/apply.h"
+#include "wire/records.h"
+#include "wire/zk.h"
+
+struct txn {
+    int32_t type;
+    struct slice path;
+    struct slice data;
+    struct rec_vec acl;
+    struct rec_vec
+        list; /* the parts of a multi; the paths of a closeSession (count -1: none given) */
+    int64_t ttl_ms;
+    int32_t version; /* of data or ACL; for creates the parent's cversion */
+    int32_t err;     /* of an error txn */
+    bool ephemeral;
+    bool has_error_part; /* a multi that failed: nothing of it is done */
+};
+
+/* Takes a txn of `type`, or one part of a multi, from `d`. False: malformed or of an unknown type.
+ * Everything inside is checked, the parts of a multi included, so that they can be taken again
+ * without failing. */
+bool txn_get(struct dec *d, int32_t type, struct txn *ret_txn);
+bool txn_get_part(struct dec *d, struct txn *ret_part);
+
+#endif
