@@ -1,0 +1,125 @@
+/* prep.c: a request becomes the bytes of a transaction. The checks are in prep_op.c. */
+#include "tree/prep.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "tree/prep_internal.h"
+
+struct prep *prep_create(struct tree *t, const struct prep_options *options, uint64_t hash_seed)
+{
+    struct prep *p = mem_alloc(sizeof *p);
+    p->tree = t;
+    p->options = *options;
+    p->digest = 0;
+    changes_init(&p->changes, t, hash_seed);
+    buf_init(&p->path, 0);
+    buf_init(&p->acl, 0);
+    return p;
+}
+
+void prep_free(struct prep *p)
+{
+    if (p == NULL)
+        return;
+    changes_deinit(&p->changes);
+    buf_deinit(&p->path);
+    buf_deinit(&p->acl);
+    free(p);
+}
+
+void prep_committed(struct prep *p, int64_t zxid)
+{
+    changes_forget(&p->changes, zxid);
+}
+
+void prep_reset(struct prep *p)
+{
+    changes_clear(&p->changes);
+}
+
+size_t prep_outstanding(const struct prep *p)
+{
+    return p->changes.count;
+}
+
+static void put_header(struct prep_result *ret, int32_t type, struct buf *out)
+{
+    ret->hdr.type = type;
+    rec_put_txn_header(out, &ret->hdr);
+    ret->txn_at = out->len;
+}
+
+/* The body of the txn is in place: the digest follows it. */
+static void put_digest(const struct prep *p, struct prep_result *ret, struct buf *out)
+{
+    ret->txn_len = out->len - ret->txn_at;
+    if (!p->tree->options.digest_enabled)
+        return;
+    ret->digest =
+        (struct rec_txn_digest){.version = TREE_DIGEST_VERSION, .tree_digest = (int64_t)p->digest};
+    rec_put_txn_digest(out, &ret->digest);
+}
+
+/* Starts again from `at`: the request was refused. An error txn carries no digest, as in ZooKeeper.
+ */
+static void put_error(struct prep_result *ret, size_t at, int32_t err, struct buf *out)
+{
+    out->len = at;
+    ret->err = err;
+    put_header(ret, ZK_OP_ERROR, out);
+    rec_put_error_txn(out, &(struct rec_error_txn){.err = err});
+    ret->txn_len = out->len - ret->txn_at;
+}
+
+void prep_request(struct prep *p, const struct prep_request *req, struct buf *out,
+                  struct prep_result *ret)
+{
+    invariant(out->bytes_max == 0);
+    *ret = (struct prep_result){
+        .outcome = PREP_TXN,
+        .hdr = {.client_id = req->session_id,
+                .cxid = req->cxid,
+                .zxid = req->zxid,
+                .time = req->now_ms},
+    };
+    /* With nothing outstanding the tree itself is the projection. */
+    if (p->changes.count == 0)
+        p->digest = tree_digest(p->tree);
+
+    size_t at = out->len;
+    put_header(ret, req->op, out);
+    bool whole = true;
+    switch (req->op) {
+    case ZK_OP_CREATE_SESSION:
+        rec_put_create_session_txn(
+            out, &(struct rec_create_session_txn){.time_out = req->session_timeout_ms});
+        break;
+    case ZK_OP_CLOSE_SESSION:
+        close_session_prep(p, req, out);
+        break;
+    case ZK_OP_MULTI:
+        ret->err = multi_prep(p, req, out, &whole);
+        break;
+    default: {
+        struct dec d = dec_of(req->record);
+        struct write_op op = {.type = req->op};
+        int32_t err = req->op == ZK_OP_CHECK ? ZK_UNIMPLEMENTED : 0; /* in a multi only */
+        if (err == 0 && !write_op_get(&d, &op))
+            err = ZK_MARSHALLINGERROR;
+        if (err != 0) {
+            out->len = at;
+            *ret = (struct prep_result){.outcome = PREP_NO_TXN, .err = err};
+            return;
+        }
+        ret->err = write_op_prep(p, req, &op, out);
+        whole = ret->err == 0;
+        break;
+    }
+    }
+
+    if (whole)
+        put_digest(p, ret, out);
+    else
+        put_error(ret, at, ret->err, out);
+}

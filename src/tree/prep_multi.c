@@ -1,0 +1,124 @@
+/* prep_multi.c: several writes under one zxid, all or none (MultiOperationRecord, pRequestHelper).
+ *
+ * Each part is checked against the state the earlier parts leave behind. When one fails, what they
+ * entered is taken back; the txn is written nevertheless: earlier parts as they are (tree_apply
+ * answers 0 for them and does nothing), the failed one with its error, later ones with
+ * RUNTIMEINCONSISTENCY.
+ *
+ *   MultiTxn: int32 count, then per part: int32 type, int32 length, txn bytes */
+#include "tree/prep_internal.h"
+
+/* Op.create: what the flags say wins over the opcode. */
+static int32_t create_type(int32_t type, int32_t flags)
+{
+    if (flags == ZK_CREATE_TTL || flags == ZK_CREATE_TTL_SEQUENTIAL)
+        return ZK_OP_CREATE_TTL;
+    if (flags == ZK_CREATE_CONTAINER)
+        return ZK_OP_CREATE_CONTAINER;
+    return type == ZK_OP_CREATE_TTL ? ZK_OP_CREATE : type;
+}
+
+/* MultiOperationRecord.deserialize has stricter rules than the same request on its own. */
+static bool create_part_is_valid(const struct write_op *op)
+{
+    return op->acl.count != -1 && op->flags >= ZK_CREATE_PERSISTENT && op->flags < ZK_CREATE_TTL;
+}
+
+/* The next part, or the end. False when this is not a multi of writes. */
+static bool next_part(struct dec *d, struct write_op *op, bool *ret_done)
+{
+    struct rec_multi_header head;
+    if (!rec_get_multi_header(d, &head))
+        return false;
+    *ret_done = head.done;
+    if (head.done)
+        return true;
+
+    op->type = head.type;
+    switch (head.type) {
+    case ZK_OP_CREATE:
+    case ZK_OP_CREATE2:
+    case ZK_OP_CREATE_CONTAINER:
+        if (!write_op_get(d, op) || !create_part_is_valid(op))
+            return false;
+        op->type = create_type(head.type, op->flags);
+        break;
+    case ZK_OP_CREATE_TTL:
+        if (!write_op_get(d, op))
+            return false;
+        op->type = create_type(head.type, op->flags);
+        if (op->type != ZK_OP_CREATE_TTL)
+            op->ttl_ms = -1;
+        break;
+    case ZK_OP_DELETE:
+    case ZK_OP_SET_DATA:
+    case ZK_OP_CHECK:
+        if (!write_op_get(d, op))
+            return false;
+        break;
+    default:
+        return false; /* reads as well: a multi has either, and then another opcode */
+    }
+    return !slice_is_null(op->path);
+}
+
+static bool is_well_formed(struct dec d)
+{
+    struct write_op op;
+    bool done = false;
+    while (!done) {
+        if (!next_part(&d, &op, &done))
+            return false;
+    }
+    return true;
+}
+
+static void put_error_part(int32_t err, struct buf *out)
+{
+    buf_put_i32(out, ZK_OP_ERROR);
+    buf_put_i32(out, 4);
+    rec_put_error_txn(out, &(struct rec_error_txn){.err = err});
+}
+
+static int32_t put_part(struct prep *p, const struct prep_request *req, const struct write_op *op,
+                        struct buf *out)
+{
+    size_t at = out->len;
+    buf_put_i32(out, op->type);
+    buf_put_i32(out, 0);
+    int32_t err = write_op_prep(p, req, op, out);
+    if (err != 0) {
+        out->len = at;
+        return err;
+    }
+    store_be32(out->ptr + at + 4, (uint32_t)(out->len - at - 8));
+    return 0;
+}
+
+int32_t multi_prep(struct prep *p, const struct prep_request *req, struct buf *out, bool *ret_whole)
+{
+    struct dec d = dec_of(req->record);
+    *ret_whole = is_well_formed(d);
+    if (!*ret_whole)
+        return ZK_MARSHALLINGERROR;
+
+    uint64_t digest_before = p->digest;
+    size_t count_at = out->len;
+    buf_put_i32(out, 0);
+    uint32_t count = 0;
+    int32_t first_err = 0;
+    struct write_op op;
+    bool done = false;
+    while (next_part(&d, &op, &done) && !done) {
+        if (first_err != 0) {
+            put_error_part(ZK_RUNTIMEINCONSISTENCY, out);
+        } else if ((first_err = put_part(p, req, &op, out)) != 0) {
+            changes_rollback(&p->changes, req->zxid);
+            p->digest = digest_before;
+            put_error_part(first_err, out);
+        }
+        count++;
+    }
+    store_be32(out->ptr + count_at, count);
+    return first_err;
+}
