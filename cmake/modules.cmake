@@ -23,6 +23,17 @@ function(caucus_program name main)
     endif()
 endfunction()
 
+# caucus_testlib(LINK libs...): what several unit tests share, from tests/lib/*.c; they name it "testlib".
+function(caucus_testlib)
+    cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+    file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/lib/*.c)
+    if(sources)
+        add_library(caucus_testlib STATIC ${sources})
+        target_include_directories(caucus_testlib PUBLIC ${CMAKE_SOURCE_DIR}/tests/lib)
+        target_link_libraries(caucus_testlib PUBLIC ${ARG_LINK})
+    endif()
+endfunction()
+
 # Each tests/unit/test_X.c is a cmocka program. Its first line says what it links:
 #   /* links: wire tree */
 function(caucus_unit_tests)

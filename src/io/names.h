@@ -17,6 +17,7 @@ enum {
     NAME_BYTES_MAX = 64
 };
 
+#define NAME_VERSION_DIR  "version-2" /* in dataDir and dataLogDir */
 #define NAME_SYNCED       "caucus.synced"
 #define NAME_SNAPSHOT_TMP "caucus.tmp"
 

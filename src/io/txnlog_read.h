@@ -31,6 +31,7 @@ struct txnfile {
     int64_t size;
     int64_t offset;     /* of the next frame, or of the bad one */
     const char *reason; /* static text, for TXNFILE_BAD */
+    int64_t frame_end;  /* for TXNFILE_BAD: where the frame would end, as far as it says */
     struct buf window;  /* bytes of the file from window_at on */
     int64_t window_at;
 };
