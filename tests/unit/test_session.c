@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,7 +84,8 @@ static void adding_a_session_twice_is_adding_it_once(void **state)
     assert_ptr_equal(session_add(st, 7, 5000, 0), s);
     assert_int_equal(session_count(st), 1);
     assert_int_equal(s->timeout_ms, 1000);
-    assert_int_equal(session_next_deadline_ms(st), 6000);
+    assert_null(session_next_expired(st, 5999));
+    assert_ptr_equal(session_next_expired(st, 6000), s);
     session_table_free(st);
 }
 
