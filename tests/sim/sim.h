@@ -33,6 +33,7 @@ struct sim_disk {
     uint64_t snapshot_digest;
     struct buf writing;     /* one under way */
     int64_t writing_zxid;
+    uint64_t writing_digest;
     bool writing_open, writing_done;
 };
 

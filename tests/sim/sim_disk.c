@@ -52,7 +52,7 @@ void sim_disk_persist(struct sim *s, const struct persist_effect *p, struct slic
         break;
     case PERSIST_SNAPSHOT_END:
         buf_put_slice(&d->writing, bytes);
-        d->snapshot_digest = p->digest;
+        d->writing_digest = p->digest;
         d->writing_done = true;
         break;
     case PERSIST_SNAPSHOT_ABORT:
@@ -94,6 +94,7 @@ void sim_disk_snapshot(struct sim *s)
         buf_clear(&d->snapshot);
         buf_put_slice(&d->snapshot, buf_slice(&d->writing));
         d->snapshot_zxid = d->writing_zxid;
+        d->snapshot_digest = d->writing_digest;
     }
     d->writing_open = false;
     sim_step(s, &ev);
