@@ -45,14 +45,8 @@ static void carry_out_closes(struct sim *s, const struct close_effect *closes, s
     for (size_t i = 0; i < count; i++) {
         struct sim_client *c = client_of(s, closes[i].client);
         if (c != NULL) {
-            if (c->session_over) {
-                c->session_over = false;
-                c->session_id = 0;
-                memset(c->password, 0, sizeof c->password);
-                c->ephemerals_acked = 0;
-                for (int k = 0; k < SIM_KEYS; k++)
-                    c->seen_version[k] = -1;
-            }
+            if (c->session_over)
+                sim_client_forget_session(c);
             sim_client_dropped(s, c);
         }
         struct node_event ev = {.type = NODE_CLIENT_CLOSED, .client = closes[i].client};
@@ -80,6 +74,11 @@ void sim_step(struct sim *s, struct node_event *ev)
         struct sim_client *c = client_of(s, fx.sends[i].client);
         if (c != NULL)
             sim_client_receive(s, c, bytes);
+    }
+    for (size_t i = 0; i < fx.trace_count; i++) {
+        enum trace_type type = fx.traces[i].type;
+        if (type == TRACE_SESSION_CLOSED || type == TRACE_SESSION_EXPIRED)
+            sim_check_session_gone(s, fx.traces[i].session_id);
     }
     if (s->plant == PLANT_EARLY_DURABLE && fx.persist_count > 0 && sim_random(s, 8) == 0) {
         /* The log thread reports what it was only given. */

@@ -87,7 +87,9 @@ void sim_step(struct sim *s, struct node_event *ev);
 void sim_client_act(struct sim *s, struct sim_client *c);
 void sim_client_receive(struct sim *s, struct sim_client *c, struct slice frames);
 void sim_client_dropped(struct sim *s, struct sim_client *c);
+void sim_client_forget_session(struct sim_client *c);
 void sim_check_recovered(struct sim *s);
+void sim_check_session_gone(struct sim *s, int64_t session_id);
 
 /* sim_disk.c */
 void sim_disk_init(struct sim_disk *d);

@@ -186,13 +186,19 @@ static void count_ephemeral(void *arg, struct slice path)
     (*(uint64_t *)arg)++;
 }
 
-static void session_ended(struct sim *s, struct sim_client *c)
+/* The server has committed the end of a session. */
+void sim_check_session_gone(struct sim *s, int64_t session_id)
 {
     uint64_t left = 0;
-    tree_ephemerals_of(node_tree(s->node), c->session_id, count_ephemeral, &left);
+    tree_ephemerals_of(node_tree(s->node), session_id, count_ephemeral, &left);
     if (left > 0)
-        sim_violate(s, "client %d: its session is over, %llu ephemerals are left", c->index,
-                    (unsigned long long)left);
+        sim_violate(s, "session %llx is over, %llu ephemerals are left",
+                    (unsigned long long)session_id, (unsigned long long)left);
+}
+
+void sim_client_forget_session(struct sim_client *c)
+{
+    c->session_over = false;
     c->session_id = 0;
     memset(c->password, 0, sizeof c->password);
     c->ephemerals_acked = 0;
@@ -212,7 +218,7 @@ static void connect_answered(struct sim *s, struct sim_client *c, struct slice b
         return;
     }
     if (timeout == 0) {
-        session_ended(s, c);
+        sim_client_forget_session(c);
         return;
     }
     if (c->session_id != 0 && session != c->session_id)
