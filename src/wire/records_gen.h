@@ -3,6 +3,78 @@
 #ifndef CAUCUS_WIRE_RECORDS_GEN_H
 #define CAUCUS_WIRE_RECORDS_GEN_H
 
+/* Every record once, for tests and fuzzers that must not miss one. */
+#define REC_MAP(X)                                                                                 \
+    X(id)                                                                                          \
+    X(acl)                                                                                         \
+    X(stat)                                                                                        \
+    X(stat_persisted)                                                                              \
+    X(client_info)                                                                                 \
+    X(connect_request)                                                                             \
+    X(connect_response)                                                                            \
+    X(request_header)                                                                              \
+    X(reply_header)                                                                                \
+    X(multi_header)                                                                                \
+    X(auth_packet)                                                                                 \
+    X(get_sasl_request)                                                                            \
+    X(set_sasl_request)                                                                            \
+    X(set_sasl_response)                                                                           \
+    X(create_request)                                                                              \
+    X(create_ttl_request)                                                                          \
+    X(delete_request)                                                                              \
+    X(delete_container_request)                                                                    \
+    X(exists_request)                                                                              \
+    X(get_data_request)                                                                            \
+    X(set_data_request)                                                                            \
+    X(get_acl_request)                                                                             \
+    X(set_acl_request)                                                                             \
+    X(get_children_request)                                                                        \
+    X(get_children2_request)                                                                       \
+    X(get_all_children_number_request)                                                             \
+    X(get_ephemerals_request)                                                                      \
+    X(check_version_request)                                                                       \
+    X(sync_request)                                                                                \
+    X(reconfig_request)                                                                            \
+    X(set_watches)                                                                                 \
+    X(set_watches2)                                                                                \
+    X(add_watch_request)                                                                           \
+    X(check_watches_request)                                                                       \
+    X(remove_watches_request)                                                                      \
+    X(create_response)                                                                             \
+    X(create2_response)                                                                            \
+    X(exists_response)                                                                             \
+    X(get_data_response)                                                                           \
+    X(set_data_response)                                                                           \
+    X(get_acl_response)                                                                            \
+    X(set_acl_response)                                                                            \
+    X(get_children_response)                                                                       \
+    X(get_children2_response)                                                                      \
+    X(get_all_children_number_response)                                                            \
+    X(get_ephemerals_response)                                                                     \
+    X(sync_response)                                                                               \
+    X(who_am_i_response)                                                                           \
+    X(error_response)                                                                              \
+    X(watcher_event)                                                                               \
+    X(txn_header)                                                                                  \
+    X(txn_digest)                                                                                  \
+    X(create_txn_v0)                                                                               \
+    X(create_txn)                                                                                  \
+    X(create_ttl_txn)                                                                              \
+    X(create_container_txn)                                                                        \
+    X(delete_txn)                                                                                  \
+    X(set_data_txn)                                                                                \
+    X(check_version_txn)                                                                           \
+    X(set_acl_txn)                                                                                 \
+    X(create_session_txn)                                                                          \
+    X(close_session_txn)                                                                           \
+    X(error_txn)                                                                                   \
+    X(txn)                                                                                         \
+    X(multi_txn)                                                                                   \
+    X(file_header)                                                                                 \
+    X(learner_info)                                                                                \
+    X(quorum_packet)                                                                               \
+    X(quorum_auth_packet)
+
 struct rec_vec rec_get_vec_acl(struct dec *d);
 struct rec_vec rec_get_vec_ustring(struct dec *d);
 struct rec_vec rec_get_vec_client_info(struct dec *d);
