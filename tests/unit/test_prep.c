@@ -1,0 +1,563 @@
+/* links: tree */
+/* What becomes of one write request: the checks in ZooKeeper's order, and the bytes of the txn. */
+#include "prep_kit.h"
+
+static const struct identity ALICE[] = {{{(const uint8_t *)"digest", 6}, {(const uint8_t *)"alice:x", 7}}};
+static const struct kit_acl ALICES = {ZK_PERM_ALL, "digest", "alice:x"};
+static const struct kit_acl READ_ONLY = {ZK_PERM_READ, "world", "anyone"};
+static const struct kit_acl NO_ACL = {0, NULL, NULL};
+
+static int kit_setup(void **state)
+{
+    *state = kit_open(&KIT_DEFAULTS);
+    return 0;
+}
+
+static int kit_teardown(void **state)
+{
+    kit_close(*state);
+    return 0;
+}
+
+/* The last request was refused: an error txn under a zxid of its own. */
+static void assert_error_txn(const struct kit *k, int32_t err)
+{
+    assert_int_equal(k->last.outcome, PREP_TXN);
+    assert_int_equal(k->last.err, err);
+    assert_int_equal(k->last.hdr.type, ZK_OP_ERROR);
+    assert_int_equal(k->last.hdr.zxid, k->zxid);
+    assert_int_equal(k->last.txn_len, 4);
+    assert_int_equal(k->last.digest.version, 0);
+    assert_int_equal((int32_t)load_be32(kit_last_body(k).ptr), err);
+}
+
+#define REFUSED(err, request)                                                                      \
+    do {                                                                                           \
+        int64_t zxid_before = k->zxid;                                                             \
+        size_t outstanding_before = prep_outstanding(k->prep);                                     \
+        assert_int_equal(request, err);                                                            \
+        assert_error_txn(k, err);                                                                  \
+        assert_int_equal(k->zxid, zxid_before + 1);                                                \
+        assert_int_equal(prep_outstanding(k->prep), outstanding_before);                           \
+    } while (0)
+
+#define ACCEPTED(request)                                                                          \
+    do {                                                                                           \
+        assert_int_equal(request, 0);                                                              \
+        assert_int_equal(k->last.outcome, PREP_TXN);                                               \
+    } while (0)
+
+/* ---- create ---- */
+
+static void create_reports_the_first_failing_check(void **state)
+{
+    struct kit *k = *state;
+    k->session_err = ZK_SESSIONEXPIRED;
+    k->global_session_err = ZK_EPHEMERALONLOCALSESSION;
+
+    /* Each request fails in more than one way; each line mends the failure of the line before. */
+    REFUSED(ZK_BADARGUMENTS, kit_create_acl(k, ZK_OP_CREATE, "nope", "d", NO_ACL, 7));
+    REFUSED(ZK_BADARGUMENTS, kit_create_acl(k, ZK_OP_CREATE, "nope", "d", NO_ACL, -1));
+    REFUSED(ZK_SESSIONEXPIRED, kit_create_acl(k, ZK_OP_CREATE, "nope", "d", NO_ACL, 0));
+    REFUSED(ZK_EPHEMERALONLOCALSESSION, kit_create_acl(k, ZK_OP_CREATE, "nope", "d", NO_ACL, 1));
+    k->global_session_err = 0;
+    REFUSED(ZK_SESSIONEXPIRED, kit_create_acl(k, ZK_OP_CREATE, "nope", "d", NO_ACL, 1));
+    k->session_err = 0;
+    REFUSED(ZK_MARSHALLINGERROR, kit_create_acl(k, ZK_OP_CREATE, NULL, "d", NO_ACL, 0));
+    REFUSED(ZK_BADARGUMENTS, kit_create_acl(k, ZK_OP_CREATE, "nope", "d", NO_ACL, 0));
+    REFUSED(ZK_BADARGUMENTS, kit_create_acl(k, ZK_OP_CREATE, "", "d", NO_ACL, 0));
+    REFUSED(ZK_INVALIDACL, kit_create_acl(k, ZK_OP_CREATE, "/p/.", "d", NO_ACL, 0));
+    REFUSED(ZK_NONODE, kit_create_acl(k, ZK_OP_CREATE, "/p/.", "d", KIT_OPEN, 0));
+    ACCEPTED(kit_create_acl(k, ZK_OP_CREATE, "/p", "d", ALICES, 0));
+    REFUSED(ZK_NOAUTH, kit_create_acl(k, ZK_OP_CREATE, "/p/.", "d", KIT_OPEN, 0));
+    k->who = (struct identities){ALICE, 1};
+    REFUSED(ZK_BADARGUMENTS, kit_create_acl(k, ZK_OP_CREATE, "/p/.", "d", KIT_OPEN, 0));
+    ACCEPTED(kit_create_acl(k, ZK_OP_CREATE, "/p/e", "d", KIT_OPEN, 1));
+    REFUSED(ZK_NODEEXISTS, kit_create_acl(k, ZK_OP_CREATE, "/p/e", "d", KIT_OPEN, 0));
+    REFUSED(ZK_NOCHILDRENFOREPHEMERALS,
+            kit_create_acl(k, ZK_OP_CREATE, "/p/e/x", "d", KIT_OPEN, 0));
+    kit_commit_all(k);
+    REFUSED(ZK_NODEEXISTS, kit_create_acl(k, ZK_OP_CREATE, "/p/e", "d", KIT_OPEN, 0));
+    REFUSED(ZK_NOCHILDRENFOREPHEMERALS,
+            kit_create_acl(k, ZK_OP_CREATE, "/p/e/x", "d", KIT_OPEN, 0));
+    kit_commit_all(k);
+}
+
+static void a_ttl_needs_a_ttl_mode_and_a_range(void **state)
+{
+    struct kit *k = *state;
+    REFUSED(ZK_BADARGUMENTS, kit_create_ttl(k, "/t", ZK_CREATE_TTL, 0));
+    REFUSED(ZK_BADARGUMENTS, kit_create_ttl(k, "/t", ZK_CREATE_TTL, -1));
+    REFUSED(ZK_BADARGUMENTS, kit_create_ttl(k, "/t", ZK_CREATE_TTL, 0x10000000000));
+    REFUSED(ZK_BADARGUMENTS, kit_create_ttl(k, "/t", ZK_CREATE_PERSISTENT, 5));
+    REFUSED(ZK_BADARGUMENTS, kit_create_ttl(k, "/t", ZK_CREATE_PERSISTENT, -1));
+    REFUSED(ZK_BADARGUMENTS, kit_create(k, "/t", "d", ZK_CREATE_TTL));
+    ACCEPTED(kit_create_ttl(k, "/t", ZK_CREATE_TTL, 0xffffffffff));
+    ACCEPTED(kit_create_ttl(k, "/s", ZK_CREATE_TTL_SEQUENTIAL, 1));
+    kit_commit_all(k);
+    assert_int_equal(kit_node(k, "/t")->ephemeral_owner, 0xff0000ffffffffff);
+    assert_int_equal(kit_node(k, "/s0000000002")->ephemeral_owner, 0xff00000000000001);
+}
+
+static void a_ttl_is_unimplemented_unless_enabled(void **state)
+{
+    (void)state;
+    struct kit_options options = KIT_DEFAULTS;
+    options.extended_types = false;
+    struct kit *k = kit_open(&options);
+    k->session_err = ZK_SESSIONEXPIRED;
+    REFUSED(ZK_UNIMPLEMENTED, kit_create_ttl(k, NULL, ZK_CREATE_TTL, 0));
+    REFUSED(ZK_UNIMPLEMENTED, kit_create(k, "/t", "d", ZK_CREATE_TTL));
+    kit_close(k);
+}
+
+static void the_opcode_decides_what_kind_of_node_is_made(void **state)
+{
+    struct kit *k = *state;
+    ACCEPTED(kit_create_acl(k, ZK_OP_CREATE_CONTAINER, "/c4", "d", KIT_OPEN, 4));
+    ACCEPTED(kit_create_acl(k, ZK_OP_CREATE_CONTAINER, "/c0", "d", KIT_OPEN, 0));
+    ACCEPTED(kit_create_acl(k, ZK_OP_CREATE, "/p4", "d", KIT_OPEN, 4));
+    ACCEPTED(kit_create_acl(k, ZK_OP_CREATE2, "/e", "d", KIT_OPEN, 1));
+    kit_commit_all(k); /* checks that the projection was right, by the digests */
+    assert_int_equal(kit_node(k, "/c4")->ephemeral_owner, ZK_CONTAINER_OWNER);
+    assert_int_equal(kit_node(k, "/c0")->ephemeral_owner, ZK_CONTAINER_OWNER);
+    assert_int_equal(kit_node(k, "/p4")->ephemeral_owner, 0);
+    assert_int_equal(kit_node(k, "/e")->ephemeral_owner, KIT_SESSION);
+}
+
+static void a_sequence_number_is_the_projected_cversion_of_the_parent(void **state)
+{
+    struct kit *k = *state;
+    ACCEPTED(kit_create(k, "/q", NULL, 0));
+    ACCEPTED(kit_create(k, "/q/a-", NULL, ZK_CREATE_PERSISTENT_SEQUENTIAL));
+    ACCEPTED(kit_create(k, "/q/plain", NULL, 0));
+    ACCEPTED(kit_delete(k, "/q/a-0000000000", -1));
+    ACCEPTED(kit_create(k, "/q/", NULL, ZK_CREATE_EPHEMERAL_SEQUENTIAL)); /* an empty prefix is one */
+    kit_commit_all(k);
+    assert_non_null(kit_node(k, "/q/0000000002"));
+    assert_null(kit_node(k, "/q/a-0000000000"));
+    ACCEPTED(kit_create(k, "/", NULL, ZK_CREATE_PERSISTENT_SEQUENTIAL));
+    kit_commit_all(k);
+    assert_non_null(kit_node(k, "/0000000001"));
+}
+
+/* Only a tree from elsewhere gets there: DataTree never counts past 2147483647 itself. */
+static void a_sequence_number_can_be_negative_and_stops_at_the_largest(void **state)
+{
+    struct kit *k = *state;
+    ACCEPTED(kit_create(k, "/q", NULL, 0));
+    kit_commit_all(k);
+
+    /* A txn of another leader that says where the counter of /q stands. */
+    struct buf txn = {0};
+    struct rec_txn_header hdr = {.zxid = ++k->zxid, .type = ZK_OP_CREATE};
+    struct rec_create_txn create = {.path = slice_str("/q/x"), .parent_cversion = INT32_MAX};
+    struct buf acl = {0};
+    kit_put_acl(&acl, &KIT_OPEN, 1);
+    create.acl = (struct rec_vec){1, slice_from(buf_slice(&acl), 4)};
+    rec_put_create_txn(&txn, &create);
+    assert_int_equal(tree_apply(k->tree, &hdr, buf_slice(&txn), NULL, &k->fx), 0);
+    buf_deinit(&txn);
+    buf_deinit(&acl);
+
+    ACCEPTED(kit_create(k, "/q/s", NULL, ZK_CREATE_PERSISTENT_SEQUENTIAL));
+    REFUSED(ZK_NODEEXISTS, kit_create(k, "/q/s", NULL, ZK_CREATE_PERSISTENT_SEQUENTIAL));
+    kit_commit_all(k);
+    assert_int_equal(kit_node(k, "/q")->cversion, INT32_MAX);
+    assert_non_null(kit_node(k, "/q/s2147483647"));
+    REFUSED(ZK_NODEEXISTS, kit_create(k, "/q/s", NULL, ZK_CREATE_PERSISTENT_SEQUENTIAL));
+
+    tree_find(k->tree, slice_str("/q"))->cversion = -5;
+    ACCEPTED(kit_create(k, "/q/s", NULL, ZK_CREATE_PERSISTENT_SEQUENTIAL));
+    struct dec d = dec_of(kit_last_body(k));
+    assert_true(slice_eq_str(dec_ustring(&d), "/q/s-000000005"));
+}
+
+static void root_has_one_state_under_both_its_names(void **state)
+{
+    struct kit *k = *state;
+    ACCEPTED(kit_create(k, "/a", "1", 0));
+    ACCEPTED(kit_set_data(k, "/", "root", 0));
+    ACCEPTED(kit_create(k, "/b", "1", 0));
+    ACCEPTED(kit_set_acl(k, "/", READ_ONLY, 0));
+    REFUSED(ZK_NOAUTH, kit_create(k, "/c", "1", 0));
+    REFUSED(ZK_NOAUTH, kit_set_data(k, "/", "again", -1));
+    REFUSED(ZK_NODEEXISTS | 0, kit_create(k, "/c", "1", 9) == ZK_BADARGUMENTS ? (k->last.err) : 0);
+    kit_commit_all(k);
+}
+
+/* ---- delete ---- */
+
+static void delete_reports_the_first_failing_check(void **state)
+{
+    struct kit *k = *state;
+    k->session_err = ZK_SESSIONMOVED;
+    REFUSED(ZK_SESSIONMOVED, kit_delete(k, NULL, 3));
+    k->session_err = 0;
+    REFUSED(ZK_MARSHALLINGERROR, kit_delete(k, NULL, 3));
+    REFUSED(ZK_BADARGUMENTS, kit_delete(k, "p", 3));
+    REFUSED(ZK_BADARGUMENTS, kit_delete(k, "/", 3));
+    REFUSED(ZK_BADARGUMENTS, kit_delete(k, "/zookeeper", 3));
+    REFUSED(ZK_BADARGUMENTS, kit_delete(k, "/zookeeper/quota", 3));
+    REFUSED(ZK_BADARGUMENTS, kit_delete(k, "/zookeeper/config", 3));
+    REFUSED(ZK_NONODE, kit_delete(k, "/p/x", 3));
+    ACCEPTED(kit_create_acl(k, ZK_OP_CREATE, "/p", "d", ALICES, 0));
+    REFUSED(ZK_NOAUTH, kit_delete(k, "/p/x", 3));
+    k->who = (struct identities){ALICE, 1};
+    REFUSED(ZK_NONODE, kit_delete(k, "/p/x", 3));
+    REFUSED(ZK_NONODE, kit_delete(k, "/p/", 3));
+    REFUSED(ZK_NONODE, kit_delete(k, "//", 3));
+    ACCEPTED(kit_create(k, "/p/x", "d", 0));
+    ACCEPTED(kit_create(k, "/p/x/y", "d", 0));
+    REFUSED(ZK_BADVERSION, kit_delete(k, "/p/x", 3));
+    REFUSED(ZK_NOTEMPTY, kit_delete(k, "/p/x", 0));
+    kit_commit_all(k);
+    REFUSED(ZK_NOTEMPTY, kit_delete(k, "/p/x", -1));
+    ACCEPTED(kit_delete(k, "/p/x/y", 0));
+    ACCEPTED(kit_delete(k, "/p/x", 0));
+    REFUSED(ZK_NONODE, kit_delete(k, "/p/x", 0));
+    REFUSED(ZK_NONODE, kit_set_data(k, "/p/x", "d", -1));
+    REFUSED(ZK_NONODE, kit_create(k, "/p/x/y", "d", 0));
+    kit_commit_all(k);
+}
+
+static void the_reaper_asks_neither_session_nor_permission(void **state)
+{
+    struct kit *k = *state;
+    ACCEPTED(kit_create_acl(k, ZK_OP_CREATE_CONTAINER, "/c", "d", READ_ONLY, 4));
+    ACCEPTED(kit_create(k, "/c2", "d", 0));
+    ACCEPTED(kit_create(k, "/c2/x", "d", 0));
+    ACCEPTED(kit_create(k, "/e", "d", 1));
+    ACCEPTED(kit_set_acl(k, "/", READ_ONLY, -1));
+    k->session_id = 0;
+    k->session_err = ZK_SESSIONEXPIRED;
+    REFUSED(ZK_BADARGUMENTS, kit_delete_container(k, "/zookeeper"));
+    REFUSED(ZK_BADARGUMENTS, kit_delete_container(k, ""));
+    REFUSED(ZK_NONODE, kit_delete_container(k, "/nope/x"));
+    REFUSED(ZK_NOTEMPTY, kit_delete_container(k, "/c2"));
+    REFUSED(ZK_BADVERSION, kit_delete_container(k, "/e"));
+    ACCEPTED(kit_delete_container(k, "/c"));
+    assert_int_equal(k->last.hdr.type, ZK_OP_DELETE_CONTAINER);
+    REFUSED(ZK_NONODE, kit_delete_container(k, "/c"));
+    kit_commit_all(k);
+    assert_null(kit_node(k, "/c"));
+}
+
+/* ---- set ---- */
+
+static void set_data_reports_the_first_failing_check(void **state)
+{
+    struct kit *k = *state;
+    k->session_err = ZK_SESSIONEXPIRED;
+    REFUSED(ZK_SESSIONEXPIRED, kit_set_data(k, "/p/", "d", 3));
+    k->session_err = 0;
+    REFUSED(ZK_BADARGUMENTS, kit_set_data(k, "/p/", "d", 3));
+    REFUSED(ZK_BADARGUMENTS, kit_set_data(k, NULL, "d", 3));
+    REFUSED(ZK_NONODE, kit_set_data(k, "/p", "d", 3));
+    ACCEPTED(kit_create_acl(k, ZK_OP_CREATE, "/p", "d", ALICES, 0));
+    REFUSED(ZK_NOAUTH, kit_set_data(k, "/p", "d", 3));
+    k->who = (struct identities){ALICE, 1};
+    REFUSED(ZK_BADVERSION, kit_set_data(k, "/p", "d", 3));
+    ACCEPTED(kit_set_data(k, "/p", NULL, 0));
+    ACCEPTED(kit_set_data(k, "/p", "", 1));
+    REFUSED(ZK_BADVERSION, kit_set_data(k, "/p", "d", 1));
+    ACCEPTED(kit_set_data(k, "/p", "d", -1));
+    kit_commit_all(k);
+    assert_int_equal(kit_node(k, "/p")->version, 3);
+}
+
+static void set_acl_reports_the_first_failing_check(void **state)
+{
+    struct kit *k = *state;
+    k->session_err = ZK_SESSIONEXPIRED;
+    REFUSED(ZK_SESSIONEXPIRED, kit_set_acl(k, "p", NO_ACL, 3));
+    k->session_err = 0;
+    REFUSED(ZK_BADARGUMENTS, kit_set_acl(k, "p", NO_ACL, 3));
+    REFUSED(ZK_INVALIDACL, kit_set_acl(k, "/p", NO_ACL, 3));
+    REFUSED(ZK_NONODE, kit_set_acl(k, "/p", KIT_OPEN, 3));
+    ACCEPTED(kit_create_acl(k, ZK_OP_CREATE, "/p", "d", READ_ONLY, 0));
+    REFUSED(ZK_NOAUTH, kit_set_acl(k, "/p", KIT_OPEN, 3));
+    ACCEPTED(kit_create(k, "/q", "d", 0));
+    REFUSED(ZK_BADVERSION, kit_set_acl(k, "/q", ALICES, 3));
+    ACCEPTED(kit_set_acl(k, "/q", ALICES, 0));
+    REFUSED(ZK_NOAUTH, kit_set_acl(k, "/q", KIT_OPEN, -1));
+    REFUSED(ZK_NOAUTH, kit_set_data(k, "/q", "d", -1));
+    k->who = (struct identities){ALICE, 1};
+    ACCEPTED(kit_set_acl(k, "/q", KIT_OPEN, 1));
+    kit_commit_all(k);
+    assert_int_equal(kit_node(k, "/q")->aversion, 2);
+    assert_int_equal(kit_node(k, "/q")->version, 0);
+}
+
+static void skip_acl_lets_everybody_pass(void **state)
+{
+    (void)state;
+    struct kit_options options = KIT_DEFAULTS;
+    options.prep.skip_acl = true;
+    struct kit *k = kit_open(&options);
+    ACCEPTED(kit_create_acl(k, ZK_OP_CREATE, "/p", "d", READ_ONLY, 0));
+    ACCEPTED(kit_set_data(k, "/p", "d", -1));
+    ACCEPTED(kit_set_acl(k, "/p", KIT_OPEN, -1));
+    kit_commit_all(k);
+    kit_close(k);
+}
+
+static void versions_wrap_as_javas_int(void **state)
+{
+    struct kit *k = *state;
+    ACCEPTED(kit_create(k, "/v", "d", 0));
+    kit_commit_all(k);
+    tree_find(k->tree, slice_str("/v"))->version = INT32_MAX;
+    ACCEPTED(kit_set_data(k, "/v", "d", INT32_MAX));
+    ACCEPTED(kit_set_data(k, "/v", "d", INT32_MIN));
+    kit_commit_all(k);
+    assert_int_equal(kit_node(k, "/v")->version, INT32_MIN + 1);
+    tree_find(k->tree, slice_str("/v"))->version = -2;
+    ACCEPTED(kit_set_data(k, "/v", "d", -2));
+    ACCEPTED(kit_set_data(k, "/v", "d", 7)  == ZK_BADVERSION ? kit_set_data(k, "/v", "d", -1) : 1);
+    kit_commit_all(k);
+    assert_int_equal(kit_node(k, "/v")->version, 0);
+}
+
+static void hard_quotas_count_what_is_committed(void **state)
+{
+    (void)state;
+    struct kit_options options = KIT_DEFAULTS;
+    options.prep.enforce_quota = true;
+    struct kit *k = kit_open(&options);
+    ACCEPTED(kit_create(k, "/a", "12345", 0));
+    ACCEPTED(kit_create(k, "/zookeeper/quota/a", NULL, 0));
+    ACCEPTED(kit_create(k, "/zookeeper/quota/a/zookeeper_limits",
+                        "count=1,bytes=1=;byteHardLimit=10;countHardLimit=2", 0));
+    ACCEPTED(kit_create(k, "/zookeeper/quota/a/zookeeper_stats", "", 0));
+    ACCEPTED(kit_create(k, "/a/pipelined", "too much by far", 0)); /* the quota is not there yet */
+    ACCEPTED(kit_delete(k, "/a/pipelined", -1));
+    kit_commit_all(k);
+
+    REFUSED(ZK_QUOTAEXCEEDED, kit_create(k, "/a/b", "123456", 0));
+    REFUSED(ZK_NOAUTH, (kit_set_acl(k, "/a", READ_ONLY, -1), kit_set_data(k, "/a", "12345678901", 9)));
+    kit_commit_all(k);
+    ACCEPTED(kit_create(k, "/other", "1234567890123", 0));
+    kit_close(k);
+
+    k = kit_open(&options);
+    ACCEPTED(kit_create(k, "/a", "12345", 0));
+    ACCEPTED(kit_create(k, "/zookeeper/quota/a", NULL, 0));
+    ACCEPTED(kit_create(k, "/zookeeper/quota/a/zookeeper_limits",
+                        "count=1,bytes=1=;byteHardLimit=10;countHardLimit=2", 0));
+    ACCEPTED(kit_create(k, "/zookeeper/quota/a/zookeeper_stats", "", 0));
+    kit_commit_all(k);
+    REFUSED(ZK_QUOTAEXCEEDED, kit_set_data(k, "/a", "12345678901", 9)); /* before the version */
+    REFUSED(ZK_BADVERSION, kit_set_data(k, "/a", "1234567890", 9));
+    ACCEPTED(kit_create(k, "/a/b", "12345", 0));
+    ACCEPTED(kit_create(k, "/a/c", "12345", 0)); /* usage is that of the tree, so bursts pass */
+    kit_commit_all(k);
+    REFUSED(ZK_QUOTAEXCEEDED, kit_create(k, "/a/d", "", 0));
+    REFUSED(ZK_QUOTAEXCEEDED, kit_set_data(k, "/a/c", "123", -1)); /* smaller, and still too much */
+    ACCEPTED(kit_set_data(k, "/a/c", "54321", -1));                 /* no difference, no question */
+    /* The difference is to the projected data. */
+    ACCEPTED(kit_delete(k, "/a/c", -1));
+    kit_commit_all(k);
+    ACCEPTED(kit_set_data(k, "/a/b", "", -1) == ZK_QUOTAEXCEEDED ? 1 : 0);
+    kit_commit_all(k);
+    kit_close(k);
+}
+
+/* ---- others ---- */
+
+static void reconfig_of_a_single_server_is_refused(void **state)
+{
+    (void)state;
+    for (int enabled = 0; enabled < 2; enabled++) {
+        struct kit_options options = KIT_DEFAULTS;
+        options.prep.reconfig_enabled = enabled;
+        struct kit *k = kit_open(&options);
+        struct rec_reconfig_request r = {.cur_config_id = -1};
+        rec_put_reconfig_request(&k->record, &r);
+        k->session_err = ZK_SESSIONEXPIRED;
+        REFUSED(enabled ? ZK_SESSIONEXPIRED : ZK_RECONFIGDISABLED, kit_prep(k, ZK_OP_RECONFIG));
+        k->session_err = 0;
+        REFUSED(enabled ? ZK_UNIMPLEMENTED : ZK_RECONFIGDISABLED, kit_prep(k, ZK_OP_RECONFIG));
+        kit_close(k);
+    }
+}
+
+static void check_outside_of_a_multi_makes_no_txn(void **state)
+{
+    struct kit *k = *state;
+    struct rec_check_version_request r = {slice_str("/"), -1};
+    rec_put_check_version_request(&k->record, &r);
+    assert_int_equal(kit_prep(k, ZK_OP_CHECK), ZK_UNIMPLEMENTED);
+    assert_int_equal(k->last.outcome, PREP_NO_TXN);
+    assert_int_equal(k->proposed, 0);
+}
+
+static void session_txns_carry_timeout_and_paths(void **state)
+{
+    struct kit *k = *state;
+    buf_clear(&k->record);
+    ACCEPTED(kit_prep(k, ZK_OP_CREATE_SESSION));
+    assert_int_equal(k->last.txn_len, 4);
+    assert_int_equal(load_be32(kit_last_body(k).ptr), 30000);
+    assert_int_equal(k->last.digest.tree_digest, tree_digest(k->tree));
+    ACCEPTED(kit_create(k, "/e", "d", 1));
+    k->session_err = ZK_SESSIONEXPIRED; /* closing is not refused for it */
+    ACCEPTED(kit_close_session(k, KIT_SESSION));
+    assert_memory_equal(kit_last_body(k).ptr, "\0\0\0\1\0\0\0\2/e", 10);
+    assert_int_equal(k->last.txn_len, 10);
+    kit_commit_all(k);
+    assert_null(kit_node(k, "/e"));
+}
+
+static void a_txn_is_header_body_and_digest(void **state)
+{
+    struct kit *k = *state;
+    k->who = (struct identities){ALICE, 1};
+    struct kit_acl auth = {ZK_PERM_READ | ZK_PERM_CREATE, "auth", ""};
+    ACCEPTED(kit_create_acl(k, ZK_OP_CREATE2, "/n", "data", auth, 1));
+
+    struct txn_entry e;
+    assert_int_equal(txn_split(buf_slice(&k->log), &e), 0);
+    assert_int_equal(e.hdr.client_id, KIT_SESSION);
+    assert_int_equal(e.hdr.cxid, 5);
+    assert_int_equal(e.hdr.zxid, 1);
+    assert_int_equal(e.hdr.time, k->now_ms);
+    assert_int_equal(e.hdr.type, ZK_OP_CREATE2);
+    assert_true(e.has_digest);
+    assert_int_equal(e.digest.version, 2);
+    assert_int_equal(k->log.len, 32 + k->last.txn_len + 12);
+
+    struct dec d = dec_of(e.body);
+    struct rec_create_txn txn;
+    assert_true(rec_get_create_txn(&d, &txn));
+    assert_true(slice_eq_str(txn.path, "/n"));
+    assert_true(slice_eq_str(txn.data, "data"));
+    assert_true(txn.ephemeral);
+    assert_int_equal(txn.parent_cversion, k->last.hdr.zxid + kit_node(k, "/")->cversion);
+    assert_int_equal(txn.acl.count, 1);
+    struct dec acl = dec_of(txn.acl.raw);
+    struct rec_acl entry;
+    assert_true(rec_get_acl(&acl, &entry));
+    assert_int_equal(entry.perms, ZK_PERM_READ | ZK_PERM_CREATE);
+    assert_true(slice_eq_str(entry.id.scheme, "digest"));
+    assert_true(slice_eq_str(entry.id.id, "alice:x"));
+}
+
+static void without_digests_a_txn_ends_with_its_body(void **state)
+{
+    (void)state;
+    struct kit_options options = KIT_DEFAULTS;
+    options.no_digest = true;
+    struct kit *k = kit_open(&options);
+    ACCEPTED(kit_create(k, "/n", "data", 0));
+    assert_int_equal(k->last.digest.version, 0);
+    assert_int_equal(k->log.len, k->last.txn_at + k->last.txn_len);
+    kit_commit_all(k);
+    kit_close(k);
+}
+
+/* ---- malformed ---- */
+
+/* Preps every proper prefix of the record. */
+static void each_truncation(struct kit *k, int32_t op, bool is_multi)
+{
+    struct buf whole = k->record;
+    k->record = (struct buf){0};
+    for (size_t len = 0; len < whole.len; len++) {
+        buf_clear(&k->record);
+        buf_put(&k->record, whole.ptr, len);
+        if (is_multi) {
+            REFUSED(ZK_MARSHALLINGERROR, kit_prep(k, op));
+        } else {
+            assert_int_equal(kit_prep(k, op), ZK_MARSHALLINGERROR);
+            assert_int_equal(k->last.outcome, PREP_NO_TXN);
+        }
+    }
+    buf_deinit(&whole);
+}
+
+static void a_truncated_record_makes_no_txn(void **state)
+{
+    struct kit *k = *state;
+    static const int32_t creates[] = {ZK_OP_CREATE, ZK_OP_CREATE2, ZK_OP_CREATE_CONTAINER};
+    for (size_t i = 0; i < 3; i++) {
+        buf_clear(&k->record);
+        kit_put_create(&k->record, "/n", slice_str("data"), KIT_OPEN, 0);
+        each_truncation(k, creates[i], false);
+    }
+    buf_clear(&k->record);
+    kit_put_create(&k->record, "/n", slice_str("data"), KIT_OPEN, 5);
+    buf_put_i64(&k->record, 5);
+    each_truncation(k, ZK_OP_CREATE_TTL, false);
+
+    buf_clear(&k->record);
+    rec_put_delete_request(&k->record, &(struct rec_delete_request){slice_str("/n"), 0});
+    each_truncation(k, ZK_OP_DELETE, false);
+
+    buf_clear(&k->record);
+    rec_put_slice(&k->record, slice_str("/n"));
+    each_truncation(k, ZK_OP_DELETE_CONTAINER, false);
+    buf_clear(&k->record);
+    rec_put_slice(&k->record, (struct slice){0});
+    assert_int_equal(kit_prep(k, ZK_OP_DELETE_CONTAINER), ZK_MARSHALLINGERROR);
+
+    buf_clear(&k->record);
+    struct rec_set_data_request set = {slice_str("/n"), slice_str("data"), 0};
+    rec_put_set_data_request(&k->record, &set);
+    each_truncation(k, ZK_OP_SET_DATA, false);
+
+    buf_clear(&k->record);
+    rec_put_slice(&k->record, slice_str("/n"));
+    kit_put_acl(&k->record, &KIT_OPEN, 1);
+    buf_put_i32(&k->record, 0);
+    each_truncation(k, ZK_OP_SET_ACL, false);
+
+    buf_clear(&k->record);
+    rec_put_reconfig_request(&k->record, &(struct rec_reconfig_request){.cur_config_id = -1});
+    each_truncation(k, ZK_OP_RECONFIG, false);
+    assert_int_equal(k->proposed, 0);
+    assert_int_equal(k->zxid, 0);
+}
+
+static void a_truncated_multi_is_an_error_txn(void **state)
+{
+    struct kit *k = *state;
+    kit_multi_begin(k);
+    kit_part_create(k, ZK_OP_CREATE, "/n", 0);
+    kit_part_set(k, "/n", "data", 0);
+    kit_part_check(k, "/n", 1);
+    kit_part_delete(k, "/n", 1);
+    kit_multi_done(k);
+    each_truncation(k, ZK_OP_MULTI, true);
+    kit_commit_all(k);
+    assert_null(kit_node(k, "/n"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define CLAIM(name) cmocka_unit_test_setup_teardown(name, kit_setup, kit_teardown)
+        CLAIM(create_reports_the_first_failing_check),
+        CLAIM(a_ttl_needs_a_ttl_mode_and_a_range),
+        CLAIM(a_ttl_is_unimplemented_unless_enabled),
+        CLAIM(the_opcode_decides_what_kind_of_node_is_made),
+        CLAIM(a_sequence_number_is_the_projected_cversion_of_the_parent),
+        CLAIM(a_sequence_number_can_be_negative_and_stops_at_the_largest),
+        CLAIM(root_has_one_state_under_both_its_names),
+        CLAIM(delete_reports_the_first_failing_check),
+        CLAIM(the_reaper_asks_neither_session_nor_permission),
+        CLAIM(set_data_reports_the_first_failing_check),
+        CLAIM(set_acl_reports_the_first_failing_check),
+        CLAIM(skip_acl_lets_everybody_pass),
+        CLAIM(versions_wrap_as_javas_int),
+        CLAIM(hard_quotas_count_what_is_committed),
+        CLAIM(reconfig_of_a_single_server_is_refused),
+        CLAIM(check_outside_of_a_multi_makes_no_txn),
+        CLAIM(session_txns_carry_timeout_and_paths),
+        CLAIM(a_txn_is_header_body_and_digest),
+        CLAIM(without_digests_a_txn_ends_with_its_body),
+        CLAIM(a_truncated_record_makes_no_txn),
+        CLAIM(a_truncated_multi_is_an_error_txn),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
