@@ -1,6 +1,7 @@
 /* first.c: when does a server that is just starting give its first answer?
  *
- * Runs before the server does, and knocks every 200 us. What counts is an answer to a
+ * Runs before the server does, and knocks every 200 us; later every 0.5 % of the time that
+ * has passed, so as not to take the cores from a slow starter. What counts is an answer to a
  * read, not an open port: a server may listen long before it can serve. And a server may
  * take a connection before it is ready and then never look at it again (Apache ZooKeeper
  * does, for a connection that comes before its database is set): while an attempt waits,
@@ -17,7 +18,8 @@
 #include <unistd.h>
 
 enum {
-    KNOCK_EVERY_NS = 200 * 1000,
+    KNOCK_EVERY_NS = 200 * 1000, /* at first */
+    KNOCKS_OF_PAST = 200,
     AGAIN_AFTER_NS = 10 * 1000 * 1000, /* beside an attempt that waits */
     GIVE_UP_AFTER_S = 120,
     ATTEMPTS_MAX = 256, /* the oldest make room */
@@ -148,8 +150,8 @@ static bool attempt_advance(struct attempt *a, const struct options *opts)
     return false;
 }
 
-/* Sleeps until an attempt can go on, or for one knock. True when one has its answer. */
-static bool advance_all(const struct options *opts, bool *ret_waiting)
+/* Sleeps until an attempt can go on, or for nap_ns. True when one has its answer. */
+static bool advance_all(const struct options *opts, uint64_t nap_ns, bool *ret_waiting)
 {
     struct pollfd fds[ATTEMPTS_MAX];
     uint32_t indexes[ATTEMPTS_MAX];
@@ -161,7 +163,7 @@ static bool advance_all(const struct options *opts, bool *ret_waiting)
         indexes[count] = i;
         fds[count++] = (struct pollfd){.fd = attempts[i].fd, .events = wanted};
     }
-    struct timespec nap = {.tv_nsec = KNOCK_EVERY_NS};
+    struct timespec nap = {.tv_nsec = (long)nap_ns}; /* 0.5 % of two minutes is below a second */
     if (ppoll(fds, count, &nap, NULL) < 0 && errno != EINTR)
         fail_errno("poll");
 
@@ -192,7 +194,8 @@ void mode_first_answer(const struct options *opts)
             attempt_start(&attempts[started++ % ATTEMPTS_MAX], opts);
             started_ns = now_ns;
         }
-        if (advance_all(opts, &waiting))
+        uint64_t nap_ns = (now_ns - began_ns) / KNOCKS_OF_PAST;
+        if (advance_all(opts, nap_ns > KNOCK_EVERY_NS ? nap_ns : KNOCK_EVERY_NS, &waiting))
             break;
     }
     printf("{\"mode\":\"first-answer\",\"answered_at_ns\":%" PRIu64 ",\"attempts\":%" PRIu64 "}\n",

@@ -66,7 +66,7 @@ def fsync_table(program, data_dir, quick):
     for size in (200, 20000):
         out = subprocess.run(
             [program, "--json", "--dir", data_dir, "--bytes", str(size), "--seconds",
-             "0.1" if quick else "0.3", "--rounds", "1" if quick else "5"],
+             "0.1" if quick else "0.2", "--rounds", "1" if quick else "3"],
             check=True, capture_output=True, text=True).stdout
         table += [json.loads(line) for line in out.splitlines()]
     return table
