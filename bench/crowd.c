@@ -12,7 +12,7 @@
 enum {
     EVENTS_MAX = 4096,
     CONN_BYTES = 512, /* a watch event with a short path and a reply fit many times */
-    SILENCE_NS_MAX_S = 60,
+    SILENCE_S_MAX = 60,
     ROUNDS_MAX = 100,
 };
 
@@ -145,7 +145,7 @@ static void collect(struct watch_run *w, bool wants_event, uint64_t from_ns, str
         }
         if (got > 0)
             heard_ns = now_ns;
-        else if (now_ns - heard_ns > SILENCE_NS_MAX_S * 1000000000ull)
+        else if (now_ns - heard_ns > SILENCE_S_MAX * 1000000000ull)
             fail("%d watchers were not told", left);
     }
 }

@@ -29,7 +29,7 @@ enum {
     MIXED_WRITE_PERCENT = 10,
     EVENTS_MAX = 1024,
     SETUP_IN_FLIGHT = 256,
-    SILENCE_NS_MAX_S = 60,
+    SILENCE_S_MAX = 60,
 };
 
 struct request_template {
@@ -232,8 +232,8 @@ static void serve_until(struct load *l, uint64_t deadline_ns)
         uint64_t now_ns = clock_now_ns();
         if (got > 0)
             heard_ns = now_ns;
-        else if (now_ns - heard_ns > SILENCE_NS_MAX_S * 1000000000ull)
-            fail("no answer for %d s, %" PRIu64 " requests are waiting", SILENCE_NS_MAX_S,
+        else if (now_ns - heard_ns > SILENCE_S_MAX * 1000000000ull)
+            fail("no answer for %d s, %" PRIu64 " requests are waiting", SILENCE_S_MAX,
                  l->issued - l->answered);
         bool done = l->answered == l->issued && (l->stopping || l->issued >= l->issue_max);
         if (now_ns >= deadline_ns || done)
