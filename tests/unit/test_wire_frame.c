@@ -9,7 +9,9 @@
 #include "wire/frame.h"
 #include "wire/zxid.h"
 
-enum { BYTES_MAX = 10 };
+enum {
+    BYTES_MAX = 10
+};
 
 static void put_frame(struct buf *b, const char *text)
 {
@@ -95,4 +97,15 @@ static void a_zxid_is_an_epoch_and_a_counter(void **state)
     assert_int_equal(zxid_counter(zxid_make(1, ZXID_COUNTER_MAX)), 0xffffffff);
     assert_int_equal(zxid_epoch(zxid_make(1, ZXID_COUNTER_MAX)), 1);
     assert_int_equal(zxid_epoch(-1), -1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_stream_gives_the_same_frames_however_it_is_cut),
+        cmocka_unit_test(a_bad_length_is_seen_before_its_body),
+        cmocka_unit_test(it_says_how_many_bytes_it_waits_for),
+        cmocka_unit_test(a_zxid_is_an_epoch_and_a_counter),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

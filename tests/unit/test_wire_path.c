@@ -103,8 +103,8 @@ static void characters_are_judged_by_their_code_point(void **state)
 {
     (void)state;
     assert_allowed("/\xc3\xa9t\xc3\xa9");
-    assert_allowed("/\xdf\xbf");         /* U+07FF */
-    assert_allowed("/\xe0\xa0\x80");     /* U+0800 */
+    assert_allowed("/\xdf\xbf");     /* U+07FF */
+    assert_allowed("/\xe0\xa0\x80"); /* U+0800 */
     assert_allowed("/\xe6\x97\xa5/\xe6\x9c\xac");
     assert_allowed("/\xed\x9f\xbf");     /* U+D7FF */
     assert_refused("/\xee\x80\x80");     /* U+E000 */
@@ -123,11 +123,11 @@ static void what_is_not_utf8_is_refused(void **state)
     (void)state;
     assert_refused("/\x80");
     assert_refused("/\xff");
-    assert_refused("/\xc0\xaf");         /* an overlong slash */
+    assert_refused("/\xc0\xaf"); /* an overlong slash */
     assert_refused("/\xc1\xbf");
-    assert_refused("/\xe0\x9f\xbf");     /* overlong */
-    assert_refused("/\xed\xa0\x80");     /* a surrogate by itself */
-    assert_refused("/\xc3");             /* cut */
+    assert_refused("/\xe0\x9f\xbf"); /* overlong */
+    assert_refused("/\xed\xa0\x80"); /* a surrogate by itself */
+    assert_refused("/\xc3");         /* cut */
     assert_refused("/\xe6\x97");
     assert_refused("/\xe6\x97/a");
     assert_refused("/\xc3/");
@@ -151,4 +151,20 @@ static void paths_are_taken_apart_at_the_last_slash(void **state)
     assert_taken_apart("a", "", "a");
     assert_taken_apart("", "", "");
     assert_int_equal(path_name((struct slice){0}).len, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ordinary_paths_are_allowed),
+        cmocka_unit_test(a_path_begins_with_a_slash_and_does_not_end_with_one),
+        cmocka_unit_test(components_are_not_empty),
+        cmocka_unit_test(dots_alone_are_not_a_name),
+        cmocka_unit_test(a_number_to_come_saves_an_unfinished_last_name),
+        cmocka_unit_test(control_characters_are_refused),
+        cmocka_unit_test(characters_are_judged_by_their_code_point),
+        cmocka_unit_test(what_is_not_utf8_is_refused),
+        cmocka_unit_test(paths_are_taken_apart_at_the_last_slash),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
