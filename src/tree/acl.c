@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/sort.h"
 #include "tree/tree_internal.h"
 #include "wire/zk.h"
 
@@ -123,57 +124,33 @@ static bool is_authenticated(struct slice scheme)
            slice_eq_str(scheme, "x509");
 }
 
-/* The elements of a list as bytes, equal ones once, in their order. Sorted by merging, because a
- * frame holds tens of thousands of elements and comparing all pairs would take seconds. */
 struct element {
     struct slice bytes;
-    size_t position;
+    bool repeated;
 };
 
-static bool element_before(const struct element *a, const struct element *b)
+static int compare_bytes(const void *a, const void *b)
 {
-    size_t len = a->bytes.len < b->bytes.len ? a->bytes.len : b->bytes.len;
-    int order = memcmp(a->bytes.ptr, b->bytes.ptr, len);
-    if (order != 0)
-        return order < 0;
-    if (a->bytes.len != b->bytes.len)
-        return a->bytes.len < b->bytes.len;
-    return a->position < b->position;
+    const struct element *x = a;
+    const struct element *y = b;
+    size_t len = x->bytes.len < y->bytes.len ? x->bytes.len : y->bytes.len;
+    int order = memcmp(x->bytes.ptr, y->bytes.ptr, len);
+    return order != 0 ? order : (x->bytes.len > len) - (y->bytes.len > len);
 }
 
-static void merge_sort(struct element *items, struct element *spare, size_t count)
+/* Marks the elements that are equal to an earlier one. By sorting: a frame holds tens of thousands
+ * of elements, and comparing all pairs would take seconds. */
+static void mark_repeated(struct element *elements, size_t count)
 {
-    for (size_t width = 1; width < count; width *= 2) {
-        for (size_t start = 0; start < count; start += 2 * width) {
-            size_t middle = start + width < count ? start + width : count;
-            size_t end = start + 2 * width < count ? start + 2 * width : count;
-            size_t a = start, b = middle;
-            for (size_t out = start; out < end; out++) {
-                bool take_b = a == middle || (b < end && element_before(&items[b], &items[a]));
-                spare[out] = take_b ? items[b++] : items[a++];
-            }
-        }
-        memcpy(items, spare, count * sizeof *items);
+    void **sorted = mem_calloc(count, sizeof *sorted);
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = &elements[i];
+    sort_pointers(sorted, count, compare_bytes);
+    for (size_t i = 1; i < count; i++) {
+        struct element *e = sorted[i];
+        e->repeated = compare_bytes(sorted[i - 1], e) == 0;
     }
-}
-
-/* Marks in `ret_repeated`, by position, the elements equal to an earlier one. */
-static void mark_repeated(struct rec_vec acl, bool *ret_repeated)
-{
-    size_t count = (size_t)acl.count;
-    struct element *items = mem_calloc(2 * count, sizeof *items);
-    struct dec d = dec_of(acl.raw);
-    const uint8_t *start = acl.raw.ptr;
-    struct rec_acl a;
-    for (size_t i = 0; i < count && rec_get_acl(&d, &a); i++) {
-        const uint8_t *end = dec_rest(&d).ptr;
-        items[i] = (struct element){slice_of(start, (size_t)(end - start)), i};
-        start = end;
-    }
-    merge_sort(items, items + count, count);
-    for (size_t i = 1; i < count; i++)
-        ret_repeated[items[i].position] = slice_eq(items[i].bytes, items[i - 1].bytes);
-    free(items);
+    free(sorted);
 }
 
 /* Appends what `a` stands for; the number of entries, 0 = it is not valid. */
@@ -202,35 +179,56 @@ static int32_t expand(const struct rec_acl *a, struct identities who, struct buf
     return count;
 }
 
+/* The elements of a list as bytes; false when they are not `count` well-formed ones. */
+static bool split_elements(struct rec_vec acl, struct element *ret_elements)
+{
+    struct dec d = dec_of(acl.raw);
+    struct rec_acl a;
+    for (int32_t i = 0; i < acl.count; i++) {
+        const uint8_t *start = d.at;
+        if (!rec_get_acl(&d, &a))
+            return false;
+        ret_elements[i].bytes = slice_of(start, (size_t)(d.at - start));
+    }
+    return true;
+}
+
+static bool expand_all(const struct element *elements, size_t count, struct identities who,
+                       struct buf *out)
+{
+    size_t start = out->len;
+    int32_t total = 0;
+    buf_put_i32(out, 0);
+    for (size_t i = 0; i < count; i++) {
+        if (elements[i].repeated)
+            continue;
+        struct dec d = dec_of(elements[i].bytes);
+        struct rec_acl a;
+        rec_get_acl(&d, &a);
+        int32_t added = expand(&a, who, out);
+        if (added == 0 || out->len - start > ACL_BYTES_MAX || !buf_ok(out))
+            return false;
+        total += added;
+    }
+    store_be32(out->ptr + start, (uint32_t)total);
+    return true;
+}
+
 int32_t acl_fixup(struct rec_vec acl, struct identities who, struct buf *out)
 {
     if (acl.count <= 0)
         return ZK_INVALIDACL;
 
     size_t start = out->len;
-    bool *repeated = mem_calloc((size_t)acl.count, sizeof *repeated);
-    if (acl.count > 1)
-        mark_repeated(acl, repeated);
-    buf_put_i32(out, 0);
+    size_t count = (size_t)acl.count;
+    struct element *elements = mem_calloc(count, sizeof *elements);
+    bool valid = split_elements(acl, elements);
+    if (valid && count > 1)
+        mark_repeated(elements, count);
+    valid = valid && expand_all(elements, count, who, out);
+    free(elements);
 
-    struct dec d = dec_of(acl.raw);
-    struct rec_acl a;
-    int32_t total = 0;
-    bool valid = true;
-    for (int32_t i = 0; i < acl.count && valid; i++) {
-        valid = rec_get_acl(&d, &a);
-        if (!valid || repeated[i])
-            continue;
-        int32_t added = expand(&a, who, out);
-        total += added;
-        valid = added > 0 && out->len - start <= ACL_BYTES_MAX;
-    }
-    free(repeated);
-
-    if (!valid || !buf_ok(out)) {
+    if (!valid)
         out->len = start;
-        return ZK_INVALIDACL;
-    }
-    store_be32(out->ptr + start, (uint32_t)total);
-    return 0;
+    return valid ? 0 : ZK_INVALIDACL;
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/sort.h"
 #include "tree/tree_internal.h"
 
 struct session_ephemerals *ephemeral_session(const struct tree *t, uint64_t session_id)
@@ -74,84 +75,53 @@ void tree_ephemerals_of(const struct tree *t, int64_t session_id, tree_path_visi
 
 /* ---- orders ---- */
 
-struct ordered {
-    uint64_t key;
-    uint64_t tie; /* the position before sorting: keeps the sort stable */
-    void *value;
-};
-
-static bool ordered_before(const struct ordered *a, const struct ordered *b)
+static int compare_u64(uint64_t a, uint64_t b)
 {
-    return a->key != b->key ? a->key < b->key : a->tie < b->tie;
+    return (a > b) - (a < b);
 }
 
-static void sift_down(struct ordered *items, size_t at, size_t count)
+static int by_session_id(const void *a, const void *b)
 {
-    for (;;) {
-        size_t child = 2 * at + 1;
-        if (child >= count)
-            return;
-        if (child + 1 < count && ordered_before(&items[child], &items[child + 1]))
-            child++;
-        if (!ordered_before(&items[at], &items[child]))
-            return;
-        struct ordered swap = items[at];
-        items[at] = items[child];
-        items[child] = swap;
-        at = child;
-    }
+    const struct session_ephemerals *x = a;
+    const struct session_ephemerals *y = b;
+    return compare_u64(x->session_id, y->session_id);
 }
 
-static void ordered_sort(struct ordered *items, size_t count)
+static int by_czxid(const void *a, const void *b)
 {
-    for (size_t at = count / 2; at-- > 0;)
-        sift_down(items, at, count);
-    for (size_t end = count; end-- > 1;) {
-        struct ordered swap = items[0];
-        items[0] = items[end];
-        items[end] = swap;
-        sift_down(items, 0, end);
-    }
-}
-
-/* All sessions by id, in fresh memory. */
-static struct ordered *sessions_ordered(const struct tree *t)
-{
-    struct ordered *items = mem_calloc(t->sessions.count, sizeof *items);
-    size_t at = 0, count = 0;
-    struct session_ephemerals *se;
-    while ((se = map_next(&t->sessions, &at)) != NULL) {
-        items[count] = (struct ordered){.key = se->session_id, .value = se};
-        count++;
-    }
-    ordered_sort(items, count);
-    return items;
+    const struct znode *x = a;
+    const struct znode *y = b;
+    return compare_u64((uint64_t)x->czxid, (uint64_t)y->czxid);
 }
 
 void tree_ephemeral_sessions(const struct tree *t, tree_session_visit *visit, void *arg)
 {
-    size_t count = t->sessions.count;
-    struct ordered *items = sessions_ordered(t);
-    for (size_t i = 0; i < count; i++)
-        visit(arg, (int64_t)items[i].key);
-    free(items);
+    size_t total = t->sessions.count;
+    void **sessions = mem_calloc(total, sizeof *sessions);
+    size_t at = 0;
+    for (size_t i = 0; i < total; i++)
+        sessions[i] = map_next(&t->sessions, &at);
+
+    sort_pointers(sessions, total, by_session_id);
+    for (size_t i = 0; i < total; i++) {
+        const struct session_ephemerals *se = sessions[i];
+        visit(arg, (int64_t)se->session_id);
+    }
+    free(sessions);
 }
 
 static void session_sort(struct session_ephemerals *se)
 {
-    struct ordered *items = mem_calloc(se->count, sizeof *items);
+    void **nodes = mem_calloc(se->count, sizeof *nodes);
     size_t count = 0;
-    for (struct list *at = se->nodes.next; at != &se->nodes; at = at->next) {
-        uint64_t czxid = (uint64_t)znode_of_link(at)->czxid;
-        items[count] = (struct ordered){.key = czxid, .tie = count, .value = at};
-        count++;
-    }
-    ordered_sort(items, count);
+    for (struct list *at = se->nodes.next; at != &se->nodes; at = at->next)
+        nodes[count++] = znode_of_link(at);
 
+    sort_pointers(nodes, count, by_czxid);
     list_init(&se->nodes);
     for (size_t i = 0; i < count; i++)
-        list_append(&se->nodes, items[i].value);
-    free(items);
+        list_append(&se->nodes, znode_link(nodes[i]));
+    free(nodes);
 }
 
 void ephemeral_sort(struct tree *t)
