@@ -58,7 +58,8 @@ void node_metrics_reset(struct node_metrics *m)
 #define RESET(id, text) m->counter[METRIC_##id] = 0;
     NODE_COUNTERS(RESET)
 #undef RESET
-    memset(m->summary, 0, sizeof m->summary);
+    for (size_t i = 0; i < METRIC_SUMMARY_COUNT; i++)
+        summary_reset(&m->summary[i]);
     m->latency = (struct metric_amount){0};
     m->response_count = 0;
     m->response_last = m->response_min = m->response_max = 0;

@@ -206,7 +206,7 @@ static inline void metric_add(struct node_metrics *m, enum metric_counter id, ui
 
 static inline void metric_add_sample(struct node_metrics *m, enum metric_summary id, uint64_t value)
 {
-    summary_add(&m->summary[id], value);
+    summary_add(&m->summary[id], (int64_t)value);
 }
 
 static inline void metric_amount_add(struct metric_amount *a, uint64_t value)

@@ -133,6 +133,7 @@ struct node_client_view {
     const char *last_op; /* "NA", "GETD", ... */
     int64_t last_cxid, last_zxid;
     int64_t last_response_ms, last_latency_ms, latency_min_ms, latency_max_ms, latency_total_ms;
+    uint64_t latency_count; /* of the responses in latency_total_ms */
     struct identities who;
 };
 typedef void node_client_visit(void *arg, const struct node_client_view *view);

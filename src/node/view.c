@@ -62,6 +62,7 @@ static struct node_client_view view_of(const struct client *c)
         .latency_min_ms = s->latency_min_ms,
         .latency_max_ms = s->latency_max_ms,
         .latency_total_ms = s->latency_total_ms,
+        .latency_count = s->latency_count,
         .who = client_identities(c),
     };
 }

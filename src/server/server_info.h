@@ -1,0 +1,86 @@
+/* server_info.h: what the windows of a server (four letter words, HTTP commands, metrics) may see
+ * and ask.
+ *
+ * The driver fills one struct server_info, keeps it up to date and passes it to command.h, admin.h
+ * and metrics.h; these know nothing else of configuration, event loop and files. All calls in both
+ * directions happen in the core thread. Everything pointed to is the driver's and lives as long as
+ * the struct. */
+#ifndef CAUCUS_SERVER_SERVER_INFO_H
+#define CAUCUS_SERVER_SERVER_INFO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "base/err.h"
+#include "node/node.h"
+
+/* The release whose behaviour ours is: clients and scripts find it where they look for a version.
+ */
+#define SERVER_ZOOKEEPER_VERSION "3.9.5"
+#define SERVER_VERSION_TEXT                                                                        \
+    SERVER_ZOOKEEPER_VERSION "-caucus" CAUCUS_VERSION ", built on " __DATE__ " " __TIME__ " UTC"
+
+struct server_setting {
+    const char *key; /* as in zoo.cfg, without "zookeeper." */
+    const char *value;
+};
+
+/* What the configuration says. */
+struct server_conf {
+    int client_port;
+    int secure_client_port; /* -1 = none */
+    const char *snap_dir;   /* .../version-2, absolute */
+    const char *log_dir;    /* .../version-2, absolute */
+    int tick_time_ms;
+    int client_cnxns_max; /* maxClientCnxns */
+    int session_timeout_min_ms, session_timeout_max_ms;
+    int client_port_listen_backlog; /* -1 = the system's */
+    int64_t server_id;
+    const char *whitelist;                 /* 4lw.commands.whitelist; NULL = not set */
+    bool read_only_mode;                   /* readonlymode.enabled */
+    const char *text;                      /* the file, for initial_configuration */
+    const struct server_setting *settings; /* every key in effect, for system_properties */
+    size_t setting_count;
+
+    bool admin_snapshot_enabled,
+        admin_restore_enabled;      /* admin.snapshot.enabled, .restore.enabled */
+    int64_t admin_rate_interval_ms; /* admin.rateLimiterIntervalInMS */
+    bool serialize_last_zxid;       /* serializeLastProcessedZxid.enabled */
+    bool use_x_forwarded_for;       /* IPAuthenticationProvider.usexforwardedfor */
+    bool prometheus_provider; /* metricsProvider.className is the Prometheus one: mntr changes its
+                                 form */
+};
+
+struct server_info {
+    struct server_conf conf;
+    struct node *node;            /* NULL = not serving (yet, or any more) */
+    int64_t started_ms;           /* monotonic: when the server began */
+    int64_t trace_mask;           /* gtmk, stmk: kept, without effect; SERVER_TRACE_MASK_DEFAULT */
+    int64_t last_snapshot_zxid;   /* written or restored from; -1 = none */
+    int64_t last_snapshot_wall_s; /* -1 = none */
+
+    void *driver;                    /* first argument of what follows */
+    int64_t (*now_ms)(void *driver); /* monotonic, the clock of node events */
+    int64_t (*wall_ms)(void *driver);
+    /* Open client connections, those without a session and those that ask a four letter word
+     * included. */
+    size_t (*connection_count)(void *driver);
+    /* The address of a connection; false = unknown. */
+    bool (*peer)(void *driver, uint64_t client, struct sockaddr_storage *ret_peer);
+    /* NULL = ready for requests of clients, else why not, in a few words (for /readyz). */
+    const char *(*not_ready)(void *driver);
+    /* Asks for a snapshot. The driver calls admin_snapshot_done for every snapshot that ends, asked
+     * for or not. 0, or an error if none can be taken. */
+    int (*snapshot)(void *driver, struct err *err);
+    /* Takes over the state in the file, an uncompressed snapshot that is removed when
+     * admin_restore_done has been called, which it is exactly once after a 0, perhaps before this
+     * returns. */
+    int (*restore)(void *driver, const char *path, struct err *err);
+};
+
+enum {
+    SERVER_TRACE_MASK_DEFAULT = 306, /* client requests, server packets, sessions, warnings */
+};
+
+#endif
