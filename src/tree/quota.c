@@ -60,7 +60,7 @@ static void track_set(struct quota_track *q, struct slice key, int64_t value)
 static void parse_pair(struct quota_track *q, struct slice pair)
 {
     struct slice key = until(pair, '=');
-    if (key.len == pair.len)
+    if (key.len == 0 || key.len == pair.len)
         return;
     struct slice number = until(slice_from(pair, key.len + 1), '=');
     int64_t value = -1;
