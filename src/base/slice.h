@@ -49,7 +49,8 @@ static inline bool slice_starts_with(struct slice s, struct slice prefix)
 /* The bytes from index `from` (<= len) on. */
 static inline struct slice slice_from(struct slice s, size_t from)
 {
-    return (struct slice){s.ptr + from, s.len - from};
+    /* Adding 0 to NULL is undefined in C. */
+    return from == 0 ? s : (struct slice){s.ptr + from, s.len - from};
 }
 
 #endif

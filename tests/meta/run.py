@@ -158,9 +158,12 @@ def check_guards(files):
 
 def check_generated():
     """Generated code is fresh."""
-    r = subprocess.run([sys.executable, "tools/gen_records.py", "--check"], cwd=ROOT,
-                       capture_output=True, text=True)
-    return [] if r.returncode == 0 else [(r.stdout + r.stderr).strip()[-300:] or "gen_records --check"]
+    bad = []
+    for generator in ("tools/gen_records.py", "tools/gen_crc32.py"):
+        r = subprocess.run([sys.executable, generator, "--check"], cwd=ROOT, capture_output=True, text=True)
+        if r.returncode != 0:
+            bad.append(f"{generator} --check: {(r.stdout + r.stderr).strip()[-300:]}")
+    return bad
 
 
 def check_compat_tests(source):
