@@ -29,6 +29,8 @@ def pytest_collection_modifyitems(config, items):
     backend = config.getoption("--server")
     older = {"apache38": ("3.8.4", "3.9"), "apache386": ("3.9",)}.get(backend, ())
     for item in items:
+        if backend != "caucusd" and item.get_closest_marker("caucusd_only"):
+            item.add_marker(pytest.mark.skip("is about caucusd alone"))
         mark = item.get_closest_marker("apache_only_since")
         if mark and mark.args[0] in older:
             item.add_marker(pytest.mark.skip(f"{backend} is older than {mark.args[0]}"))

@@ -13,6 +13,10 @@ SUPER = base64.b64encode(hashlib.sha1(b"super:test").digest()).decode()
 AUTHORIZATION = {"Authorization": "digest super:test"}
 
 
+# The exporter for Prometheus is there for 3.9 only.
+pytestmark = pytest.mark.apache_only_since("3.9")
+
+
 def SERVER_CONFIG():
     return {
         "admin.enableServer": "true",
@@ -196,7 +200,6 @@ def test_metrics_for_prometheus_have_zookeepers_names(server, s, root):
 # --- snapshot and restore ------------------------------------------------------------
 
 
-@pytest.mark.apache_only_since("3.9")
 @pytest.mark.parametrize("command, method", [("snapshot?streaming=true", "GET"),
                                              ("restore", "POST")])
 def test_snapshot_and_restore_need_authorization(server, s, command, method):
@@ -220,7 +223,6 @@ def test_snapshot_and_restore_need_authorization(server, s, command, method):
             admin.ok(rawzk.set_acl("/", rawzk.OPEN))
 
 
-@pytest.mark.apache_only_since("3.9")
 def test_snapshot_streams_a_snapshot_file(server, s, root):
     s.ok(create(f"{root}/inside", b"payload-of-the-node"))
     status, headers, body = server.http(
@@ -234,7 +236,6 @@ def test_snapshot_streams_a_snapshot_file(server, s, root):
     assert body.endswith(b"\0\0\0\x01/")
 
 
-@pytest.mark.apache_only_since("3.9")
 def test_restore_brings_back_what_the_snapshot_held(start_server):
     config = SERVER_CONFIG()
     server = start_server(config)
@@ -257,7 +258,6 @@ def test_restore_brings_back_what_the_snapshot_held(start_server):
     again.ok(create("/after-restore"))
 
 
-@pytest.mark.apache_only_since("3.9")
 def test_snapshot_can_be_turned_off(start_server):
     config = SERVER_CONFIG() | {"admin.snapshot.enabled": "false"}
     server = start_server(config)

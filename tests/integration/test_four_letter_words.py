@@ -229,6 +229,7 @@ def test_mntr_counts(server, s, root):
     assert int(after["packets_received"]) > int(before["packets_received"])
 
 
+@pytest.mark.apache_only_since("3.9")
 def test_mntr_has_every_name_of_apache(server):
     keys = {
         line.split("\t")[0].removeprefix("zk_")

@@ -53,6 +53,7 @@ from rawzk import (
 SERVER_CONFIG = {"extendedTypesEnabled": "true"}
 
 
+@pytest.mark.apache_only_since("3.8.4")
 def test_all_kinds_succeed_with_one_zxid(s, root):
     s.ok(create(f"{root}/old"))
     before = s.ok(exists(root))
@@ -290,6 +291,7 @@ def test_operation_that_does_not_belong_in_a_multi_is_a_marshalling_error(s, roo
     assert s.err(exists(f"{root}/a")) == NONODE
 
 
+@pytest.mark.apache_only_since("3.8.4")
 def test_unknown_create_flag_in_a_multi_is_a_marshalling_error(s, root):
     assert s.err(multi(create(f"{root}/x", flags=99))) == MARSHALLINGERROR
 

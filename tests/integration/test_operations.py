@@ -448,6 +448,7 @@ def test_who_am_i_names_digest_users_without_their_hash(s):
     assert sorted(s.ok(rawzk.who_am_i())) == [("digest", "alice"), ("ip", "127.0.0.1")]
 
 
+@pytest.mark.apache_only_since("3.8.4")
 def test_check_outside_a_multi_is_unimplemented_and_closes(s, root):
     reply = s.call(rawzk.check(root, 0))
     assert (reply.err, reply.body) == (UNIMPLEMENTED, b"")
@@ -480,6 +481,7 @@ def test_reconfig_is_not_implemented_by_a_standalone_server(start_server):
     session.ok(exists("/"))
 
 
+@pytest.mark.apache_only_since("3.9")
 def test_delete_container_on_the_wire_deletes_an_empty_container_only(s, root):
     s.ok(create_container(f"{root}/c"))
     s.ok(create(f"{root}/c/child"))

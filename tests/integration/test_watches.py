@@ -406,6 +406,7 @@ def test_remove_of_one_kind_leaves_the_others(w, s, root):
     ]
 
 
+@pytest.mark.apache_only_since("3.9")
 def test_remove_finds_no_watch_of_another_session(w, s, root):
     s.ok(get_data(root, watch=True))
     assert w.err(check_watches(root, W_ANY)) == NOWATCHER

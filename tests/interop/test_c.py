@@ -10,6 +10,7 @@ from peers import ROOT, missing, program
 SERVER_CONFIG = {"extendedTypesEnabled": "true", "znode.container.checkIntervalMs": 200}
 SOURCE = ROOT / "tests/interop/c/interop.c"
 CLAIMS = re.findall(r'^    \{"(\w+)", \w+\},$', SOURCE.read_text(), re.M)
+CLAIMS.remove("hold")  # Part of another.
 
 
 @pytest.fixture(scope="module")

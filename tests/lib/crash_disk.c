@@ -11,10 +11,10 @@
 
 enum {
     SECTOR = 512,
-    NAMES_MAX = 256,
-    INODES_MAX = 4096,
-    FDS_MAX = 64,
-    CHANGES_MAX = 4096
+    NAMES_MAX = 64,
+    INODES_MAX = 1024,
+    FDS_MAX = 16,
+    CHANGES_MAX = 256
 };
 
 struct bytes {
@@ -507,6 +507,11 @@ void crash_disk_power_cycle(struct crash_disk *d, uint64_t seed)
     for (int i = 0; i < d->inode_count; i++)
         lose_bytes(&d->inodes[i], (seed / 3) % 3, &state);
     memcpy(d->names, d->durable, sizeof d->names);
+    crash_disk_restart(d);
+}
+
+void crash_disk_restart(struct crash_disk *d)
+{
     for (int fd = 0; fd < FDS_MAX; fd++)
         d->fds[fd] = -1;
     d->off = false;

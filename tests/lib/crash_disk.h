@@ -26,6 +26,10 @@ bool crash_disk_failed(const struct crash_disk *d);           /* the power is of
 /* Power off (if it was not) and on: loses what was not durable. Open files are closed. */
 void crash_disk_power_cycle(struct crash_disk *d, uint64_t seed);
 
+/* The program was killed: everything written stays, whether synced or not. Open files are closed.
+ */
+void crash_disk_restart(struct crash_disk *d);
+
 void crash_disk_fail_syncs(struct crash_disk *d, int rc); /* -EIO..., 0 = they work again */
 void crash_disk_space(struct crash_disk *d,
                       int64_t bytes); /* what may still be allocated; -1 = enough */

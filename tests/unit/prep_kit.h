@@ -1,5 +1,5 @@
-/* prep_kit.h: a tree with its prep, requests in one line, and proposals that wait to be committed. For
- * the tests test_prep*.c only. */
+/* prep_kit.h: a tree with its prep, requests in one line, and proposals that wait to be committed.
+ * For the tests test_prep*.c only. */
 #ifndef CAUCUS_TESTS_PREP_KIT_H
 #define CAUCUS_TESTS_PREP_KIT_H
 

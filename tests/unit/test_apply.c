@@ -368,7 +368,7 @@ static void malformed_txns_are_corrupt_and_change_nothing(void **state)
         assert_int_equal(tree_apply(w.t, &hdr, buf_slice(&w.txn), NULL, &w.fx), ERR_CORRUPT);
     }
 
-    static const char *const paths[] = {"", "/", "a", "/a/", "//"};
+    static const char *const paths[] = {"", "/", "a", "/a/", "//", "//a"};
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         buf_clear(&w.txn);
         rec_put_delete_txn(&w.txn, &(struct rec_delete_txn){slice_str(paths[i])});

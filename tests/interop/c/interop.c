@@ -7,10 +7,13 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <zookeeper/zookeeper.h>
 
@@ -284,16 +287,34 @@ static void refused_auth(zhandle_t *zh)
     CHECK(rc == ZAUTHFAILED);
 }
 
-/* A second handle with the client id of the first takes its session over. */
+/* Run by reattachment in a process of its own, which dies there: a live handle would come back
+ * and take its session again. */
+static void hold(zhandle_t *zh)
+{
+    make(zh, "/c-reattachment/e", ZOO_EPHEMERAL);
+    fwrite(zoo_client_id(zh), sizeof(clientid_t), 1, stdout);
+    fflush(stdout);
+    for (;;)
+        pause();
+}
+
 static void reattachment(zhandle_t *zh)
 {
-    zhandle_t *first = connect_new();
-    make(first, below("e"), ZOO_EPHEMERAL);
-    clientid_t id = *zoo_client_id(first);
+    int ends[2];
+    CHECK(pipe(ends) == 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        dup2(ends[1], STDOUT_FILENO);
+        execl("/proc/self/exe", "interop", hosts, "hold", (char *)NULL);
+        _exit(1);
+    }
+    clientid_t id;
+    close(ends[1]);
+    FILE *told = fdopen(ends[0], "r");
+    CHECK(told != NULL && fread(&id, sizeof id, 1, told) == 1);
+    CHECK(kill(pid, SIGKILL) == 0 && waitpid(pid, NULL, 0) == pid);
+    fclose(told);
 
-    /* The first handle would come back and take the session again: its watcher is taken away and
-     * it is closed only after the second has closed the session for good. */
-    zoo_set_watcher(first, NULL);
     zhandle_t *second = connect_as(&id);
     expect_state(ZOO_CONNECTED_STATE);
     CHECK(zoo_client_id(second)->client_id == id.client_id);
@@ -301,7 +322,6 @@ static void reattachment(zhandle_t *zh)
     IS(zoo_exists(zh, below("e"), 0, &stat), ZOK);
     CHECK(stat.ephemeralOwner == id.client_id);
     IS(zookeeper_close(second), ZOK);
-    zookeeper_close(first);
 
     IS(zoo_exists(zh, below("e"), 0, NULL), ZNONODE);
     zhandle_t *third = connect_as(&id);
@@ -351,6 +371,7 @@ static const struct {
     {"access_control", access_control},
     {"refused_auth", refused_auth},
     {"reattachment", reattachment},
+    {"hold", hold},
     {"unknown_session", unknown_session},
     {"many_in_flight", many_in_flight},
 };
