@@ -1,0 +1,85 @@
+/* conn.h: one connection: bytes in, bytes out, and what to do when one side is slow.
+ *
+ * In: at most LOOP_READ_BYTES per turn, read into the loop's buffer and offered to on_bytes; only
+ * what is not consumed (a part of a frame) is kept, in a buffer of its own that goes away again. An
+ * idle connection owns no buffer.
+ * Out: conn_send writes at once; what the socket does not take is copied and waits. Past
+ * CONN_OUT_PAUSE_BYTES waiting nothing more is read from that peer; when CONN_OUT_BYTES_MAX are
+ * waiting and still more comes, it is cut off.
+ *
+ * Memory: conn_open returns a connection that ends with on_end (exactly once, the last call), after
+ * which it frees itself. Nothing is called from inside conn_send or conn_close, so they are safe
+ * anywhere. One owner thread, the loop's. */
+#ifndef CAUCUS_IO_CONN_H
+#define CAUCUS_IO_CONN_H
+
+#include "base/slice.h"
+#include "io/loop.h"
+#include "io/stack.h"
+
+enum {
+    CONN_OUT_PAUSE_BYTES = 1 << 20,
+    CONN_OUT_BYTES_MAX = 64 << 20,
+    CONN_FLUSH_MS_MAX = 5000, /* a closing connection may take that long to read what is left */
+};
+
+enum conn_pause {
+    CONN_PAUSE_OWNER = 1,  /* conn_pause */
+    CONN_PAUSE_OUTPUT = 2, /* the peer does not read */
+};
+
+struct conn;
+
+struct conn_ops {
+    /* `bytes` in hand. Returns how many were consumed; the rest comes again with more behind it, or
+     * when reading is resumed. *ret_want: bytes needed in all before a call makes sense, 0 = unknown. */
+    size_t (*on_bytes)(struct conn *c, struct slice bytes, size_t *ret_want);
+    /* It is over. `reason`: static text. After conn_close it is not called. */
+    void (*on_end)(struct conn *c, const char *reason);
+};
+
+struct conn {
+    const struct conn_ops *ops;
+    void *owner;
+    struct loop *loop;
+    struct layer *top;
+    struct layer_tcp tcp;
+    uv_poll_t poll;
+    struct list ready; /* loop->ready: has input in hand and may be served */
+    uint8_t *in;       /* input not consumed */
+    uint8_t *out;      /* output not sent: [out_at, out_len) */
+    uint32_t in_len, in_cap;
+    uint32_t in_want;
+    uint32_t out_at, out_len, out_cap;
+    int events;        /* what poll waits for */
+    uint8_t paused;    /* enum conn_pause */
+    bool closing;      /* conn_close was called: flushes, then ends */
+    bool broken;       /* ends in the next turn, with `reason` */
+    const char *reason;
+    uv_timer_t *flush_timer; /* while closing with output left */
+};
+
+/* Takes over a connected non-blocking socket. NULL (and the socket closed) if it cannot be polled. */
+struct conn *conn_open(struct loop *l, int fd, const struct conn_ops *ops, void *owner);
+
+void conn_send(struct conn *c, const void *bytes, size_t len);
+void conn_close(struct conn *c); /* after what has been sent to it is out */
+
+/* Stops and resumes on_bytes. Also inside on_bytes, which must look at conn_is_paused itself. */
+void conn_pause(struct conn *c);
+void conn_resume(struct conn *c);
+
+static inline bool conn_is_paused(const struct conn *c)
+{
+    return c->paused != 0 || c->closing || c->broken;
+}
+
+static inline size_t conn_unsent(const struct conn *c)
+{
+    return c->out_len - c->out_at;
+}
+
+/* Offers the input in hand; for the loop. */
+void conn_serve_input(struct conn *c);
+
+#endif

@@ -1,0 +1,139 @@
+/* config.h: what zoo.cfg and the command line say, checked against one table of keys
+ * (config_table.h; QuorumPeerConfig and ZooKeeper's system properties).
+ *
+ *   struct config cfg;
+ *   config_init(&cfg);
+ *   config_read_file(&cfg, "zoo.cfg", ...);  config_override(&cfg, "tickTime", "2000") ...
+ *   if (config_finish(&cfg, ...) < 0) ...
+ *   config_int(&cfg, CONFIG_TICK_TIME)
+ *
+ * Everything that is wrong is told, not only the first thing: each as a note with file, line, key,
+ * value and what is allowed. Used at the start only. The texts belong to the config. */
+#ifndef CAUCUS_SERVER_CONFIG_H
+#define CAUCUS_SERVER_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "server/config_table.h"
+#include "server/properties.h"
+
+enum config_id {
+#define CONFIG_ENUM(id, name, type, def, min, max, effect) CONFIG_##id,
+    CONFIG_KEYS(CONFIG_ENUM)
+#undef CONFIG_ENUM
+        CONFIG_KEY_COUNT
+};
+
+enum config_type {
+    CONFIG_TYPE_INT,
+    CONFIG_TYPE_REAL,
+    CONFIG_TYPE_BOOL,
+    CONFIG_TYPE_YESNO,
+    CONFIG_TYPE_TEXT,
+    CONFIG_TYPE_CHOICE,
+};
+
+enum config_effect {
+    CONFIG_EFFECT_OBEYED,
+    CONFIG_EFFECT_CLAMPED,
+    CONFIG_EFFECT_ENSEMBLE,
+    CONFIG_EFFECT_TLS,
+    CONFIG_EFFECT_SASL,
+    CONFIG_EFFECT_LATER,
+    CONFIG_EFFECT_NOTHING,
+};
+
+struct config_key {
+    const char *name;
+    enum config_type type;
+    const char *def; /* of a CHOICE: all that is allowed */
+    int64_t min, max;
+    enum config_effect effect;
+};
+
+const struct config_key *config_key(enum config_id id);
+
+struct config_value {
+    char *text; /* as it was given, or the default */
+    bool given;
+    union {
+        int64_t integer;
+        double real;
+        bool flag; /* BOOL and YESNO */
+    };
+};
+
+/* One line server.N. */
+struct config_server {
+    int64_t id;
+    bool observer;
+    char client_address[256]; /* "" = none given */
+    int client_port;          /* -1 = none given */
+};
+
+enum {
+    CONFIG_SERVERS_MAX = 255
+};
+
+enum config_severity {
+    CONFIG_WRONG,    /* refused */
+    CONFIG_NO_EFFECT,/* known, and without effect */
+    CONFIG_UNKNOWN,
+    CONFIG_ADVICE,   /* obeyed, but not to the letter */
+};
+
+struct config_note {
+    enum config_severity severity;
+    const char *file; /* "command line" for -D */
+    int line;         /* 0 = no line in particular */
+    const char *key;  /* "" = the file as a whole */
+    const char *value;
+    const char *text; /* what is wrong and what is allowed; what becomes of it */
+};
+typedef void config_note_fn(void *arg, const struct config_note *note);
+
+struct config {
+    struct config_value values[CONFIG_KEY_COUNT];
+    struct properties properties; /* everything that was given, for `conf` and the like */
+    char *file;                   /* NULL = none */
+    struct config_server servers[CONFIG_SERVERS_MAX];
+    size_t server_count;
+    int64_t my_id; /* from the file myid, -1 = none */
+    config_note_fn *note;
+    void *note_arg;
+    int wrong_count;
+};
+
+void config_init(struct config *c, config_note_fn *note, void *arg);
+void config_deinit(struct config *c);
+
+/* ERR_NOTFOUND, ERR_IO, or ERR_INVALID when the file is no property file (also told as a note). Wrong
+ * values are found by config_finish. */
+int config_read_file(struct config *c, const char *path);
+/* The same from memory. */
+int config_read_text(struct config *c, const char *file, struct slice text);
+void config_override(struct config *c, const char *key, const char *value);
+
+/* Checks every value and how they fit together, reads myid and the dynamic file. 0, or ERR_INVALID
+ * when anything was wrong. */
+int config_finish(struct config *c);
+
+int64_t config_int(const struct config *c, enum config_id id);
+double config_real(const struct config *c, enum config_id id);
+bool config_flag(const struct config *c, enum config_id id);
+const char *config_text(const struct config *c, enum config_id id); /* never NULL */
+bool config_given(const struct config *c, enum config_id id);
+
+/* server.N=VALUE (ZooKeeper's grammar, config_servers.c): 0, or ERR_INVALID with the reason. */
+int config_parse_server(int64_t id, const char *value, struct config_server *ret, struct err *err);
+
+/* ---- shared by config*.c ---- */
+void config_tell(struct config *c, enum config_severity severity, const struct property *p,
+                 const char *format, ...) __attribute__((format(printf, 4, 5)));
+void config_check_servers(struct config *c);
+int config_parse_value(const struct config_key *key, const char *text, struct config_value *ret,
+                       bool *ret_clamped, struct err *err);
+
+#endif
