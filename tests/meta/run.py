@@ -27,11 +27,11 @@ LAYERS = {
 PURE = ["base", "wire", "tree", "session", "watch", "node"]
 PURE_HEADERS = {
     "assert.h", "inttypes.h", "limits.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h",
-    "stdlib.h", "string.h", "xxhash.h", "immintrin.h", "wmmintrin.h", "smmintrin.h", "emmintrin.h",
+    "stdlib.h", "string.h", "xxhash.h", "sanitizer/asan_interface.h", "immintrin.h", "wmmintrin.h", "smmintrin.h", "emmintrin.h",
 }
 # What pure code may call: memory, strings, formatting into memory, and the end of the process.
 PURE_SYMBOLS = re.compile(
-    r"^(malloc|calloc|realloc|free|abort|qsort|bsearch|__assert_fail|__stack_chk_fail|"
+    r"^(malloc|calloc|realloc|posix_memalign|free|abort|qsort|bsearch|__assert_fail|__stack_chk_fail|"
     r"mem(cpy|move|set|cmp|chr|rchr|mem)|str(len|cmp|ncmp|chr|rchr|nlen|tol|toll|toul|toull|spn|cspn)|"
     r"(__)?v?snprintf(_chk)?|__mem\w+_chk|__isoc\w+|"
     r"_GLOBAL_OFFSET_TABLE_|__asan_\w+|__ubsan_\w+|__sanitizer_\w+|__cpu_model|__cpu_indicator_init|"
@@ -110,10 +110,12 @@ def check_no_globals(archives_data):
 
 
 def writable_objects(archive):
-    out = subprocess.run(["nm", archive], capture_output=True, text=True, check=True).stdout
-    return sorted({p[2] for p in (line.split() for line in out.splitlines())
-                   if len(p) == 3 and p[1] in "dDbBC" and not p[2].startswith((".", "__", "_.")) and
-                   not re.match(r"^\.?(L|lasan|__)", p[2])})
+    """Objects in .data, .bss or common; constants that only want relocating (.data.rel.ro) are not writable."""
+    out = subprocess.run(["nm", "--format=sysv", archive], capture_output=True, text=True, check=True).stdout
+    rows = [[field.strip() for field in line.split("|")] for line in out.splitlines() if line.count("|") == 6]
+    return sorted({r[0] for r in rows if r[3] == "OBJECT" and
+                   (r[6] in (".data", ".bss", "*COM*") or r[6].startswith((".data.rel.local", ".bss.", ".tbss"))) and
+                   not r[0].startswith((".", "__"))})
 
 
 def check_words(files):
