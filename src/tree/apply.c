@@ -239,7 +239,7 @@ static void close_session(struct tree *t, const struct rec_txn_header *hdr, cons
     struct dec d = dec_of(txn->list.raw);
     for (int32_t i = 0; i < txn->list.count; i++) {
         struct slice path = dec_ustring(&d);
-        if (path.len > 1 && path.ptr[0] == '/' && path.ptr[path.len - 1] != '/')
+        if (path_names_child(path))
             delete_node(t, path, hdr->zxid, fx);
     }
     delete_ephemerals(t, (uint64_t)hdr->client_id, hdr->zxid, fx);

@@ -304,14 +304,12 @@ static enum taken add_root(struct snapshot_loader *l, struct znode_init *init, i
 static enum taken add_child(struct snapshot_loader *l, struct slice path, struct znode_init *init,
                             int64_t acl_index)
 {
-    if (path.ptr[0] != '/')
-        return bad(l, "the path does not begin with '/'");
-    init->name = path_name(path);
-    if (init->name.len == 0 || init->name.len > ZNODE_NAME_BYTES_MAX)
-        return bad(l, "the last name of the path is empty or too long");
+    if (!path_names_child(path))
+        return bad(l, "the path is not one of a node");
     if (!l->root_seen)
         return bad(l, "the root is missing");
 
+    init->name = path_name(path);
     struct slice parent_path = path_parent(path);
     struct znode *parent = climb_to(l, parent_path);
     if (parent == NULL)
@@ -443,12 +441,12 @@ int snapshot_loader_feed(struct snapshot_loader *l, struct slice chunk, size_t *
         if (taken == TAKEN && l->stage == stage)
             l->item++;
     }
+    l->offset += used;
     if (taken == TAKEN_BAD) {
         l->failed = true;
         return err_set(err, ERR_CORRUPT, "%s %llu at offset %llu: %s", item_name(l->stage),
-                       (unsigned long long)l->item, (unsigned long long)(l->offset + used), l->why);
+                       (unsigned long long)l->item, (unsigned long long)l->offset, l->why);
     }
-    l->offset += used;
     *ret_used = used;
     *ret_done = l->stage == STAGE_DONE;
     return 0;

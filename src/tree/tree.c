@@ -9,6 +9,13 @@
 
 /* ---- paths ---- */
 
+bool path_names_child(struct slice path)
+{
+    if (path.len < 2 || path.ptr[0] != '/' || path.ptr[1] == '/' || path.ptr[path.len - 1] == '/')
+        return false;
+    return path_name(path).len <= ZNODE_NAME_BYTES_MAX;
+}
+
 /* String.length() of the text: one per code point, two above U+FFFF. */
 static uint64_t utf16_units(struct slice text)
 {
@@ -242,7 +249,9 @@ void tree_unlink_subtree(struct tree *t, struct znode *n, struct slice path)
         snapshot_before_delete(t, at);
         buf_clear(&t->scratch);
         znode_path(at, &t->scratch);
+        uint32_t data_len = at->data_len;
         tree_unlink(t, at, buf_slice(&t->scratch));
+        quota_on_delete(t, buf_slice(&t->scratch), data_len);
         at = parent;
     }
     snapshot_before_delete(t, n);

@@ -174,6 +174,10 @@ void tree_clear(struct tree *t);
 struct znode *znode_next(const struct znode *top, const struct znode *n);
 struct znode *znode_next_skipping(const struct znode *top, const struct znode *n); /* not into n */
 
+/* Could `path` be that of a node other than the root? It has a parent's path and a name that fits;
+ * its characters are not looked at (that was the leader's part). */
+bool path_names_child(struct slice path);
+
 /* Called before the first byte of a node's persistent state changes. */
 static inline void snapshot_before_change(struct tree *t, struct znode *n)
 {

@@ -3,16 +3,7 @@
 #include "tree/txn.h"
 
 #include "base/err.h"
-#include "tree/tree.h"
-
-/* A path whose last component can be made or removed. */
-static bool names_a_child(struct slice path)
-{
-    if (path.len < 2 || path.ptr[0] != '/' || path.ptr[path.len - 1] == '/')
-        return false;
-    const uint8_t *slash = memrchr(path.ptr, '/', path.len);
-    return path.len - (size_t)(slash - path.ptr) - 1 <= ZNODE_NAME_BYTES_MAX;
-}
+#include "tree/tree_internal.h"
 
 static bool get_create(struct dec *d, struct txn *ret)
 {
@@ -31,7 +22,7 @@ static bool get_create(struct dec *d, struct txn *ret)
     ret->acl = r.acl;
     ret->ephemeral = r.ephemeral;
     ret->version = r.parent_cversion;
-    return names_a_child(r.path);
+    return path_names_child(r.path);
 }
 
 static bool get_create_ttl(struct dec *d, struct txn *ret)
@@ -44,7 +35,7 @@ static bool get_create_ttl(struct dec *d, struct txn *ret)
     ret->acl = r.acl;
     ret->version = r.parent_cversion;
     ret->ttl_ms = r.ttl;
-    return names_a_child(r.path);
+    return path_names_child(r.path);
 }
 
 static bool get_create_container(struct dec *d, struct txn *ret)
@@ -56,7 +47,7 @@ static bool get_create_container(struct dec *d, struct txn *ret)
     ret->data = r.data;
     ret->acl = r.acl;
     ret->version = r.parent_cversion;
-    return names_a_child(r.path);
+    return path_names_child(r.path);
 }
 
 static bool get_delete(struct dec *d, struct txn *ret)
@@ -65,7 +56,7 @@ static bool get_delete(struct dec *d, struct txn *ret)
     if (!rec_get_delete_txn(d, &r))
         return false;
     ret->path = r.path;
-    return names_a_child(r.path);
+    return path_names_child(r.path);
 }
 
 static bool get_set_data(struct dec *d, struct txn *ret)
