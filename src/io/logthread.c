@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -196,13 +195,6 @@ void logthread_resume(struct logthread *t)
 
 /* ---- T1 ---- */
 
-static int64_t monotonic_ns(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
 static bool has_news(struct logthread *t)
 {
     return atomic_load(&t->submitted) != NULL || atomic_load(&t->stopping) ||
@@ -211,10 +203,8 @@ static bool has_news(struct logthread *t)
 
 static void wait_for_news(struct logthread *t)
 {
-    int64_t until_ns = t->options.spin_ns > 0 ? monotonic_ns() + t->options.spin_ns : 0;
-    while (until_ns > 0 && !has_news(t) && monotonic_ns() < until_ns)
-        __builtin_ia32_pause();
-
+    /* No spinning before: measured, it saves nothing (the wake-up is 5 us of a round trip 12 us
+     * above the bare fdatasync) and takes the core's processor away where there are two. */
     atomic_store(&t->asleep, 1);
     while (!has_news(t) && atomic_load(&t->asleep))
         syscall(SYS_futex, &t->asleep, FUTEX_WAIT_PRIVATE, 1, NULL, NULL, 0);

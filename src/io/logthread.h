@@ -26,7 +26,6 @@
 
 struct logthread_options {
     struct txnlog_options log;
-    int64_t spin_ns;              /* how long T1 looks for work before it sleeps; 0 = not at all */
     void (*on_report)(void *arg); /* T1; may be NULL */
     void *arg;
 };

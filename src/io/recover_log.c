@@ -11,6 +11,7 @@
  * missing otherwise                     -> damage, refused */
 #include "io/recover_log.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -264,6 +265,29 @@ static size_t first_file(const struct name_list *logs, int64_t zxid)
     return index;
 }
 
+/* What the server before had written but not synced was read from the system's memory; from now on
+ * clients see it, so it must outlive a power loss like the rest. */
+static int sync_last_file(struct replay *r, struct err *err)
+{
+    for (size_t i = r->logs->count; i-- > 0;) {
+        char path[FILE_PATH_MAX];
+        int rc = log_path(r, i, path, err);
+        if (rc < 0)
+            return rc;
+        int fd = r->fs->open(r->fs, path, FILE_WRITE);
+        if (fd == -ENOENT)
+            continue; /* it held nothing and was removed */
+        if (fd < 0)
+            return file_error(err, fd, "open", path);
+        rc = r->fs->sync(r->fs, fd);
+        r->fs->close(r->fs, fd);
+        if (rc == 0)
+            rc = r->fs->sync_dir(r->fs, r->dir);
+        return rc < 0 ? file_error(err, rc, "sync", path) : 0;
+    }
+    return 0;
+}
+
 int recover_log(struct files *fs, const char *dir, const struct name_list *logs,
                 size_t record_bytes_max, const struct recover_sink *sink,
                 struct recover_result *result, struct err *err)
@@ -287,5 +311,5 @@ int recover_log(struct files *fs, const char *dir, const struct name_list *logs,
         if (rc < 0)
             return rc;
     }
-    return 0;
+    return sync_last_file(&r, err);
 }

@@ -7,7 +7,7 @@
 #include "io/snapfile.h"
 
 enum {
-    WINDOW_BYTES = 1 << 20,
+    WINDOW_BYTES = 256 << 10,
     WINDOW_BYTES_MAX =
         512 << 20, /* a single item (a node's data, an ACL) that does not end within it is damage */
 };
@@ -194,6 +194,8 @@ int snapfile_load(struct files *fs, const char *path, int64_t zxid, const struct
     buf_deinit(&r.window);
     if (rc < 0)
         return err_wrap(err, rc, "snapshot '%s'", path);
+    if (sink->end != NULL)
+        sink->end(sink->arg, &tail);
     *ret_tail = tail;
     return 0;
 }

@@ -14,7 +14,10 @@ enum {
 static int64_t window_get(struct txnfile *f, int64_t at, size_t len, const uint8_t **ret)
 {
     if (at < f->window_at || at + (int64_t)len > f->window_at + (int64_t)f->window.len) {
-        size_t want = len > WINDOW_BYTES ? len : WINDOW_BYTES;
+        int64_t left = f->size > at ? f->size - at : 0;
+        size_t want = left < WINDOW_BYTES ? (size_t)left : WINDOW_BYTES;
+        if (want < len)
+            want = len;
         buf_clear(&f->window);
         buf_reserve(&f->window, want);
         int64_t n = file_read_full(f->fs, f->fd, f->window.ptr, want, at);
@@ -59,15 +62,16 @@ int txnfile_open(struct txnfile *f, struct files *fs, const char *path, struct e
 
     struct file_stat st;
     int rc = fs->stat_fd(fs, opened.fd, &st);
-    if (rc < 0)
+    if (rc < 0) {
         rc = file_error(err, rc, "look at log file", path);
-    else
+    } else {
+        opened.size = st.size;
         rc = check_header(&opened, err);
+    }
     if (rc < 0) {
         txnfile_close(&opened);
         return rc;
     }
-    opened.size = st.size;
     *f = opened;
     return 0;
 }

@@ -577,7 +577,9 @@ uint64_t crash_disk_calls(const struct crash_disk *d)
 
 void crash_disk_fail_at(struct crash_disk *d, uint64_t call)
 {
+    pthread_mutex_lock(&d->lock);
     d->fail_at = call;
+    pthread_mutex_unlock(&d->lock);
 }
 
 bool crash_disk_failed(const struct crash_disk *d)
@@ -601,7 +603,9 @@ void crash_disk_space(struct crash_disk *d, int64_t bytes)
 
 void crash_disk_delay_syncs(struct crash_disk *d, int64_t ns)
 {
+    pthread_mutex_lock(&d->lock);
     d->sync_delay_ns = ns;
+    pthread_mutex_unlock(&d->lock);
 }
 
 uint8_t *crash_disk_bytes(struct crash_disk *d, const char *path, size_t *ret_len)
