@@ -6,6 +6,7 @@ import re
 import pytest
 import rawzk
 from rawzk import EPHEMERAL, create, exists, get_children, get_data
+from server import Server
 
 SERVER_CONFIG = {"4lw.commands.whitelist": "*"}
 
@@ -55,8 +56,6 @@ WORDS = ("conf cons crst dirs dump envi gtmk ruok srst srvr stat wchs wchc wchp 
 
 @pytest.fixture(scope="module")
 def default_server(backend, tmp_path_factory):
-    from server import Server
-
     server = Server(backend, tmp_path_factory.mktemp("default"))
     server.start()
     yield server

@@ -1,5 +1,7 @@
 """Every field of Stat, after every kind of change."""
 
+import time
+
 import rawzk
 from rawzk import (
     EPHEMERAL,
@@ -104,7 +106,5 @@ def test_root_has_all_zero_times_and_counts_its_children(s, root):
 
 
 def test_time_of_a_change_is_wall_clock_milliseconds(s, root):
-    import time
-
     now_ms = time.time() * 1000
     assert abs(s.ok(exists(root)).ctime - now_ms) < 60000
