@@ -6,7 +6,6 @@
  * only if T1 said that it sleeps. */
 #include "io/logthread.h"
 
-#include <assert.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -15,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/mem.h"
 
 enum {
@@ -135,7 +135,7 @@ static void submit_open(struct logthread *t)
 
 void logthread_append(struct logthread *t, uint64_t ticket, int64_t zxid, struct slice record)
 {
-    assert(record.len > 0 && record.len <= INT32_MAX);
+    invariant(record.len > 0 && record.len <= INT32_MAX);
     size_t frame_len = record.len + TXNLOG_FRAME_OVERHEAD;
     if (t->open != NULL && t->open->frames.len > 0 &&
         t->open->frames.len + frame_len > TXNLOG_BATCH_BYTES_MAX)

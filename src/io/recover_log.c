@@ -184,8 +184,10 @@ static int check_end(struct replay *r, struct txnfile *f, size_t index, const ch
     if (used > f->offset || (!shortened && f->offset < durable_bound(r, f, index)))
         return judge_end(r, f, index, path, used, err);
 
-    /* A last file without any record is in the way of the next one, which has its name. */
-    if (index + 1 == r->logs->count && f->offset == TXNLOG_HEADER_BYTES)
+    /* Without any record, and none behind it: in the way of the next file, which may have its name.
+     */
+    int64_t next;
+    if (f->offset == TXNLOG_HEADER_BYTES && !next_zxid(r, index, &next))
         return cut(r, path, 0, err);
     return 0;
 }
@@ -215,7 +217,8 @@ static int judge_no_header(struct replay *r, size_t index, const char *path, str
     if (rc < 0 || n < 0)
         return err_set(err, ERR_IO, "cannot read log file '%s'", path);
 
-    if (!torn || claimed || index + 1 < r->logs->count || used > r->window_bytes)
+    int64_t next;
+    if (!torn || claimed || next_zxid(r, index, &next) || used > r->window_bytes)
         return err_set(err, ERR_CORRUPT, "log file '%s': damaged at %s", path, why.text);
     r->result->cut = true;
     r->result->cut_file_zxid = r->logs->entries[index].zxid;

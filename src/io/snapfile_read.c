@@ -197,6 +197,8 @@ int snapfile_load(struct files *fs, const char *path, int64_t zxid, const struct
     if (sink->end != NULL)
         sink->end(sink->arg, &tail);
     *ret_tail = tail;
+    if (sink->end != NULL)
+        sink->end(sink->arg, &tail);
     return 0;
 }
 

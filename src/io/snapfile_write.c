@@ -1,10 +1,10 @@
 /* snapfile_write.c: body -> Adler32 -> compression -> file under a temporary name -> snapshot. */
-#include <assert.h>
 #include <snappy-c.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
+#include "base/assert.h"
 #include "base/buf.h"
 #include "base/mem.h"
 #include "io/snap_format.h"
@@ -73,7 +73,7 @@ static int deflate_some(struct snapfile *s, struct slice bytes, int flush, struc
         s->gzip.next_out = s->out.ptr + s->out.len;
         s->gzip.avail_out = OUT_BYTES;
         int rc = deflate(&s->gzip, flush);
-        assert(rc != Z_STREAM_ERROR);
+        invariant(rc != Z_STREAM_ERROR);
         s->out.len += OUT_BYTES - s->gzip.avail_out;
         bool over =
             flush == Z_FINISH ? rc == Z_STREAM_END : s->gzip.avail_in == 0 && s->gzip.avail_out > 0;
@@ -91,7 +91,7 @@ static int snappy_block(struct snapfile *s, struct err *err)
     buf_reserve(&s->out, 4 + len);
     snappy_status rc = snappy_compress((const char *)s->block.ptr, s->block.len,
                                        (char *)s->out.ptr + s->out.len + 4, &len);
-    assert(rc == SNAPPY_OK);
+    invariant(rc == SNAPPY_OK);
     store_be32(s->out.ptr + s->out.len, (uint32_t)len);
     s->out.len += 4 + len;
     buf_clear(&s->block);

@@ -1,12 +1,12 @@
 #include "io/snapthread.h"
 
-#include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "base/assert.h"
 #include "base/buf.h"
 #include "base/mem.h"
 
@@ -260,7 +260,7 @@ void snapthread_stop(struct snapthread *t)
     pthread_cond_signal(&t->changed);
     pthread_join(t->thread, NULL);
 
-    assert(t->first == NULL);
+    invariant(t->first == NULL);
     pthread_cond_destroy(&t->changed);
     pthread_mutex_destroy(&t->lock);
     free(t->dir);

@@ -7,13 +7,13 @@
  */
 #include "io/txnlog.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <zlib.h>
 
+#include "base/assert.h"
 #include "base/mem.h"
 #include "io/names.h"
 #include "io/synced.h"
@@ -124,9 +124,9 @@ void txnlog_seal(uint8_t *frames, size_t len)
 {
     size_t at = 0;
     while (at < len) {
-        assert(len - at >= TXNLOG_FRAME_OVERHEAD);
+        invariant(len - at >= TXNLOG_FRAME_OVERHEAD);
         size_t record_len = load_be32(frames + at + 8);
-        assert(len - at - TXNLOG_FRAME_OVERHEAD >= record_len);
+        invariant(len - at - TXNLOG_FRAME_OVERHEAD >= record_len);
         store_be64(frames + at, adler32_z(1, frames + at + 12, record_len));
         at += record_len + TXNLOG_FRAME_OVERHEAD;
     }
@@ -314,7 +314,7 @@ static void mark_synced(struct txnlog *l)
 
 void txnlog_roll(struct txnlog *l)
 {
-    assert(l->batch_bytes == 0);
+    invariant(l->batch_bytes == 0);
     if (!l->poisoned)
         mark_synced(l);
     close_file(l);

@@ -287,6 +287,18 @@ static void a_file_that_was_just_being_made_is_removed(void **state)
     }
 }
 
+/* Two starts that got no further than the header: the next append may need either name. */
+static void files_without_a_record_make_way_for_the_next(void **state)
+{
+    struct fixture *f = *state;
+    crash_disk_put(f->disk, STORE_PATH "/log.d", "ZKLG\0\0\0\2\0\0\0\0\0\0\0", 16);
+    crash_disk_put(f->disk, STORE_PATH "/log.e", "ZKLG\0\0\0\2\0\0\0\0\0\0\0", 16);
+    expect_recovered(f, 12);
+    size_t len;
+    assert_null(crash_disk_bytes(f->disk, STORE_PATH "/log.d", &len));
+    assert_null(crash_disk_bytes(f->disk, STORE_PATH "/log.e", &len));
+}
+
 static void an_empty_file_before_the_last_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -402,6 +414,7 @@ int main(void)
         TEST(a_bound_of_another_file_with_the_same_name_is_ignored),
         TEST(a_leftover_of_zookeeper_is_passed_over_if_nothing_is_missing),
         TEST(a_file_that_was_just_being_made_is_removed),
+        TEST(files_without_a_record_make_way_for_the_next),
         TEST(an_empty_file_before_the_last_is_refused),
         TEST(names_that_are_no_logs_are_ignored),
         TEST(replay_begins_behind_the_newest_snapshot),
