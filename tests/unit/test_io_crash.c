@@ -85,7 +85,8 @@ static void work(struct world *w, int steps)
         if (rc == 0 && dice(w, 8) == 0)
             txnlog_roll(log);
         if (rc == 0 && dice(w, 12) == 0)
-            rc = store_write_snapshot(w->fs, w->durable, dice(w, 3000), dice(w, 3), NULL);
+            rc = store_write_snapshot(w->fs, w->durable, dice(w, 3000),
+                                      (enum snap_method)dice(w, 3), NULL);
         struct purge_result purged;
         if (rc == 0 && dice(w, 20) == 0)
             rc = purge(w->fs, STORE_DIR, STORE_DIR, 3, &purged, NULL);
