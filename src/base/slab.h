@@ -1,6 +1,6 @@
 /* slab.h: cells of a few sizes, packed without headers, for trees of millions of small things.
  *
- * Sizes are rounded up to 8 bytes and served from chunks of 64 KiB, one size per chunk; sizes above
+ * Sizes are rounded up to 8 bytes and served from chunks of 32 KiB, one size per chunk; sizes above
  * SLAB_CELL_BYTES_MAX go to malloc. The caller remembers the size of what it holds and says it
  * again when it frees: that is what saves the header. A chunk that becomes empty goes back to the
  * system (one per size is kept). Cells are 8-aligned and not zeroed. One owner thread. Out of

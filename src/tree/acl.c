@@ -204,7 +204,8 @@ static bool expand_all(const struct element *elements, size_t count, struct iden
             continue;
         struct dec d = dec_of(elements[i].bytes);
         struct rec_acl a;
-        rec_get_acl(&d, &a);
+        bool taken = rec_get_acl(&d, &a);
+        invariant(taken); /* split_elements has seen it */
         int32_t added = expand(&a, who, out);
         if (added == 0 || out->len - start > ACL_BYTES_MAX || !buf_ok(out))
             return false;

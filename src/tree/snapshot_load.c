@@ -21,7 +21,6 @@ enum {
     /* Above what any jute.maxbuffer in use allows; it bounds what the caller has to keep for us. */
     FIELD_BYTES_MAX = 512 * 1024 * 1024,
     ACL_LIST_BYTES_MAX = 64 * 1024 * 1024,
-    NODE_TAIL_BYTES = 8 + 60, /* ACL index and Stat */
 };
 
 static const int64_t FILE_INDEX_OPEN = -1;
@@ -301,8 +300,19 @@ static enum taken add_root(struct snapshot_loader *l, struct znode_init *init, i
     return TAKEN;
 }
 
+/* Most nodes are followed by a sibling. Its line of the table is asked for while this node is made:
+ * the wait for that line would be a quarter of the whole time. */
+static void prefetch_sibling(struct snapshot_loader *l, struct dec next, const struct znode *parent,
+                             struct slice parent_path)
+{
+    struct slice path;
+    if (take_field(l, &next, &path) == TAKEN && path_names_child(path) &&
+        slice_eq(path_parent(path), parent_path))
+        tree_prefetch_child(l->tree, parent, path_name(path));
+}
+
 static enum taken add_child(struct snapshot_loader *l, struct slice path, struct znode_init *init,
-                            int64_t acl_index)
+                            int64_t acl_index, const struct dec *rest)
 {
     if (!path_names_child(path))
         return bad(l, "the path is not one of a node");
@@ -316,6 +326,7 @@ static enum taken add_child(struct snapshot_loader *l, struct slice path, struct
         parent = tree_find(l->tree, parent_path);
     if (parent == NULL)
         return bad(l, "the parent is missing");
+    prefetch_sibling(l, *rest, parent, parent_path);
     if (tree_find_child(l->tree, parent, init->name) != NULL)
         return bad(l, "the path comes twice");
 
@@ -351,12 +362,10 @@ static enum taken take_node(struct snapshot_loader *l, struct dec *d)
     taken = take_field(l, d, &data);
     if (taken != TAKEN)
         return taken;
-    if (dec_left(d) < NODE_TAIL_BYTES)
-        return TAKEN_INCOMPLETE;
-
     int64_t acl_index = dec_i64(d);
     struct rec_stat_persisted stat;
-    rec_get_stat_persisted(d, &stat);
+    if (!rec_get_stat_persisted(d, &stat))
+        return TAKEN_INCOMPLETE;
     struct znode_init init = {
         .data = data,
         .ephemeral_owner = (uint64_t)stat.ephemeral_owner,
@@ -369,7 +378,7 @@ static enum taken take_node(struct snapshot_loader *l, struct dec *d)
         .cversion = stat.cversion,
         .aversion = stat.aversion,
     };
-    return path.len == 0 ? add_root(l, &init, acl_index) : add_child(l, path, &init, acl_index);
+    return path.len == 0 ? add_root(l, &init, acl_index) : add_child(l, path, &init, acl_index, d);
 }
 
 /* ---- the stream ---- */

@@ -68,26 +68,25 @@ struct znode *tree_find(const struct tree *t, struct slice path)
         at = slash + 1;
     }
 
-    for (struct znode *n = *table_bucket(&t->table, hash); n != NULL; n = n->hash_next) {
-        if (n->hash == hash && is_at_path(t, n, path))
-            return n;
-    }
-    return NULL;
-}
-
-static struct znode *find_child(const struct tree *t, const struct znode *parent, struct slice name,
-                                uint32_t hash)
-{
-    for (struct znode *n = *table_bucket(&t->table, hash); n != NULL; n = n->hash_next) {
-        if (n->hash == hash && n->parent == parent && slice_eq(znode_name(n), name))
-            return n;
-    }
-    return NULL;
+    struct table_probe probe = table_probe(&t->table, hash);
+    struct znode *n = table_probe_next(&probe);
+    while (n != NULL && !is_at_path(t, n, path))
+        n = table_probe_next(&probe);
+    return n;
 }
 
 struct znode *tree_find_child(const struct tree *t, const struct znode *parent, struct slice name)
 {
-    return find_child(t, parent, name, hash_component(t, parent->hash, name));
+    struct table_probe probe = table_probe(&t->table, hash_component(t, parent->hash, name));
+    struct znode *n = table_probe_next(&probe);
+    while (n != NULL && !(n->parent == parent && slice_eq(znode_name(n), name)))
+        n = table_probe_next(&probe);
+    return n;
+}
+
+void tree_prefetch_child(const struct tree *t, const struct znode *parent, struct slice name)
+{
+    __builtin_prefetch(table_bucket(&t->table, hash_component(t, parent->hash, name)));
 }
 
 struct znode *znode_next_skipping(const struct znode *top, const struct znode *n)
@@ -285,7 +284,7 @@ struct tree *tree_create(const struct tree_options *options)
     struct tree *t = mem_calloc(1, sizeof *t);
     t->options = *options;
     slab_init(&t->slab);
-    table_init(&t->table);
+    table_init(&t->table, &t->slab);
     acl_cache_init(&t->acls, options->hash_seed);
     map_init(&t->sessions, options->hash_seed);
     list_init(&t->reapables);
@@ -335,7 +334,7 @@ void tree_clear(struct tree *t)
     invariant(!t->walk.active);
     free_all_nodes(t);
     table_deinit(&t->table);
-    table_init(&t->table);
+    table_init(&t->table, &t->slab);
     t->digest.tree = 0;
     root_create(t);
 }
@@ -379,10 +378,14 @@ uint64_t tree_approximate_data_bytes(const struct tree *t)
 
 uint64_t tree_memory_bytes(const struct tree *t)
 {
-    return sizeof *t + slab_bytes(&t->slab) + t->table.bytes + t->acls.bytes +
-           t->sessions.cap * sizeof(struct map_slot) +
-           t->sessions.count * sizeof(struct session_ephemerals) + t->walk.early.cap +
-           t->walk.path.cap + t->scratch.cap;
+    const struct acl_cache *acls = &t->acls;
+    uint64_t nodes = slab_bytes(&t->slab) + table_bytes(&t->table);
+    uint64_t lists = acls->bytes + acls->entry_cap * sizeof *acls->entries +
+                     acls->bucket_count * sizeof *acls->buckets;
+    uint64_t sessions = t->sessions.cap * sizeof(struct map_slot) +
+                        t->sessions.count * sizeof(struct session_ephemerals);
+    uint64_t scratch = t->walk.early.cap + t->walk.path.cap + t->scratch.cap;
+    return sizeof *t + nodes + lists + sessions + scratch;
 }
 
 uint64_t tree_descendant_count(const struct tree *t, const struct znode *n)

@@ -6,11 +6,10 @@
  * I/O. One owner thread, the core.
  *
  * Memory: everything a lookup returns is borrowed and valid until the next change. A znode is one
- * slab cell (name inline) plus one for its data: 248 bytes for a name of 12 and data of 100, and 8
- * for its bucket.
+ * slab cell (name inline) plus one for its data: 240 bytes for a name of 12 and data of 100, and
+ * about 17 in the table.
  *
- * Lookup: one global table keyed by the hash chain over the path's components, grown by linear
- * hashing (one bucket split per insertion), so that no insertion ever waits for a rehash. */
+ * Lookup: one table over all znodes, keyed by a hash chain over the path's components (table.c). */
 #ifndef CAUCUS_TREE_TREE_H
 #define CAUCUS_TREE_TREE_H
 
@@ -28,7 +27,6 @@ enum {
 };
 
 struct znode {
-    struct znode *hash_next;
     struct znode *parent;       /* NULL for the root */
     struct znode *child_first;  /* oldest first: the order of creation in this process */
     struct znode *sibling_next; /* NULL for the last */

@@ -8,30 +8,9 @@
 #include "base/slab.h"
 #include "tree/acl.h"
 #include "tree/apply.h"
+#include "tree/table.h"
 #include "tree/tree.h"
 #include "wire/path.h"
-
-/* ---- the table (table.c): linear hashing over segments that never move ---- */
-
-enum {
-    TABLE_BUCKETS_FIRST = 256,
-    TABLE_SEGMENTS_MAX = 26, /* 256 << 25 buckets: past the number of hashes */
-};
-
-struct table {
-    struct znode **segments[TABLE_SEGMENTS_MAX]; /* the i-th (i > 0) has 256 << (i - 1) buckets */
-    uint64_t bucket_count;
-    uint64_t level_buckets; /* the power of two <= bucket_count; splits go from 0 to it, then it
-                               doubles */
-    uint64_t count;
-    size_t bytes;
-};
-
-void table_init(struct table *tb);
-void table_deinit(struct table *tb);
-void table_insert(struct table *tb, struct znode *n); /* n->hash is set */
-void table_remove(struct table *tb, struct znode *n);
-struct znode **table_bucket(const struct table *tb, uint32_t hash);
 
 /* ---- ACL cache (acl.c) ---- */
 
@@ -166,6 +145,8 @@ void tree_unlink(struct tree *t, struct znode *n, struct slice path);
 void tree_unlink_subtree(struct tree *t, struct znode *n, struct slice path);
 /* Replaces the data; stat and digest are the caller's. */
 void tree_replace_data(struct tree *t, struct znode *n, struct slice data);
+/* A lookup of this child will follow soon. */
+void tree_prefetch_child(const struct tree *t, const struct znode *parent, struct slice name);
 /* Drops everything, the root included; an empty root takes its place (before a snapshot is loaded).
  */
 void tree_clear(struct tree *t);
