@@ -98,7 +98,7 @@ void prep_remove(struct prep *p, int64_t zxid, const struct spot *parent_spot,
                  const struct node_state *parent, const struct spot *spot,
                  const struct node_state *node);
 
-/* ---- one operation (prep_op.c) ---- */
+/* ---- one operation (prep_decode.c, prep_op.c) ---- */
 
 /* A decoded write: a request of its own, or one part of a multi. */
 struct write_op {

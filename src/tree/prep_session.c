@@ -8,16 +8,15 @@ struct closing {
     uint32_t count;
 };
 
-/* The node may be gone already, or be somebody else's by now, by an outstanding change. */
 static void close_path(struct closing *cl, struct slice path)
 {
     struct prep *p = cl->p;
     struct spot spot, parent_spot;
     struct node_state node, parent;
-    if (!prep_find(p, path, &spot, &node) || node.stat.ephemeral_owner != cl->req->session_id)
+    /* No parent: a snapshot from elsewhere can hold an ephemeral below an ephemeral. */
+    if (!prep_find(p, path, &spot, &node) ||
+        !prep_find(p, path_parent(path), &parent_spot, &parent))
         return;
-    bool has_parent = prep_find(p, path_parent(path), &parent_spot, &parent);
-    invariant(has_parent);
     prep_remove(p, cl->req->zxid, &parent_spot, &parent, &spot, &node);
 
     cl->count++;
@@ -25,14 +24,32 @@ static void close_path(struct closing *cl, struct slice path)
         rec_put_slice(cl->out, path);
 }
 
+/* Each path is written where it was made last: so the list does not depend on how much of it
+ * happens to be applied already. */
 static void on_committed(void *arg, struct slice path)
 {
-    close_path(arg, path);
+    struct closing *cl = arg;
+    struct spot spot;
+    struct node_state node;
+    prep_find(cl->p, path, &spot, &node);
+    for (const struct change *ch = spot.newest; ch != NULL; ch = ch->older) {
+        if (!ch->state.exists)
+            return;
+    }
+    close_path(cl, path);
+}
+
+static void on_outstanding(struct closing *cl, const struct change *created)
+{
+    for (const struct change *ch = created->newer; ch != NULL; ch = ch->newer) {
+        if (!ch->state.exists)
+            return;
+    }
+    close_path(cl, slice_of(created->path, created->path_len));
 }
 
 /* Committed ephemerals in the order of their creation, then those still outstanding in theirs.
- * ZooKeeper gives them in the order of a hash set and leaves the parents' child counts too high
- * until the txn is applied; both differences show only between replicas that agree anyway. */
+ * (ZooKeeper's order is that of a hash set.) */
 void close_session_prep(struct prep *p, const struct prep_request *req, struct buf *out)
 {
     bool listed = p->options.close_session_txn_enabled;
@@ -46,7 +63,7 @@ void close_session_prep(struct prep *p, const struct prep_request *req, struct b
     for (struct list *at = owned->next; at != owned; at = at->next) {
         struct change *ch = list_entry(at, struct change, owned);
         if (ch->state.stat.ephemeral_owner == req->session_id)
-            close_path(&cl, slice_of(ch->path, ch->path_len));
+            on_outstanding(&cl, ch);
     }
     if (listed)
         store_be32(out->ptr + count_at, cl.count);

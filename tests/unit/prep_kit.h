@@ -28,6 +28,7 @@ enum {
 struct kit_proposal {
     int64_t zxid;
     size_t at, len; /* in kit.log */
+    struct prep_result result;
 };
 
 struct kit {
@@ -100,7 +101,7 @@ static inline int32_t kit_prep(struct kit *k, int32_t op)
     }
     assert_true(k->proposed < KIT_PROPOSALS_MAX);
     k->zxid = req.zxid;
-    k->proposals[k->proposed++] = (struct kit_proposal){k->zxid, at, k->log.len - at};
+    k->proposals[k->proposed++] = (struct kit_proposal){k->zxid, at, k->log.len - at, k->last};
     return k->last.err;
 }
 
@@ -118,6 +119,17 @@ static inline void kit_commit_one(struct kit *k)
     if (e.has_digest)
         assert_int_equal(e.digest.tree_digest, tree_digest(k->tree));
     prep_committed(k->prep, pr.zxid);
+}
+
+/* The same from what prep_request said about it, as the replica that proposed it does. */
+static inline void kit_commit_own(struct kit *k)
+{
+    assert_true(k->committed < k->proposed);
+    const struct prep_result *r = &k->proposals[k->committed++].result;
+    struct slice body = slice_of(k->log.ptr + r->txn_at, r->txn_len);
+    assert_int_equal(tree_apply(k->tree, &r->hdr, body, &r->digest, &k->fx), 0);
+    assert_false(k->fx.digest_mismatch);
+    prep_committed(k->prep, r->hdr.zxid);
 }
 
 static inline void kit_commit_all(struct kit *k)

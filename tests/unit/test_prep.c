@@ -451,7 +451,7 @@ static void a_txn_is_header_body_and_digest(void **state)
     assert_int_equal(k->log.len, 32 + k->last.txn_len + 12);
 
     struct dec d = dec_of(e.body);
-    struct rec_create_txn txn;
+    struct rec_create_txn txn = {0};
     assert_true(rec_get_create_txn(&d, &txn));
     assert_true(slice_eq_str(txn.path, "/n"));
     assert_true(slice_eq_str(txn.data, "data"));
@@ -459,7 +459,7 @@ static void a_txn_is_header_body_and_digest(void **state)
     assert_int_equal(txn.parent_cversion, 1);
     assert_int_equal(txn.acl.count, 1);
     struct dec acl = dec_of(txn.acl.raw);
-    struct rec_acl entry;
+    struct rec_acl entry = {0};
     assert_true(rec_get_acl(&acl, &entry));
     assert_int_equal(entry.perms, ZK_PERM_READ | ZK_PERM_CREATE);
     assert_true(slice_eq_str(entry.id.scheme, "digest"));
@@ -556,6 +556,37 @@ static void a_truncated_multi_is_an_error_txn(void **state)
     assert_null(kit_node(k, "/n"));
 }
 
+/* Any outcome will do, as long as what was proposed can be applied with the digest it promised. */
+static void a_damaged_record_is_refused_or_means_something_else(void **state)
+{
+    struct kit *k = *state;
+    uint64_t seed = 1;
+    static const int32_t ops[] = {ZK_OP_CREATE,  ZK_OP_CREATE_TTL, ZK_OP_MULTI,
+                                  ZK_OP_SET_ACL, ZK_OP_SET_DATA,   ZK_OP_DELETE};
+    for (int i = 0; i < 6000; i++) {
+        kit_multi_begin(k);
+        kit_part_create(k, ZK_OP_CREATE, "/n", 0);
+        kit_part_set(k, "/n", "data", 0);
+        kit_part_create(k, ZK_OP_CREATE_TTL, "/n/t", ZK_CREATE_TTL);
+        buf_put_i64(&k->record, 1000);
+        kit_part_check(k, "/n", 1);
+        kit_part_delete(k, "/n", 1);
+        kit_multi_done(k);
+        /* A single request starts at the first part's record. */
+        int32_t op = ops[i % 6];
+        size_t skip = op == ZK_OP_MULTI ? 0 : 9;
+        memmove(k->record.ptr, k->record.ptr + skip, k->record.len - skip);
+        for (int flips = 1 + i % 3; flips > 0; flips--) {
+            seed = seed * 6364136223846793005u + 1442695040888963407u;
+            k->record.ptr[(seed >> 33) % (i % 2 ? 48 : k->record.len)] ^= (uint8_t)(seed >> 20);
+        }
+        kit_prep(k, op);
+        if (i % 50 == 0)
+            kit_commit_all(k);
+    }
+    kit_commit_all(k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -582,6 +613,7 @@ int main(void)
         CLAIM(without_digests_a_txn_ends_with_its_body),
         CLAIM(a_truncated_record_makes_no_txn),
         CLAIM(a_truncated_multi_is_an_error_txn),
+        CLAIM(a_damaged_record_is_refused_or_means_something_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,7 +24,7 @@ static void assert_parts(const struct kit *k, const struct expected_part *expect
     struct dec d = dec_of(kit_last_body(k));
     assert_int_equal(dec_i32(&d), count);
     for (int32_t i = 0; i < count; i++) {
-        struct rec_txn part;
+        struct rec_txn part = {0};
         assert_true(rec_get_txn(&d, &part));
         assert_int_equal(part.type, expected[i].type);
         if (part.type == ZK_OP_ERROR) {
