@@ -13,10 +13,10 @@
  * admin_timeout_ms has passed; it asks for the timeout again after each admin_run and each
  * admin_..._done.
  *
- * Bounds: ADMIN_CONNECTIONS_MAX connections, ADMIN_ANSWER_BYTES_MAX per answer (beyond it: 503),
- * request heads of 16 KiB; who neither sends nor takes anything for idle_timeout_ms is cut off, and
- * so is who takes longer than ADMIN_HEAD_MS_MAX over a request's head. Uploads go to a file in
- * small pieces, one at a time. */
+ * Bounds: ADMIN_CONNECTIONS_MAX connections, ADMIN_ANSWER_BYTES_MAX for all answers (beyond it:
+ * 503), request heads of 16 KiB; who neither sends nor takes anything for idle_timeout_ms is cut
+ * off, and so is who takes longer than ADMIN_HEAD_MS_MAX over a request's head. Uploads go to a
+ * file in small pieces, one at a time. */
 #ifndef CAUCUS_SERVER_ADMIN_H
 #define CAUCUS_SERVER_ADMIN_H
 

@@ -18,8 +18,7 @@
 /* The release whose behaviour ours is: clients and scripts find it where they look for a version.
  */
 #define SERVER_ZOOKEEPER_VERSION "3.9.5"
-#define SERVER_VERSION_TEXT                                                                        \
-    SERVER_ZOOKEEPER_VERSION "-caucus" CAUCUS_VERSION ", built on " __DATE__ " " __TIME__ " UTC"
+#define SERVER_VERSION_TEXT      SERVER_ZOOKEEPER_VERSION "-caucus" CAUCUS_VERSION ", built on " __DATE__
 
 struct server_setting {
     const char *key; /* as in zoo.cfg, without "zookeeper." */

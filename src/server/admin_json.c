@@ -1,0 +1,186 @@
+#include "server/admin_json.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+#include "base/assert.h"
+#include "server/command_format.h"
+
+/* The length of the UTF-8 sequence at the beginning of `s`, 0 when it is none (too long, surrogate,
+ * cut off). */
+static size_t utf8_sequence(struct slice s)
+{
+    uint8_t c = s.ptr[0];
+    if (c < 0x80)
+        return 1;
+    size_t len = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
+    if (c < 0xc2 || c > 0xf4 || len > s.len)
+        return 0;
+    for (size_t i = 1; i < len; i++) {
+        if ((s.ptr[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    uint8_t d = s.ptr[1];
+    bool wrong = (c == 0xe0 && d < 0xa0) || (c == 0xed && d > 0x9f) || (c == 0xf0 && d < 0x90) ||
+                 (c == 0xf4 && d > 0x8f);
+    return wrong ? 0 : len;
+}
+
+static void put_escaped(struct buf *out, uint8_t c)
+{
+    static const char short_forms[] = "\bb\ff\nn\rr\tt\"\"\\\\";
+    for (const char *at = short_forms; *at != '\0'; at += 2) {
+        if (*at == (char)c) {
+            buf_put_u8(out, '\\');
+            buf_put_u8(out, (uint8_t)at[1]);
+            return;
+        }
+    }
+    if (c < 0x20)
+        buf_printf(out, "\\u%04X", c);
+    else
+        buf_put_u8(out, c);
+}
+
+static void put_text(struct buf *out, struct slice text)
+{
+    buf_put_u8(out, '"');
+    while (text.len > 0) {
+        size_t len = utf8_sequence(text);
+        if (len == 1)
+            put_escaped(out, text.ptr[0]);
+        else if (len > 1)
+            buf_put(out, text.ptr, len);
+        else
+            buf_put(out, "\xef\xbf\xbd", 3);
+        text = slice_from(text, len > 0 ? len : 1);
+    }
+    buf_put_u8(out, '"');
+}
+
+/* Arrays do not indent. */
+static void put_line(struct json *j)
+{
+    buf_put_u8(j->out, '\n');
+    for (int i = 1; i <= j->depth; i++) {
+        if (!j->level[i].array)
+            buf_put(j->out, "  ", 2);
+    }
+}
+
+static void begin_value(struct json *j, struct slice key)
+{
+    bool array = j->level[j->depth].array;
+    if (j->level[j->depth].any)
+        buf_put_u8(j->out, ',');
+    j->level[j->depth].any = true;
+    if (array) {
+        buf_put_u8(j->out, ' ');
+        return;
+    }
+    put_line(j);
+    put_text(j->out, key);
+    buf_put(j->out, " : ", 3);
+}
+
+static struct slice key_slice(const char *key)
+{
+    return key != NULL ? slice_str(key) : slice_of(NULL, 0);
+}
+
+static void open_level(struct json *j, bool array)
+{
+    invariant(j->depth < JSON_DEPTH_MAX);
+    j->depth++;
+    j->level[j->depth].array = array;
+    j->level[j->depth].any = false;
+    buf_put_u8(j->out, array ? '[' : '{');
+}
+
+static void close_level(struct json *j)
+{
+    bool array = j->level[j->depth].array, any = j->level[j->depth].any;
+    j->depth--;
+    if (array || !any)
+        buf_put_u8(j->out, ' ');
+    else
+        put_line(j);
+    buf_put_u8(j->out, array ? ']' : '}');
+}
+
+void json_begin(struct json *j, struct buf *out)
+{
+    *j = (struct json){.out = out};
+    open_level(j, false);
+}
+
+void json_end(struct json *j)
+{
+    close_level(j);
+    invariant(j->depth == 0);
+}
+
+void json_object_open_named(struct json *j, struct slice key)
+{
+    begin_value(j, key);
+    open_level(j, false);
+}
+
+void json_object_open(struct json *j, const char *key)
+{
+    json_object_open_named(j, key_slice(key));
+}
+
+void json_object_close(struct json *j)
+{
+    close_level(j);
+}
+
+void json_array_open_named(struct json *j, struct slice key)
+{
+    begin_value(j, key);
+    open_level(j, true);
+}
+
+void json_array_open(struct json *j, const char *key)
+{
+    json_array_open_named(j, key_slice(key));
+}
+
+void json_array_close(struct json *j)
+{
+    close_level(j);
+}
+
+void json_text(struct json *j, const char *key, struct slice text)
+{
+    begin_value(j, key_slice(key));
+    put_text(j->out, text);
+}
+
+void json_integer(struct json *j, const char *key, int64_t value)
+{
+    begin_value(j, key_slice(key));
+    buf_printf(j->out, "%" PRId64, value);
+}
+
+void json_real(struct json *j, const char *key, double value)
+{
+    begin_value(j, key_slice(key));
+    const char *quote = isfinite(value) ? "" : "\"";
+    buf_printf(j->out, "%s", quote);
+    format_double(j->out, value);
+    buf_printf(j->out, "%s", quote);
+}
+
+void json_bool(struct json *j, const char *key, bool value)
+{
+    begin_value(j, key_slice(key));
+    buf_printf(j->out, "%s", value ? "true" : "false");
+}
+
+void json_null(struct json *j, const char *key)
+{
+    begin_value(j, key_slice(key));
+    buf_printf(j->out, "null");
+}
