@@ -72,9 +72,9 @@ static struct chunk *chunk_create(struct slab *s, size_t cell_bytes)
     return c;
 }
 
+/* The chunk is in no list any more, or its list goes too. */
 static void chunk_destroy(struct slab *s, struct chunk *c)
 {
-    list_remove(&c->link);
     CELL_ALLOW(c, CHUNK_BYTES);
     free(c);
     s->chunk_bytes -= CHUNK_ALIGN_BYTES;
@@ -89,15 +89,22 @@ void slab_init(struct slab *s)
     }
 }
 
+static void chunks_destroy(struct slab *s, const struct list *head)
+{
+    struct list *next;
+    for (struct list *at = head->next; at != head; at = next) {
+        next = at->next;
+        chunk_destroy(s, list_entry(at, struct chunk, link));
+    }
+}
+
 void slab_deinit(struct slab *s)
 {
     for (size_t i = 0; i < SLAB_CLASSES; i++) {
-        struct list *heads[] = {&s->classes[i].partial, &s->classes[i].full};
-        for (size_t h = 0; h < 2; h++) {
-            while (!list_is_empty(heads[h]))
-                chunk_destroy(s, list_entry(heads[h]->next, struct chunk, link));
-        }
+        chunks_destroy(s, &s->classes[i].partial);
+        chunks_destroy(s, &s->classes[i].full);
     }
+    slab_init(s);
 }
 
 void *slab_alloc(struct slab *s, size_t bytes)
@@ -158,6 +165,8 @@ void slab_free(struct slab *s, void *cell, size_t bytes)
     }
     /* The last chunk of a size stays, so that one cell coming and going costs no system call. */
     bool alone = sc->partial.next == &c->link && sc->partial.prev == &c->link;
-    if (c->used == 0 && !alone)
+    if (c->used == 0 && !alone) {
+        list_remove(&c->link);
         chunk_destroy(s, c);
+    }
 }
