@@ -203,8 +203,9 @@ static bool has_news(struct logthread *t)
 
 static void wait_for_news(struct logthread *t)
 {
-    /* No spinning before: measured, it saves nothing (the wake-up is 5 us of a round trip 12 us
-     * above the bare fdatasync) and takes the core's processor away where there are two. */
+    /* No spinning before. Measured with one client and one write at a time on two processors:
+     * spinning for 20 to 100 us only costs, 200 us make the median 20 us better (of 165), the 90th
+     * percentile 40 us worse and the 99th 130 us. */
     atomic_store(&t->asleep, 1);
     while (!has_news(t) && atomic_load(&t->asleep))
         syscall(SYS_futex, &t->asleep, FUTEX_WAIT_PRIVATE, 1, NULL, NULL, 0);
