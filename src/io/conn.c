@@ -17,7 +17,9 @@ static void on_poll(uv_poll_t *handle, int status, int events);
 
 static void on_handle_closed(uv_handle_t *handle)
 {
-    free(handle->data);
+    struct conn *c = handle->data;
+    c->loop->conn_count--;
+    free(c);
 }
 
 static void on_timer_closed(uv_handle_t *handle)
@@ -86,6 +88,7 @@ struct conn *conn_open(struct loop *l, int fd, const struct conn_ops *ops, void 
         free(c);
         return NULL;
     }
+    l->conn_count++;
     wait_for(c);
     return c;
 }
@@ -306,17 +309,17 @@ void conn_serve_input(struct conn *c)
         unpaused(c);
 }
 
-void conn_pause(struct conn *c)
+void conn_pause(struct conn *c, uint8_t reason)
 {
-    c->paused |= CONN_PAUSE_OWNER;
+    c->paused |= reason;
     /* The poll is stopped only if something arrives meanwhile: most pauses are too short for it. */
 }
 
-void conn_resume(struct conn *c)
+void conn_resume(struct conn *c, uint8_t reason)
 {
-    if ((c->paused & CONN_PAUSE_OWNER) == 0)
+    if ((c->paused & reason) == 0)
         return;
-    c->paused &= (uint8_t)~CONN_PAUSE_OWNER;
+    c->paused &= (uint8_t)~reason;
     unpaused(c);
 }
 

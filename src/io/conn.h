@@ -23,9 +23,9 @@ enum {
     CONN_FLUSH_MS_MAX = 5000, /* a closing connection may take that long to read what is left */
 };
 
-enum conn_pause {
-    CONN_PAUSE_OWNER = 1,  /* conn_pause */
-    CONN_PAUSE_OUTPUT = 2, /* the peer does not read */
+/* Why nothing is read from a connection: the owner's reasons (any other bits), and ours. */
+enum {
+    CONN_PAUSE_OUTPUT = 128, /* the peer does not read */
 };
 
 struct conn;
@@ -52,7 +52,7 @@ struct conn {
     uint32_t in_want;
     uint32_t out_at, out_len, out_cap;
     int events;        /* what poll waits for */
-    uint8_t paused;    /* enum conn_pause */
+    uint8_t paused;    /* bits: why */
     bool closing;      /* conn_close was called: flushes, then ends */
     bool broken;       /* ends in the next turn, with `reason` */
     const char *reason;
@@ -65,9 +65,10 @@ struct conn *conn_open(struct loop *l, int fd, const struct conn_ops *ops, void 
 void conn_send(struct conn *c, const void *bytes, size_t len);
 void conn_close(struct conn *c); /* after what has been sent to it is out */
 
-/* Stops and resumes on_bytes. Also inside on_bytes, which must look at conn_is_paused itself. */
-void conn_pause(struct conn *c);
-void conn_resume(struct conn *c);
+/* Stops on_bytes for a reason (a bit below CONN_PAUSE_OUTPUT), and lets it go on when the last reason
+ * is gone. Also inside on_bytes, which must look at conn_is_paused itself. */
+void conn_pause(struct conn *c, uint8_t reason);
+void conn_resume(struct conn *c, uint8_t reason);
 
 static inline bool conn_is_paused(const struct conn *c)
 {

@@ -45,7 +45,8 @@ static void on_spin(uv_idle_t *handle)
 static void on_prepare(uv_prepare_t *handle)
 {
     struct loop *l = handle->data;
-    bool spin = !list_is_empty(&l->ready);
+    bool spin = l->again || !list_is_empty(&l->ready);
+    l->again = false;
     if (spin != l->spinning) {
         l->spinning = spin;
         if (spin)
@@ -137,6 +138,11 @@ void loop_deinit(struct loop *l)
     int rc = uv_loop_close(&l->uv);
     invariant(rc == 0);
     free(l->read_buffer);
+}
+
+void loop_again(struct loop *l)
+{
+    l->again = true;
 }
 
 void loop_wake(struct loop *l)

@@ -35,7 +35,8 @@ struct loop {
     uv_timer_t deadline;
     int64_t deadline_ns; /* INT64_MAX = none is set */
     int64_t now_ns, wall_ms;
-    bool now_valid, spinning;
+    bool now_valid, spinning, again;
+    size_t conn_count;  /* connections, those that are being flushed included */
     struct list ready; /* connections with input in hand */
     uint8_t *read_buffer;
 };
@@ -47,6 +48,8 @@ void loop_stop(struct loop *l);
 /* Everything living on the loop must have been closed before; runs their close callbacks. */
 void loop_deinit(struct loop *l);
 
+/* The next turn comes without sleeping: there is more to do. */
+void loop_again(struct loop *l);
 void loop_wake(struct loop *l); /* from any thread, and from signal handlers */
 
 int64_t loop_now_ns(struct loop *l);  /* monotonic, the same for the whole turn */

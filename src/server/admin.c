@@ -89,7 +89,7 @@ static int endpoint_start(struct endpoint *e, const char *address, int port,
     e->port = port_of(fd);
     unsigned idle_s = idle_timeout_ms > 0 ? (unsigned)((idle_timeout_ms + 999) / 1000) : 0;
     e->daemon =
-        MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, e,
+        MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, admin_on_request, e,
                          MHD_OPTION_LISTEN_SOCKET, fd,                                        /* */
                          MHD_OPTION_CONNECTION_LIMIT, (unsigned)ADMIN_CONNECTIONS_MAX,        /* */
                          MHD_OPTION_CONNECTION_TIMEOUT, idle_s,                               /* */

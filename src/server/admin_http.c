@@ -201,7 +201,7 @@ static struct request *request_create(const struct endpoint *e, struct MHD_Conne
 }
 
 /* Called once with the head, then with each piece of a body, then with none: the time to answer. */
-enum MHD_Result on_request(void *cls, struct MHD_Connection *http, const char *url,
+enum MHD_Result admin_on_request(void *cls, struct MHD_Connection *http, const char *url,
                            const char *method, const char *version, const char *upload,
                            size_t *upload_bytes, void **con_cls)
 {

@@ -71,7 +71,7 @@ struct request {
 };
 
 /* admin_http.c */
-enum MHD_Result on_request(void *cls, struct MHD_Connection *http, const char *url,
+enum MHD_Result admin_on_request(void *cls, struct MHD_Connection *http, const char *url,
                            const char *method, const char *version, const char *upload,
                            size_t *upload_bytes, void **con_cls);
 void on_request_completed(void *cls, struct MHD_Connection *http, void **con_cls,

@@ -1,0 +1,101 @@
+/* options.c: the configuration in the words of those who obey it. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "server/digest_auth.h"
+#include "server/server.h"
+
+enum {
+    KIB = 1024
+};
+
+/* Seeds decide about hashing, session ids and when snapshots are taken: nobody may guess them. */
+uint64_t options_seed(void)
+{
+    uint64_t seed;
+    if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed)
+        seed = (uint64_t)loop_clock_ns();
+    return seed;
+}
+
+static void copy_text(char *ret, size_t bytes, const char *text)
+{
+    snprintf(ret, bytes, "%s", text); /* the table bounds the length */
+}
+
+void options_node(const struct config *c, struct node_options *ret)
+{
+    int64_t snap_size_kib = config_int(c, CONFIG_SNAP_SIZE_LIMIT);
+    *ret = (struct node_options){
+        .seed = options_seed(),
+        .server_id = 1, /* as ZooKeeper's standalone server (SessionTrackerImpl) */
+        .tick_ms = (int32_t)config_int(c, CONFIG_TICK_TIME),
+        .session_timeout_min_ms = (int32_t)config_int(c, CONFIG_MIN_SESSION_TIMEOUT),
+        .session_timeout_max_ms = (int32_t)config_int(c, CONFIG_MAX_SESSION_TIMEOUT),
+        .frame_bytes_max = (size_t)config_int(c, CONFIG_JUTE_MAXBUFFER),
+        .snap_count = (uint32_t)config_int(c, CONFIG_SNAP_COUNT),
+        .snap_size_bytes = snap_size_kib > 0 ? (uint64_t)snap_size_kib * KIB : 0,
+        .outstanding_max = (size_t)config_int(c, CONFIG_OUTSTANDING_LIMIT),
+        .large_request_bytes = config_int(c, CONFIG_LARGE_REQUEST_THRESHOLD),
+        .large_requests_bytes_max = config_int(c, CONFIG_LARGE_REQUEST_BYTES_MAX),
+        .container_check_interval_ms = config_int(c, CONFIG_CONTAINER_INTERVAL),
+        .container_per_minute_max = (int32_t)config_int(c, CONFIG_CONTAINER_PER_MINUTE),
+        .container_never_used_ms = config_int(c, CONFIG_CONTAINER_NEVER_USED),
+        .skip_acl = config_flag(c, CONFIG_SKIP_ACL),
+        .enforce_quota = config_flag(c, CONFIG_ENFORCE_QUOTA),
+        .close_session_txn = config_flag(c, CONFIG_CLOSE_SESSION_TXN),
+        .reconfig_enabled = config_flag(c, CONFIG_RECONFIG_ENABLED),
+        .digest_auth_enabled = config_flag(c, CONFIG_DIGEST_AUTH),
+        .enforce_auth = config_flag(c, CONFIG_ENFORCE_AUTH),
+        .require_sasl = config_flag(c, CONFIG_REQUIRE_SASL),
+        .digest = digest_auth,
+    };
+    copy_text(ret->super_digest, sizeof ret->super_digest, config_text(c, CONFIG_SUPER_DIGEST));
+    copy_text(ret->enforce_auth_schemes, sizeof ret->enforce_auth_schemes,
+              config_text(c, CONFIG_ENFORCE_AUTH_SCHEMES));
+    copy_text(ret->ensemble_auth_name, sizeof ret->ensemble_auth_name,
+              config_text(c, CONFIG_ENSEMBLE_AUTH_NAME));
+}
+
+void options_tree(const struct config *c, uint64_t seed, struct tree_options *ret)
+{
+    *ret = (struct tree_options){
+        .hash_seed = seed,
+        .digest_enabled = config_flag(c, CONFIG_DIGEST_ENABLED),
+        .extended_types_enabled = config_flag(c, CONFIG_EXTENDED_TYPES),
+        .emulate_353_ttl = config_flag(c, CONFIG_EMULATE_353),
+    };
+}
+
+void options_snapfile(const struct config *c, struct snapfile_options *ret)
+{
+    const char *method = config_text(c, CONFIG_COMPRESSION);
+    *ret = (struct snapfile_options){
+        .method = strcasecmp(method, "gz") == 0       ? SNAP_GZIP
+                  : strcasecmp(method, "snappy") == 0 ? SNAP_SNAPPY
+                                                      : SNAP_PLAIN,
+        .no_digest = !config_flag(c, CONFIG_DIGEST_ENABLED),
+        .no_last_zxid = !config_flag(c, CONFIG_SNAP_LAST_ZXID),
+    };
+}
+
+void options_throttle(const struct config *c, struct throttle_options *ret)
+{
+    int32_t local = (int32_t)config_int(c, CONFIG_THROTTLE_LOCAL);
+    int32_t fresh = (int32_t)config_int(c, CONFIG_THROTTLE_GLOBAL);
+    int32_t renew = (int32_t)config_int(c, CONFIG_THROTTLE_RENEW);
+    *ret = (struct throttle_options){
+        .tokens_max = (int32_t)config_int(c, CONFIG_THROTTLE_TOKENS),
+        .fill_time_ms = (int32_t)config_int(c, CONFIG_THROTTLE_FILL_TIME),
+        .fill_count = (int32_t)config_int(c, CONFIG_THROTTLE_FILL_COUNT),
+        .freeze_time_ms = (int32_t)config_int(c, CONFIG_THROTTLE_FREEZE_TIME),
+        .drop_increase = config_real(c, CONFIG_THROTTLE_DROP_INCREASE),
+        .drop_decrease = config_real(c, CONFIG_THROTTLE_DROP_DECREASE),
+        .decrease_ratio = config_real(c, CONFIG_THROTTLE_DECREASE_RATIO),
+        .weighted = config_flag(c, CONFIG_THROTTLE_WEIGHTS),
+        .weight_new = fresh > local ? fresh : local,
+        .weight_renew = renew > local ? renew : local,
+    };
+}

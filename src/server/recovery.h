@@ -1,0 +1,42 @@
+/* recovery.h: from the files of a data folder to a tree and its sessions
+ * (FileTxnSnapLog.restore and processTransaction).
+ *
+ * io/recover.h finds and checks the bytes, tree/ understands them; here they meet. Blocking, before
+ * the server serves (and once more for an uploaded snapshot). Tells the log about progress, torn
+ * tails, gaps and digests that differ. */
+#ifndef CAUCUS_SERVER_RECOVERY_H
+#define CAUCUS_SERVER_RECOVERY_H
+
+#include "io/recover.h"
+#include "tree/snapshot.h"
+#include "tree/tree.h"
+
+struct recovery {
+    struct tree *tree; /* the caller's after success */
+    struct snapshot_session *sessions;
+    size_t session_count;
+    struct recover_result files;
+    uint64_t digest_mismatches;
+    int64_t snapshot_ms, txns_ms; /* time taken */
+};
+
+struct recovery_options {
+    struct recover_options files;
+    struct tree_options tree;
+    struct snapfile_options snapshot; /* how snapshot.0 of a new database is written */
+};
+
+/* 0, or an error that names file and offset. A new database gets its snapshot.0. */
+int recovery_run(struct files *fs, const struct recovery_options *options, struct recovery *ret,
+                 struct err *err);
+/* One snapshot file by itself; *ret_zxid is the zxid its name or its tail says. */
+int recovery_load_snapshot(struct files *fs, const char *path, const struct tree_options *options,
+                           struct recovery *ret, struct err *err);
+/* The whole tree as a snapshot of its last zxid in `dir` (.../version-2); durable when it returns 0. */
+int recovery_write_snapshot(struct files *fs, const char *dir, struct tree *tree,
+                            const struct snapshot_session *sessions, size_t session_count,
+                            const struct snapfile_options *options, struct err *err);
+/* Frees the sessions; the tree too if it was not taken (set to NULL). */
+void recovery_deinit(struct recovery *r);
+
+#endif

@@ -1,0 +1,210 @@
+/* server.h: caucusd as a whole: the node, its files, its connections, its windows, on one loop.
+ *
+ * The only place where node and io meet. T0 runs everything here; T1 (logthread) and T2 (snapthread)
+ * only wake it. One turn of the loop:
+ *
+ *   sockets that are ready -> frames -> node_step -> server_carry_out     clients.c, carry.c
+ *   end of the turn: hand the batch to T1, step what became durable,
+ *                    give T2 a slice of the snapshot, set the timer      server.c, storage.c
+ *
+ * Functions named server_x belong to server.c, clients_x to clients.c, and so on; all T0. */
+#ifndef CAUCUS_SERVER_SERVER_H
+#define CAUCUS_SERVER_SERVER_H
+
+#include "base/list.h"
+#include "base/map.h"
+#include "io/conn.h"
+#include "io/listen.h"
+#include "io/logthread.h"
+#include "io/loop.h"
+#include "io/snapthread.h"
+#include "node/node.h"
+#include "server/admin.h"
+#include "server/config.h"
+#include "server/log.h"
+#include "server/recovery.h"
+#include "server/server_info.h"
+#include "server/throttle.h"
+
+enum {
+    SERVER_EXIT_OK = 0,
+    SERVER_EXIT_FAILED = 1,
+    SERVER_EXIT_USAGE = 2,
+};
+
+enum {
+    /* Effects are carried out before they grow past this, also in the middle of a connection's
+     * input: the arena stays in the cache. */
+    EFFECTS_BYTES_MAX = 256 * 1024,
+    /* While more than this waits for the disk, nothing more is read. */
+    LOG_QUEUE_BYTES_MAX = 64 << 20,
+    SNAPSHOT_SLICE_BYTES_MAX = 64 * 1024, /* the work for a snapshot in one turn */
+    DISK_RETRY_MS = 1000,
+    STOP_MS_MAX = 10 * 1000,
+    FOUR_LETTER_ANSWER_BYTES_MAX = 256 << 20,
+};
+
+/* An accepted connection. Its id is slot | serial << PEER_SLOT_BITS, so that finding it is a look
+ * into an array, and no id comes twice. */
+enum {
+    PEER_SLOT_BITS = 22,
+    PEER_PAUSE_NODE = 1, /* why it is not read: the node asked for it */
+    PEER_PAUSE_DISK = 2, /* the disk is behind */
+};
+
+struct server;
+
+struct peer {
+    uint64_t id;
+    struct server *server;
+    struct conn *conn;
+    struct list waiting; /* clients.silent, or clients.held_up, or nothing */
+    int64_t opened_ns;
+    bool greeted; /* its first frame went to the node */
+    uint8_t address_bytes[16];
+    struct sockaddr_in6 address; /* large enough for both kinds */
+    uint32_t chain_head, chain_tail; /* its sends while effects are carried out; carry.c */
+};
+
+struct clients {
+    struct listener *listener;
+    struct peer **slots;
+    uint32_t *free_slots;
+    uint32_t slot_cap, free_count;
+    uint64_t next_serial;
+    size_t count;
+    struct map per_address; /* hash of address -> number of connections, in the pointer */
+    struct list silent;     /* peers that have sent no frame yet, oldest first */
+    struct list held_up;    /* peers paused because the disk is behind */
+    int32_t per_address_max, count_max; /* <= 0: no limit */
+    int64_t silent_ns_max;
+    size_t frame_bytes_max;
+    struct throttle throttle;
+    struct log_gate refused_gate, closed_gate;
+};
+
+/* Scratch space of carry.c. */
+struct carry {
+    uint32_t *next; /* chains of send effects */
+    uint32_t next_cap;
+    struct peer **touched;
+    uint32_t touched_count, touched_cap;
+    uint64_t *closed; /* ids the node must hear NODE_CLIENT_CLOSED of */
+    uint32_t closed_count, closed_cap;
+    uint8_t *gather;
+    bool running;
+};
+
+struct storage {
+    struct files *fs;
+    char snap_dir[FILE_PATH_MAX], log_dir[FILE_PATH_MAX]; /* .../version-2 */
+    struct logthread *log;
+    struct snapthread *snap;
+    bool woken;         /* T1 or T2 has something to report */
+    bool snap_complete; /* the node has emitted the end; the writer has not finished yet */
+    bool full, failed;
+    uint64_t appended_ticket, durable_ticket;
+    int64_t appended_zxid;
+    int64_t sync_warning_ns;
+    uv_timer_t retry;
+    uv_timer_t purge;
+    uv_work_t purge_work;
+    bool purging;
+    int64_t purge_interval_ms;
+    unsigned purge_keep;
+    enum snap_method method;
+    struct log_gate slow_sync_gate;
+    bool dir_locked;
+    int lock_fd;
+};
+
+struct windows {
+    struct admin *admin;
+    uv_poll_t poll;
+    uv_timer_t timer;
+    bool open;
+    struct server_setting *settings;
+    char *config_text, *snap_dir, *log_dir;
+};
+
+enum server_phase {
+    SERVER_STARTING,
+    SERVER_SERVING,
+    SERVER_DRAINING, /* told to stop: what is appended becomes durable and is answered */
+    SERVER_CLOSING,  /* connections are flushed and closed */
+};
+
+struct server {
+    struct loop loop;
+    const struct config *config;
+    struct node *node;
+    struct effects fx;
+    struct carry carry;
+    struct clients clients;
+    struct storage storage;
+    struct windows windows;
+    struct server_info info;
+    struct tree_options tree_options;
+    enum server_phase phase;
+    int exit_code;
+    uv_signal_t on_term, on_int;
+    uv_timer_t stop_timer;
+    struct log_gate trace_gates[TRACE_LARGE_REQUEST + 1];
+};
+
+/* Runs until it is told to stop. The exit code. `started_ns`: when the process began. */
+int server_run(const struct config *config, int64_t started_ns);
+
+/* ---- server.c ---- */
+/* One event; the effects collect in s->fx until they are carried out. */
+void server_step(struct server *s, struct node_event *ev);
+void server_stop(struct server *s);
+/* Nothing can be promised any more: ends at once, answers nobody. */
+void server_fail(struct server *s, const char *event, const char *reason);
+
+/* ---- carry.c ---- */
+void server_carry_out(struct server *s);
+void carry_deinit(struct carry *c);
+
+/* ---- traces.c ---- */
+void server_trace(struct server *s, const struct trace_effect *t);
+
+/* ---- clients.c ---- */
+int clients_listen(struct server *s, struct err *err);
+void clients_init(struct server *s);
+void clients_stop_accepting(struct server *s);
+struct peer *clients_find(struct server *s, uint64_t id);
+/* Ours to end: what was sent is flushed, the slot is free again. The node must be told by the
+ * caller. */
+void clients_close(struct server *s, struct peer *p, const char *reason);
+void clients_close_all(struct server *s);
+void clients_resume_held_up(struct server *s);
+/* Closes those who have not asked for a session in time; when the next one is due. */
+void clients_expire_silent(struct server *s);
+int64_t clients_deadline_ns(const struct server *s);
+void clients_deinit(struct server *s);
+
+/* ---- storage.c ---- */
+int storage_lock(struct server *s, struct err *err);
+int storage_start(struct server *s, struct err *err);
+void storage_persist(struct server *s, const struct persist_effect *p);
+void storage_submit(struct server *s);
+void storage_on_turn(struct server *s);
+bool storage_is_behind(const struct server *s);
+bool storage_is_idle(const struct server *s);
+void storage_stop(struct server *s);
+
+/* ---- windows.c ---- */
+void windows_init(struct server *s, const struct recovery *r);
+int windows_open(struct server *s, struct err *err);
+void windows_snapshot_done(struct server *s, int status, int64_t zxid, const char *path);
+void windows_close(struct server *s);
+
+/* ---- options.c ---- */
+void options_node(const struct config *c, struct node_options *ret);
+void options_tree(const struct config *c, uint64_t seed, struct tree_options *ret);
+void options_snapfile(const struct config *c, struct snapfile_options *ret);
+void options_throttle(const struct config *c, struct throttle_options *ret);
+uint64_t options_seed(void);
+
+#endif

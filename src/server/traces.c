@@ -1,0 +1,58 @@
+/* traces.c: what the node tells (effects.h, enum trace_type) as lines of the log. */
+#include "server/server.h"
+
+struct trace_style {
+    const char *event;
+    enum log_level level;
+    bool gated; /* a client can cause it as often as it likes: a line per second at most */
+};
+
+static const struct trace_style styles[] = {
+    [TRACE_SESSION_CREATED] = {"session_created", LOG_DEBUG, false},
+    [TRACE_SESSION_CLOSED] = {"session_closed", LOG_DEBUG, false},
+    [TRACE_SESSION_EXPIRED] = {"session_expired", LOG_INFO, true},
+    [TRACE_SESSION_REFUSED] = {"session_refused", LOG_INFO, true},
+    [TRACE_SESSION_MOVED] = {"session_moved", LOG_DEBUG, false},
+    [TRACE_AUTH_FAILED] = {"auth_failed", LOG_WARN, true},
+    [TRACE_SNAPSHOT_BEGIN] = {"snapshot_begin", LOG_DEBUG, false},
+    [TRACE_SNAPSHOT_DONE] = {"snapshot_taken_over", LOG_DEBUG, false}, /* storage.c says more */
+    [TRACE_SNAPSHOT_FAILED] = {"snapshot_given_up", LOG_DEBUG, false},
+    [TRACE_DIGEST_MISMATCH] = {"digest_mismatch", LOG_ERROR, true},
+    [TRACE_QUOTA_SOFT] = {"quota_soft_exceeded", LOG_WARN, true},
+    [TRACE_WRITES_REFUSED] = {"writes_refused", LOG_ERROR, false},
+    [TRACE_WRITES_ACCEPTED] = {"writes_accepted", LOG_INFO, false},
+    [TRACE_STATE_REPLACED] = {"state_replaced", LOG_WARN, false},
+    [TRACE_LARGE_REQUEST] = {"large_request_refused", LOG_WARN, true},
+};
+
+static void add_peer(struct log_line *l, struct server *s, uint64_t client)
+{
+    const struct peer *p = clients_find(s, client);
+    if (p == NULL)
+        return;
+    char text[LISTEN_ADDRESS_BYTES];
+    listen_address_text((const struct sockaddr *)&p->address, text);
+    log_text(l, "peer", text);
+}
+
+void server_trace(struct server *s, const struct trace_effect *t)
+{
+    const struct trace_style *style = &styles[t->type];
+    uint64_t held_back = 0;
+    if (style->gated &&
+        !log_gate_pass(&s->trace_gates[t->type], loop_now_ns(&s->loop), &held_back))
+        return;
+    struct log_line l;
+    log_begin(&l, style->level, style->event);
+    if (t->session_id != 0)
+        log_hex(&l, "session", t->session_id);
+    if (t->zxid != 0)
+        log_hex(&l, "zxid", t->zxid);
+    if (t->client != 0)
+        add_peer(&l, s, t->client);
+    if (t->value != 0)
+        log_int(&l, "value", t->value);
+    if (held_back > 0)
+        log_int(&l, "not_shown", (int64_t)held_back);
+    log_end(&l);
+}

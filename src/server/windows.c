@@ -1,0 +1,272 @@
+/* windows.c: what four letter words, HTTP commands and metrics see of the server (server_info.h), and
+ * their HTTP port on our loop. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "server/server.h"
+
+enum {
+    NS_PER_MS = 1000000
+};
+
+static const char PROMETHEUS[] =
+    "org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider";
+
+/* ---- what they ask ---- */
+
+static int64_t ask_now_ms(void *driver)
+{
+    return loop_now_ns(&((struct server *)driver)->loop) / NS_PER_MS;
+}
+
+static int64_t ask_wall_ms(void *driver)
+{
+    return loop_wall_ms(&((struct server *)driver)->loop);
+}
+
+static size_t ask_connection_count(void *driver)
+{
+    return ((struct server *)driver)->clients.count;
+}
+
+static bool ask_peer(void *driver, uint64_t client, struct sockaddr_storage *ret_peer)
+{
+    const struct peer *p = clients_find(driver, client);
+    if (p == NULL)
+        return false;
+    memset(ret_peer, 0, sizeof *ret_peer);
+    memcpy(ret_peer, &p->address, sizeof p->address);
+    return true;
+}
+
+static const char *ask_not_ready(void *driver)
+{
+    const struct server *s = driver;
+    if (s->phase != SERVER_SERVING)
+        return s->phase == SERVER_STARTING ? "starting" : "stopping";
+    return s->storage.full ? "disk full: writes are refused" : NULL;
+}
+
+static int ask_snapshot(void *driver, struct err *err)
+{
+    struct server *s = driver;
+    if (s->phase != SERVER_SERVING)
+        return err_set(err, ERR_BUSY, "the server is stopping");
+    server_step(s, &(struct node_event){.type = NODE_SNAPSHOT_REQUEST});
+    server_carry_out(s);
+    loop_again(&s->loop);
+    return 0;
+}
+
+/* The new state must be on disk before anything is built upon it: otherwise a crash would replay
+ * later transactions onto the old state. So it is written at once, as the newest snapshot, under a
+ * zxid that nothing in the log is beyond; until it is durable, nobody is served. */
+static int ask_restore(void *driver, const char *path, struct err *err)
+{
+    struct server *s = driver;
+    struct storage *st = &s->storage;
+    struct recovery r;
+    if (s->phase != SERVER_SERVING || node_snapshot_active(s->node))
+        return err_set(err, ERR_BUSY, "stopping, or a snapshot is being taken");
+    int64_t begun_ns = loop_clock_ns();
+    int rc = recovery_load_snapshot(st->fs, path, &s->tree_options, &r, err);
+    if (rc < 0)
+        return rc;
+
+    int64_t restored_zxid = tree_last_zxid(r.tree);
+    int64_t zxid = restored_zxid > st->appended_zxid ? restored_zxid : st->appended_zxid;
+    int64_t served_zxid = tree_last_zxid(node_tree(s->node));
+    tree_set_last_zxid(r.tree, zxid > served_zxid ? zxid : served_zxid);
+    struct snapfile_options options;
+    options_snapfile(s->config, &options);
+    rc = recovery_write_snapshot(st->fs, st->snap_dir, r.tree, r.sessions, r.session_count,
+                                 &options, err);
+    if (rc < 0) {
+        recovery_deinit(&r);
+        return rc;
+    }
+
+    server_step(s, &(struct node_event){.type = NODE_REPLACE_STATE,
+                                        .replace = {.tree = r.tree,
+                                                    .sessions = r.sessions,
+                                                    .session_count = r.session_count}});
+    r.tree = NULL;
+    recovery_deinit(&r);
+    server_carry_out(s);
+    metric_add_sample(node_metrics(s->node), METRIC_RESTORE_TIME,
+                      (uint64_t)((loop_clock_ns() - begun_ns) / NS_PER_MS));
+    admin_restore_done(s->windows.admin, 0, restored_zxid);
+    return 0;
+}
+
+/* ---- what they see ---- */
+
+/* The file as it is, or what the command line amounts to. */
+static char *config_as_text(const struct config *c)
+{
+    FILE *f = c->file != NULL ? fopen(c->file, "re") : NULL;
+    struct buf text = {0};
+    char chunk[4096];
+    size_t got;
+    while (f != NULL && (got = fread(chunk, 1, sizeof chunk, f)) > 0)
+        buf_put(&text, chunk, got);
+    if (f != NULL)
+        fclose(f);
+    for (size_t i = 0; f == NULL && i < c->properties.count; i++)
+        buf_printf(&text, "%s=%s\n", c->properties.items[i].key, c->properties.items[i].value);
+    buf_put_u8(&text, 0);
+    return (char *)text.ptr;
+}
+
+static struct server_setting *settings_of(const struct config *c)
+{
+    struct server_setting *all = mem_calloc(CONFIG_KEY_COUNT, sizeof *all);
+    for (int id = 0; id < CONFIG_KEY_COUNT; id++)
+        all[id] = (struct server_setting){config_key(id)->name, config_text(c, id)};
+    return all;
+}
+
+static char *absolute(const char *dir)
+{
+    char *real = realpath(dir, NULL);
+    return real != NULL ? real : mem_dup(dir, strlen(dir) + 1);
+}
+
+void windows_init(struct server *s, const struct recovery *r)
+{
+    const struct config *c = s->config;
+    struct windows *w = &s->windows;
+    w->settings = settings_of(c);
+    w->config_text = config_as_text(c);
+    w->snap_dir = absolute(s->storage.snap_dir);
+    w->log_dir = absolute(s->storage.log_dir);
+    s->info = (struct server_info){
+        .conf =
+            {
+                .client_port = listener_port(s->clients.listener),
+                .secure_client_port = -1,
+                .snap_dir = w->snap_dir,
+                .log_dir = w->log_dir,
+                .tick_time_ms = (int)config_int(c, CONFIG_TICK_TIME),
+                .client_cnxns_max = (int)config_int(c, CONFIG_MAX_CLIENT_CNXNS),
+                .session_timeout_min_ms = (int)config_int(c, CONFIG_MIN_SESSION_TIMEOUT),
+                .session_timeout_max_ms = (int)config_int(c, CONFIG_MAX_SESSION_TIMEOUT),
+                .client_port_listen_backlog = (int)config_int(c, CONFIG_LISTEN_BACKLOG),
+                .server_id = 0,
+                .whitelist = config_given(c, CONFIG_WHITELIST) ? config_text(c, CONFIG_WHITELIST)
+                                                               : NULL,
+                .read_only_mode = config_flag(c, CONFIG_READ_ONLY_MODE),
+                .text = w->config_text,
+                .settings = w->settings,
+                .setting_count = CONFIG_KEY_COUNT,
+                .admin_snapshot_enabled = config_flag(c, CONFIG_ADMIN_SNAPSHOT),
+                .admin_restore_enabled = config_flag(c, CONFIG_ADMIN_RESTORE),
+                .admin_rate_interval_ms = config_int(c, CONFIG_ADMIN_RATE_LIMIT),
+                .serialize_last_zxid = config_flag(c, CONFIG_SNAP_LAST_ZXID),
+                .use_x_forwarded_for = config_flag(c, CONFIG_X_FORWARDED_FOR),
+                .prometheus_provider = strcmp(config_text(c, CONFIG_METRICS_CLASS), PROMETHEUS) == 0,
+            },
+        .node = s->node,
+        .started_ms = loop_now_ns(&s->loop) / NS_PER_MS,
+        .trace_mask = SERVER_TRACE_MASK_DEFAULT,
+        .last_snapshot_zxid = r->files.snapshot_zxid,
+        .last_snapshot_wall_s =
+            r->files.snapshot_zxid >= 0 ? r->files.snapshot_changed_ms / 1000 : -1,
+        .driver = s,
+        .now_ms = ask_now_ms,
+        .wall_ms = ask_wall_ms,
+        .connection_count = ask_connection_count,
+        .peer = ask_peer,
+        .not_ready = ask_not_ready,
+        .snapshot = ask_snapshot,
+        .restore = ask_restore,
+    };
+}
+
+/* ---- the HTTP port ---- */
+
+static void on_admin_timer(uv_timer_t *timer);
+
+static void arm_timer(struct server *s)
+{
+    struct windows *w = &s->windows;
+    int64_t wait_ms = admin_timeout_ms(w->admin);
+    if (wait_ms < 0)
+        uv_timer_stop(&w->timer);
+    else
+        uv_timer_start(&w->timer, on_admin_timer, (uint64_t)wait_ms, 0);
+}
+
+static void run_admin(struct server *s)
+{
+    admin_run(s->windows.admin);
+    arm_timer(s);
+    loop_again(&s->loop); /* what it asked for is done at the end of a turn */
+}
+
+static void on_admin_timer(uv_timer_t *timer)
+{
+    run_admin(timer->data);
+}
+
+static void on_admin_poll(uv_poll_t *poll, int status, int events)
+{
+    (void)status;
+    (void)events;
+    run_admin(poll->data);
+}
+
+int windows_open(struct server *s, struct err *err)
+{
+    const struct config *c = s->config;
+    struct windows *w = &s->windows;
+    struct admin_options options = {
+        .enabled = config_flag(c, CONFIG_ADMIN_ENABLE),
+        .address = config_text(c, CONFIG_ADMIN_ADDRESS),
+        .port = (int)config_int(c, CONFIG_ADMIN_PORT),
+        .idle_timeout_ms = config_int(c, CONFIG_ADMIN_IDLE_TIMEOUT),
+        .command_url = config_text(c, CONFIG_ADMIN_URL),
+        .metrics_enabled = s->info.conf.prometheus_provider,
+        .metrics_address = config_text(c, CONFIG_METRICS_HOST),
+        .metrics_port = (int)config_int(c, CONFIG_METRICS_PORT),
+        .spool_dir = s->storage.snap_dir,
+    };
+    if (!options.enabled && !options.metrics_enabled)
+        return 0;
+    int rc = admin_create(&options, &s->info, &w->admin, err);
+    if (rc < 0)
+        return rc;
+    w->poll.data = w->timer.data = s;
+    uv_timer_init(&s->loop.uv, &w->timer);
+    uv_poll_init(&s->loop.uv, &w->poll, admin_fd(w->admin));
+    uv_poll_start(&w->poll, UV_READABLE, on_admin_poll);
+    w->open = true;
+    arm_timer(s);
+    return 0;
+}
+
+void windows_snapshot_done(struct server *s, int status, int64_t zxid, const char *path)
+{
+    if (!s->windows.open)
+        return;
+    admin_snapshot_done(s->windows.admin, status, zxid, path);
+    arm_timer(s);
+}
+
+void windows_close(struct server *s)
+{
+    struct windows *w = &s->windows;
+    if (w->open) {
+        uv_poll_stop(&w->poll);
+        uv_close((uv_handle_t *)&w->poll, NULL);
+        uv_close((uv_handle_t *)&w->timer, NULL);
+        admin_free(w->admin);
+    }
+    free(w->settings);
+    free(w->config_text);
+    free(w->snap_dir);
+    free(w->log_dir);
+    *w = (struct windows){0};
+}
