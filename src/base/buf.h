@@ -42,6 +42,12 @@ static inline struct slice buf_slice(const struct buf *b)
     return slice_of(b->ptr, b->len);
 }
 
+/* `len` bytes from index `at` on. Nothing is a part too, even of a buffer that has no memory yet. */
+static inline struct slice buf_part(const struct buf *b, size_t at, size_t len)
+{
+    return len > 0 ? slice_of(b->ptr + at, len) : slice_str("");
+}
+
 /* Room for `more` bytes at ptr + len; false (and overflow set) past the maximum. */
 static inline bool buf_reserve(struct buf *b, size_t more)
 {

@@ -48,7 +48,7 @@ struct fifo_entry *fifo_head(struct fifo *f)
 
 struct slice fifo_bytes(const struct fifo *f, const struct fifo_entry *e)
 {
-    return slice_of(f->bytes.ptr + e->at, e->len);
+    return buf_part(&f->bytes, e->at, e->len);
 }
 
 /* The bytes of popped entries stand before those of the others. They are dropped when the queue runs

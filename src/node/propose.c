@@ -161,7 +161,7 @@ static void answer_writer(struct node *n, const struct proposal *p, struct effec
 static void commit_oldest(struct node *n, struct effects *fx)
 {
     struct proposal p = *proposal_oldest(n);
-    struct slice body = slice_of(n->proposal_bytes.ptr + p.at, p.len);
+    struct slice body = buf_part(&n->proposal_bytes, p.at, p.len);
 
     /* We made this txn ourselves a moment ago: that it applies is an invariant. */
     const struct rec_txn_digest *digest = p.digest.version ? &p.digest : NULL;

@@ -109,6 +109,19 @@ static void printing_appends_without_a_zero(void **state)
     buf_deinit(&b);
 }
 
+static void a_part_of_nothing_is_empty_and_not_null(void **state)
+{
+    (void)state;
+    struct buf b = {0};
+    assert_int_equal(buf_part(&b, 0, 0).len, 0);
+    assert_false(slice_is_null(buf_part(&b, 0, 0)));
+
+    buf_put(&b, "abcd", 4);
+    assert_true(slice_eq_str(buf_part(&b, 1, 2), "bc"));
+    assert_int_equal(buf_part(&b, 4, 0).len, 0);
+    buf_deinit(&b);
+}
+
 static void slices_compare_by_their_bytes(void **state)
 {
     (void)state;
@@ -134,6 +147,7 @@ int main(void)
         cmocka_unit_test(clearing_forgets_the_overflow_and_keeps_the_memory),
         cmocka_unit_test(an_absurd_size_is_an_overflow),
         cmocka_unit_test(printing_appends_without_a_zero),
+        cmocka_unit_test(a_part_of_nothing_is_empty_and_not_null),
         cmocka_unit_test(slices_compare_by_their_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
