@@ -204,9 +204,11 @@ static int add_line(struct properties *p, struct slice line, int number, struct 
 int properties_parse(struct slice text, struct properties *ret, struct err *err)
 {
     struct properties p = {0};
+    if (text.len == 0)
+        text = slice_str("");
     struct reader r = {.at = text.ptr, .end = text.ptr + text.len, .line = 1};
     int rc = 0;
-    while (rc == 0 && text.len > 0 && read_logical(&r)) {
+    while (rc == 0 && read_logical(&r)) {
         if (r.logical.len > 0 && memchr(r.logical.ptr, 0, r.logical.len) != NULL)
             rc = err_set(err, ERR_INVALID, "line %d: a zero byte", r.logical_line);
         else if (r.logical.len > 0)
