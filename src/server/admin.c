@@ -89,8 +89,8 @@ static int endpoint_start(struct endpoint *e, const char *address, int port,
     e->port = port_of(fd);
     unsigned idle_s = idle_timeout_ms > 0 ? (unsigned)((idle_timeout_ms + 999) / 1000) : 0;
     e->daemon =
-        MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, admin_on_request, e,
-                         MHD_OPTION_LISTEN_SOCKET, fd,                                        /* */
+        MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, admin_on_request,
+                         e, MHD_OPTION_LISTEN_SOCKET, fd,                                     /* */
                          MHD_OPTION_CONNECTION_LIMIT, (unsigned)ADMIN_CONNECTIONS_MAX,        /* */
                          MHD_OPTION_CONNECTION_TIMEOUT, idle_s,                               /* */
                          MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES, /* */
@@ -154,21 +154,22 @@ int admin_create(const struct admin_options *options, struct server_info *info, 
     return 0;
 }
 
+void request_resume(struct request *r, int status)
+{
+    list_remove(&r->link);
+    r->status = status;
+    r->state = REQUEST_READY;
+    r->admin->resumed = true;
+    MHD_resume_connection(r->http);
+}
+
 /* A suspended connection would keep its daemon from stopping. */
 static void resume_all(struct admin *a)
 {
-    while (!list_is_empty(&a->waiting)) {
-        struct request *r = list_entry(a->waiting.next, struct request, link);
-        list_remove(&r->link);
-        r->state = REQUEST_READY;
-        r->status = ERR_BUSY;
-        MHD_resume_connection(r->http);
-    }
-    if (a->restoring != NULL && a->restoring->state == REQUEST_WAITING) {
-        a->restoring->state = REQUEST_READY;
-        a->restoring->status = ERR_BUSY;
-        MHD_resume_connection(a->restoring->http);
-    }
+    while (!list_is_empty(&a->waiting))
+        request_resume(list_entry(a->waiting.next, struct request, link), ERR_BUSY);
+    if (a->restoring != NULL && a->restoring->state == REQUEST_WAITING)
+        request_resume(a->restoring, ERR_BUSY);
 }
 
 void admin_free(struct admin *a)
@@ -221,6 +222,7 @@ static void cut_off_slow_heads(struct admin *a)
 void admin_run(struct admin *a)
 {
     cut_off_slow_heads(a);
+    a->resumed = false;
     if (a->main.daemon != NULL)
         MHD_run(a->main.daemon);
     if (a->metrics.daemon != NULL)
@@ -242,6 +244,8 @@ static int64_t daemon_timeout_ms(const struct endpoint *e)
 
 int64_t admin_timeout_ms(const struct admin *a)
 {
+    if (a->resumed)
+        return 0;
     int64_t timeout = shorter(daemon_timeout_ms(&a->main), daemon_timeout_ms(&a->metrics));
     int64_t now = now_ms(a);
     for (struct list *at = a->connections.next; at != &a->connections; at = at->next) {

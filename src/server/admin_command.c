@@ -187,7 +187,8 @@ static const char *run_system_properties(const struct admin_call *call, struct j
         buf_clear(&key);
         buf_printf(&key, "zookeeper.%s", call->info->conf.settings[i].key);
         buf_put_u8(&key, 0);
-        text(j, (const char *)key.ptr, call->info->conf.settings[i].value);
+        const char *value = call->info->conf.settings[i].value;
+        text(j, (const char *)key.ptr, value != NULL ? value : "");
     }
     buf_deinit(&key);
     return NULL;

@@ -202,8 +202,8 @@ static struct request *request_create(const struct endpoint *e, struct MHD_Conne
 
 /* Called once with the head, then with each piece of a body, then with none: the time to answer. */
 enum MHD_Result admin_on_request(void *cls, struct MHD_Connection *http, const char *url,
-                           const char *method, const char *version, const char *upload,
-                           size_t *upload_bytes, void **con_cls)
+                                 const char *method, const char *version, const char *upload,
+                                 size_t *upload_bytes, void **con_cls)
 {
     (void)version;
     const struct endpoint *e = cls;

@@ -42,6 +42,7 @@ struct admin {
     struct request *restoring; /* the one upload, from its first byte until the state is replaced */
     bool restore_running;      /* info->restore was called and has not reported */
     size_t answer_bytes;       /* of all answers on their way */
+    bool resumed; /* a suspended connection goes on: run without waiting for its socket */
     struct rate_limit snapshot_limit, restore_limit;
 };
 
@@ -72,8 +73,8 @@ struct request {
 
 /* admin_http.c */
 enum MHD_Result admin_on_request(void *cls, struct MHD_Connection *http, const char *url,
-                           const char *method, const char *version, const char *upload,
-                           size_t *upload_bytes, void **con_cls);
+                                 const char *method, const char *version, const char *upload,
+                                 size_t *upload_bytes, void **con_cls);
 void on_request_completed(void *cls, struct MHD_Connection *http, void **con_cls,
                           enum MHD_RequestTerminationCode how);
 /* The answer of a command without values: {"command": ..., "error": error or null}. */
@@ -91,6 +92,9 @@ enum MHD_Result restore_begin(struct request *r);
 enum MHD_Result restore_upload(struct request *r, const char *bytes, size_t *count);
 enum MHD_Result restore_end_or_answer(struct request *r);
 void transfer_forget(struct request *r); /* the request is over, whatever it was doing */
+
+/* Lets a suspended request go on in the next admin_run. */
+void request_resume(struct request *r, int status);
 
 bool rate_allow(struct rate_limit *l, int64_t now_ms);
 

@@ -162,12 +162,8 @@ static enum MHD_Result snapshot_ask(struct request *r)
     MHD_suspend_connection(r->http);
     struct err err;
     int rc = info_of(r)->snapshot(info_of(r)->driver, &err);
-    if (rc != 0 && r->state == REQUEST_WAITING) {
-        list_remove(&r->link);
-        r->state = REQUEST_READY;
-        r->status = rc;
-        MHD_resume_connection(r->http);
-    }
+    if (rc != 0 && r->state == REQUEST_WAITING)
+        request_resume(r, rc);
     return MHD_YES;
 }
 
@@ -217,18 +213,15 @@ enum MHD_Result snapshot_begin_or_answer(struct request *r)
 }
 
 /* Opened at once: a later purge of snapshots cannot take the file away then. */
-static void take_snapshot_file(struct request *r, int status, int64_t zxid, const char *path)
+static int take_snapshot_file(struct request *r, int64_t zxid, const char *path)
 {
-    r->status = status;
-    if (status != 0)
-        return;
     r->zxid = zxid;
     r->file = open(path, O_RDONLY | O_CLOEXEC);
     struct stat st;
     if (r->file < 0 || fstat(r->file, &st) != 0 || st.st_size == 0)
-        r->status = ERR_IO;
-    else
-        r->file_bytes = st.st_size;
+        return ERR_IO;
+    r->file_bytes = st.st_size;
+    return 0;
 }
 
 void admin_snapshot_done(struct admin *a, int status, int64_t zxid, const char *path)
@@ -239,10 +232,7 @@ void admin_snapshot_done(struct admin *a, int status, int64_t zxid, const char *
         struct request *r = list_entry(at, struct request, link);
         if (status == 0 && zxid < r->wanted_zxid)
             continue; /* one that had begun before: ours comes after it */
-        list_remove(&r->link);
-        take_snapshot_file(r, status, zxid, path);
-        r->state = REQUEST_READY;
-        MHD_resume_connection(r->http);
+        request_resume(r, status != 0 ? status : take_snapshot_file(r, zxid, path));
     }
 }
 
@@ -331,10 +321,8 @@ void admin_restore_done(struct admin *a, int status, int64_t last_zxid)
     struct request *r = a->restoring;
     if (r == NULL || r->state != REQUEST_WAITING)
         return;
-    r->status = status;
     r->zxid = last_zxid;
-    r->state = REQUEST_READY;
-    MHD_resume_connection(r->http);
+    request_resume(r, status);
 }
 
 void transfer_forget(struct request *r)
