@@ -194,8 +194,6 @@ int snapfile_load(struct files *fs, const char *path, int64_t zxid, const struct
     buf_deinit(&r.window);
     if (rc < 0)
         return err_wrap(err, rc, "snapshot '%s'", path);
-    if (sink->end != NULL)
-        sink->end(sink->arg, &tail);
     *ret_tail = tail;
     if (sink->end != NULL)
         sink->end(sink->arg, &tail);

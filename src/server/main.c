@@ -18,11 +18,12 @@ static void tell_note(void *arg, const struct config_note *note)
         [CONFIG_ADVICE] = {LOG_WARN, "config_adjusted"},
     };
     (void)arg;
+    char place[4096 + 16];
     struct log_line l;
     log_begin(&l, styles[note->severity].level, styles[note->severity].event);
-    log_text(&l, "file", note->file);
     if (note->line > 0)
-        log_int(&l, "line", note->line);
+        snprintf(place, sizeof place, "%s:%d", note->file, note->line);
+    log_text(&l, "file", note->line > 0 ? place : note->file);
     if (note->key[0] != 0) {
         log_text(&l, "key", note->key);
         log_text(&l, "value", note->value);

@@ -268,5 +268,4 @@ void windows_close(struct server *s)
     free(w->config_text);
     free(w->snap_dir);
     free(w->log_dir);
-    *w = (struct windows){0};
 }
