@@ -8,6 +8,11 @@ if(CAUCUS_SANITIZE)
     add_compile_options(-fsanitize=${CAUCUS_SANITIZE} -fno-sanitize-recover=all)
     add_link_options(-fsanitize=${CAUCUS_SANITIZE})
 endif()
+if(CAUCUS_FUZZ)
+    # Every library reports its coverage; only the fuzzers get libFuzzer's main. -O1: a fuzzer is as
+    # good as it is fast.
+    add_compile_options(-fsanitize=fuzzer-no-link -O1)
+endif()
 if(CAUCUS_LTO)
     include(CheckIPOSupported)
     check_ipo_supported()

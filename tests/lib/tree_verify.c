@@ -197,3 +197,21 @@ const char *tree_differ(const struct tree *a, const struct tree *b)
     }
     return tree_digest(a) == tree_digest(b) ? NULL : "digests differ";
 }
+
+const char *tree_differ_unordered(const struct tree *a, const struct tree *b)
+{
+    if (tree_node_count(a) != tree_node_count(b))
+        return "numbers of nodes differ";
+    const char *differ = NULL;
+    struct buf path = {0};
+    for (const struct znode *x = a->root; x != NULL && differ == NULL; x = znode_next(a->root, x)) {
+        buf_clear(&path);
+        znode_path(x, &path);
+        const struct znode *y = tree_find(b, buf_slice(&path));
+        differ = y == NULL ? "a node is missing" : node_differ(a, x, b, y);
+    }
+    buf_deinit(&path);
+    if (differ != NULL)
+        return differ;
+    return tree_digest(a) == tree_digest(b) ? NULL : "digests differ";
+}

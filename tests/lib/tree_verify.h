@@ -11,7 +11,9 @@
  * acls_shared: somebody else (outstanding proposals) may hold references to ACLs as well. */
 const char *tree_verify(const struct tree *t, bool acls_shared);
 
-/* NULL when both hold the same: paths, order of children, data, Stats, ACLs, last zxid apart. */
+/* NULL when both hold the same: paths, data, Stats, ACLs; the last zxid apart. The first asks for
+ * the same order of children too. */
 const char *tree_differ(const struct tree *a, const struct tree *b);
+const char *tree_differ_unordered(const struct tree *a, const struct tree *b);
 
 #endif

@@ -1,0 +1,36 @@
+/* The side file: any bytes are believed or not; what was written is read back; nothing else passes.
+ */
+#include "crash_disk.h"
+#include "fuzz.h"
+#include "io/synced.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct crash_disk *disk;
+    if (disk == NULL)
+        disk = crash_disk_create();
+    struct files *fs = crash_disk_files(disk);
+    struct fz f = fz_of(data, size);
+    struct synced s = {fz_i64(&f), fz_i64(&f), (uint64_t)fz_i64(&f), (uint64_t)fz_i64(&f)}, back;
+
+    struct slice raw = fz_rest(&f);
+    crash_disk_put(disk, "/d/caucus.synced", raw.ptr, raw.len);
+    synced_read(fs, "/d", &back);
+
+    crash_disk_put(disk, "/d/caucus.synced", "", 0);
+    int fd = synced_open(fs, "/d");
+    FUZZ_CHECK(fd >= 0 && synced_write(fs, fd, &s) == 0, "it can be written");
+    fs->close(fs, fd);
+    FUZZ_CHECK(synced_read(fs, "/d", &back), "and read");
+    FUZZ_CHECK(back.file_zxid == s.file_zxid && back.offset == s.offset && back.inode == s.inode &&
+                   back.first_checksum == s.first_checksum,
+               "with what it said");
+
+    /* One byte changed, or cut: not believed. */
+    size_t len;
+    uint8_t *bytes = crash_disk_bytes(disk, "/d/caucus.synced", &len);
+    uint8_t flip = raw.len > 1 ? raw.ptr[1] : 1;
+    bytes[(raw.len > 0 ? raw.ptr[0] : 0) % len] ^= flip != 0 ? flip : 1;
+    FUZZ_CHECK(!synced_read(fs, "/d", &back), "damage is seen");
+    return 0;
+}
