@@ -1,9 +1,9 @@
 #include "io/snap_source.h"
 
-#include <snappy-c.h>
 #include <string.h>
 
 #include "io/snap_format.h"
+#include "io/snappy_library.h"
 
 enum {
     RAW_BYTES = 256 << 10,
@@ -172,13 +172,16 @@ static int next_block(struct snap_source *s, struct err *err)
     if ((size_t)n < 4 + (size_t)len)
         return snappy_corrupt(s, "is cut off", err);
 
+    const struct snappy_library *snappy = snappy_library(err);
+    if (snappy == NULL)
+        return ERR_UNSUPPORTED;
     const char *bytes = (const char *)raw_ptr(s) + 4;
     size_t plain_len;
-    if (snappy_uncompressed_length(bytes, len, &plain_len) != SNAPPY_OK ||
+    if (snappy->uncompressed_length(bytes, len, &plain_len) != SNAPPY_OK ||
         plain_len > SNAPPY_BLOCK_BYTES_MAX)
         return snappy_corrupt(s, "is damaged", err);
     buf_reserve(&s->block, plain_len);
-    if (snappy_uncompress(bytes, len, (char *)s->block.ptr, &plain_len) != SNAPPY_OK)
+    if (snappy->uncompress(bytes, len, (char *)s->block.ptr, &plain_len) != SNAPPY_OK)
         return snappy_corrupt(s, "is damaged", err);
     s->block.len = plain_len;
     s->raw_used += 4 + (size_t)len;

@@ -1,5 +1,4 @@
 /* snapfile_write.c: body -> Adler32 -> compression -> file under a temporary name -> snapshot. */
-#include <snappy-c.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -9,6 +8,7 @@
 #include "base/mem.h"
 #include "io/snap_format.h"
 #include "io/snapfile.h"
+#include "io/snappy_library.h"
 
 enum {
     OUT_BYTES = 256 << 10,
@@ -87,10 +87,13 @@ static int snappy_block(struct snapfile *s, struct err *err)
 {
     if (s->block.len == 0)
         return 0;
-    size_t len = snappy_max_compressed_length(s->block.len);
+    const struct snappy_library *snappy = snappy_library(err);
+    if (snappy == NULL)
+        return ERR_UNSUPPORTED;
+    size_t len = snappy->max_compressed_length(s->block.len);
     buf_reserve(&s->out, 4 + len);
-    snappy_status rc = snappy_compress((const char *)s->block.ptr, s->block.len,
-                                       (char *)s->out.ptr + s->out.len + 4, &len);
+    snappy_status rc = snappy->compress((const char *)s->block.ptr, s->block.len,
+                                        (char *)s->out.ptr + s->out.len + 4, &len);
     invariant(rc == SNAPPY_OK);
     store_be32(s->out.ptr + s->out.len, (uint32_t)len);
     s->out.len += 4 + len;
