@@ -32,7 +32,8 @@ struct conn;
 
 struct conn_ops {
     /* `bytes` in hand. Returns how many were consumed; the rest comes again with more behind it, or
-     * when reading is resumed. *ret_want: bytes needed in all before a call makes sense, 0 = unknown. */
+     * when reading is resumed. *ret_want: bytes needed in all before a call makes sense, 0 =
+     * unknown. */
     size_t (*on_bytes)(struct conn *c, struct slice bytes, size_t *ret_want);
     /* It is over. `reason`: static text. After conn_close it is not called. */
     void (*on_end)(struct conn *c, const char *reason);
@@ -51,22 +52,23 @@ struct conn {
     uint32_t in_len, in_cap;
     uint32_t in_want;
     uint32_t out_at, out_len, out_cap;
-    int events;        /* what poll waits for */
-    uint8_t paused;    /* bits: why */
-    bool closing;      /* conn_close was called: flushes, then ends */
-    bool broken;       /* ends in the next turn, with `reason` */
+    int events;     /* what poll waits for */
+    uint8_t paused; /* bits: why */
+    bool closing;   /* conn_close was called: flushes, then ends */
+    bool broken;    /* ends in the next turn, with `reason` */
     const char *reason;
     uv_timer_t *flush_timer; /* while closing with output left */
 };
 
-/* Takes over a connected non-blocking socket. NULL (and the socket closed) if it cannot be polled. */
+/* Takes over a connected non-blocking socket. NULL (and the socket closed) if it cannot be polled.
+ */
 struct conn *conn_open(struct loop *l, int fd, const struct conn_ops *ops, void *owner);
 
 void conn_send(struct conn *c, const void *bytes, size_t len);
 void conn_close(struct conn *c); /* after what has been sent to it is out */
 
-/* Stops on_bytes for a reason (a bit below CONN_PAUSE_OUTPUT), and lets it go on when the last reason
- * is gone. Also inside on_bytes, which must look at conn_is_paused itself. */
+/* Stops on_bytes for a reason (a bit below CONN_PAUSE_OUTPUT), and lets it go on when the last
+ * reason is gone. Also inside on_bytes, which must look at conn_is_paused itself. */
 void conn_pause(struct conn *c, uint8_t reason);
 void conn_resume(struct conn *c, uint8_t reason);
 

@@ -26,7 +26,8 @@ struct listener_options {
     bool keep_alive;     /* SO_KEEPALIVE on what is accepted */
     /* A connected, non-blocking socket: the callee owns it. */
     void (*on_accept)(void *arg, int fd, const struct sockaddr *peer);
-    void (*on_trouble)(void *arg, int error); /* accept failed with this errno; 0 = it works again */
+    void (*on_trouble)(void *arg,
+                       int error); /* accept failed with this errno; 0 = it works again */
     void *arg;
 };
 
@@ -40,9 +41,9 @@ enum {
     LISTEN_ADDRESS_BYTES = 64
 };
 
-/* An address as Java's InetAddress.getHostAddress has it, since it becomes the "ip" identity: dotted
- * IPv4 (also for an IPv4 client of an IPv6 socket), IPv6 as eight groups without leading zeros and
- * without "::". */
+/* An address as Java's InetAddress.getHostAddress has it, since it becomes the "ip" identity:
+ * dotted IPv4 (also for an IPv4 client of an IPv6 socket), IPv6 as eight groups without leading
+ * zeros and without "::". */
 void listen_address_text(const struct sockaddr *a, char ret[LISTEN_ADDRESS_BYTES]);
 int listen_address_port(const struct sockaddr *a);
 /* 16 bytes that are the same for the same host: IPv4 as IPv4-mapped. */

@@ -36,7 +36,7 @@ struct loop {
     int64_t deadline_ns; /* INT64_MAX = none is set */
     int64_t now_ns, wall_ms;
     bool now_valid, spinning, again;
-    size_t conn_count;  /* connections, those that are being flushed included */
+    size_t conn_count; /* connections, those that are being flushed included */
     struct list ready; /* connections with input in hand */
     uint8_t *read_buffer;
 };
@@ -57,8 +57,9 @@ int64_t loop_wall_ms(struct loop *l); /* since 1970, likewise */
 /* The clock itself, for durations inside a turn. */
 int64_t loop_clock_ns(void);
 
-/* on_deadline is called at (or up to a millisecond after) the time; INT64_MAX = not at all. Cheap to
- * call each turn: a deadline that moves away costs nothing. It may come early: check the time. */
+/* on_deadline is called at (or up to a millisecond after) the time; INT64_MAX = not at all. Cheap
+ * to call each turn: a deadline that moves away costs nothing. It may come early: check the time.
+ */
 void loop_set_deadline(struct loop *l, int64_t deadline_ns);
 
 #endif

@@ -144,7 +144,8 @@ void server_carry_out(struct server *s)
         /* Their watches and sessions are let go, which may have effects of its own. */
         uint32_t count = c->closed_count;
         for (uint32_t i = 0; i < count; i++)
-            server_step(s, &(struct node_event){.type = NODE_CLIENT_CLOSED, .client = c->closed[i]});
+            server_step(s,
+                        &(struct node_event){.type = NODE_CLIENT_CLOSED, .client = c->closed[i]});
         c->closed_count = 0;
     }
     c->running = false;

@@ -238,8 +238,8 @@ static void serve_frames(struct server *s, struct conn *c, struct slice *bytes, 
         }
         if (!p->greeted && !take_greeting(s, p, frame))
             return;
-        server_step(s, &(struct node_event){
-                           .type = NODE_CLIENT_FRAME, .client = p->id, .frame = frame});
+        server_step(
+            s, &(struct node_event){.type = NODE_CLIENT_FRAME, .client = p->id, .frame = frame});
         if (effects_are_due(&s->fx))
             server_carry_out(s);
         if (storage_is_behind(s) && !conn_is_paused(c)) {

@@ -168,7 +168,7 @@ static const char *canonical(const char *key)
     return key;
 }
 
-static int find_key(const char *name)
+int config_find(const char *name)
 {
     for (int id = 0; id < CONFIG_KEY_COUNT; id++) {
         if (strcmp(config_key(id)->name, name) == 0)
@@ -193,7 +193,7 @@ static void check_unlisted(struct config *c, const struct property *p, const cha
 static void check_property(struct config *c, const struct property *p)
 {
     const char *name = canonical(p->key);
-    int id = find_key(name);
+    int id = config_find(name);
     if (id < 0) {
         check_unlisted(c, p, name);
         return;
@@ -237,7 +237,7 @@ static const struct property *property_of(const struct config *c, enum config_id
 {
     const struct property *found = NULL;
     for (size_t i = 0; i < c->properties.count; i++) {
-        if (find_key(canonical(c->properties.items[i].key)) == (int)id)
+        if (config_find(canonical(c->properties.items[i].key)) == (int)id)
             found = &c->properties.items[i];
     }
     return found;

@@ -23,7 +23,7 @@ enum config_id {
 #define CONFIG_ENUM(id, name, type, def, min, max, effect) CONFIG_##id,
     CONFIG_KEYS(CONFIG_ENUM)
 #undef CONFIG_ENUM
-        CONFIG_KEY_COUNT
+    CONFIG_KEY_COUNT
 };
 
 enum config_type {
@@ -54,6 +54,7 @@ struct config_key {
 };
 
 const struct config_key *config_key(enum config_id id);
+int config_find(const char *name); /* its config_id, or -1 */
 
 struct config_value {
     char *text; /* as it was given, or the default */
@@ -78,10 +79,10 @@ enum {
 };
 
 enum config_severity {
-    CONFIG_WRONG,    /* refused */
-    CONFIG_NO_EFFECT,/* known, and without effect */
+    CONFIG_WRONG,     /* refused */
+    CONFIG_NO_EFFECT, /* known, and without effect */
     CONFIG_UNKNOWN,
-    CONFIG_ADVICE,   /* obeyed, but not to the letter */
+    CONFIG_ADVICE, /* obeyed, but not to the letter */
 };
 
 struct config_note {
@@ -109,8 +110,8 @@ struct config {
 void config_init(struct config *c, config_note_fn *note, void *arg);
 void config_deinit(struct config *c);
 
-/* ERR_NOTFOUND, ERR_IO, or ERR_INVALID when the file is no property file (also told as a note). Wrong
- * values are found by config_finish. */
+/* ERR_NOTFOUND, ERR_IO, or ERR_INVALID when the file is no property file (also told as a note).
+ * Wrong values are found by config_finish. */
 int config_read_file(struct config *c, const char *path);
 /* The same from memory. */
 int config_read_text(struct config *c, const char *file, struct slice text);

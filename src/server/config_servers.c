@@ -1,5 +1,5 @@
-/* config_servers.c: the lines server.N (QuorumPeer.QuorumServer), and what a server that stands alone
- * makes of them (QuorumPeerConfig.parseDynamicConfig, setupClientPort). */
+/* config_servers.c: the lines server.N (QuorumPeer.QuorumServer), and what a server that stands
+ * alone makes of them (QuorumPeerConfig.parseDynamicConfig, setupClientPort). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,8 +146,9 @@ void config_check_servers(struct config *c)
     const struct property *first = NULL;
     for (size_t i = 0; i < c->properties.count; i++) {
         const struct property *p = &c->properties.items[i];
-        if (strncmp(p->key, "server.", strlen("server.")) != 0)
-            continue;
+        bool is_server = strncmp(p->key, "server.", strlen("server.")) == 0;
+        if (!is_server || config_find(p->key) >= 0)
+            continue; /* server.realm is a key */
         first = first != NULL ? first : p;
         add_server(c, p);
     }
@@ -163,6 +164,7 @@ void config_check_servers(struct config *c)
                     "an ensemble of %zu is configured, and this release of caucusd serves alone "
                     "only: leave out the server lines%s",
                     c->server_count,
-                    config_flag(c, CONFIG_STANDALONE_ENABLED) ? "" : " and standaloneEnabled=false");
+                    config_flag(c, CONFIG_STANDALONE_ENABLED) ? ""
+                                                              : " and standaloneEnabled=false");
     }
 }

@@ -8,7 +8,8 @@
  *   log_end(&l);
  *
  * A line leaves in one write(2) and is cut at LOG_LINE_BYTES. Values with blanks, quotes or control
- * characters are quoted and escaped, so that nothing a client sends can forge a line. Any thread. */
+ * characters are quoted and escaped, so that nothing a client sends can forge a line. Any thread.
+ */
 #ifndef CAUCUS_SERVER_LOG_H
 #define CAUCUS_SERVER_LOG_H
 

@@ -181,8 +181,8 @@ void properties_set(struct properties *p, const char *key, const char *value, in
         break;
     }
     p->items = mem_realloc(p->items, (p->count + 1) * sizeof *p->items);
-    p->items[p->count++] = (struct property){mem_dup(key, strlen(key) + 1),
-                                             mem_dup(value, strlen(value) + 1), line};
+    p->items[p->count++] =
+        (struct property){mem_dup(key, strlen(key) + 1), mem_dup(value, strlen(value) + 1), line};
 }
 
 static int add_line(struct properties *p, struct slice line, int number, struct err *err)

@@ -6,9 +6,9 @@
  *   key = first \        an odd number of backslashes at the end continues the line; the blanks
  *         second         at the beginning of the next one are dropped
  *
- * Like ZooKeeper, and unlike Java, blanks at the end of a value are dropped too. Bytes above 0x7f are
- * taken as they are (Java reads them as Latin-1; a path in UTF-8 then names another file). A key that
- * comes twice counts with its last line. Pure; the parse result owns its texts. */
+ * Like ZooKeeper, and unlike Java, blanks at the end of a value are dropped too. Bytes above 0x7f
+ * are taken as they are (Java reads them as Latin-1; a path in UTF-8 then names another file). A
+ * key that comes twice counts with its last line. Pure; the parse result owns its texts. */
 #ifndef CAUCUS_SERVER_PROPERTIES_H
 #define CAUCUS_SERVER_PROPERTIES_H
 

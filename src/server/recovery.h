@@ -32,7 +32,8 @@ int recovery_run(struct files *fs, const struct recovery_options *options, struc
 /* One snapshot file by itself; *ret_zxid is the zxid its name or its tail says. */
 int recovery_load_snapshot(struct files *fs, const char *path, const struct tree_options *options,
                            struct recovery *ret, struct err *err);
-/* The whole tree as a snapshot of its last zxid in `dir` (.../version-2); durable when it returns 0. */
+/* The whole tree as a snapshot of its last zxid in `dir` (.../version-2); durable when it returns
+ * 0. */
 int recovery_write_snapshot(struct files *fs, const char *dir, struct tree *tree,
                             const struct snapshot_session *sessions, size_t session_count,
                             const struct snapfile_options *options, struct err *err);

@@ -116,7 +116,8 @@ static void raise_file_limit(void)
 static int make_paths(struct server *s, struct err *err)
 {
     struct storage *st = &s->storage;
-    int rc = file_path(st->snap_dir, config_text(s->config, CONFIG_DATA_DIR), NAME_VERSION_DIR, err);
+    int rc =
+        file_path(st->snap_dir, config_text(s->config, CONFIG_DATA_DIR), NAME_VERSION_DIR, err);
     if (rc < 0)
         return rc;
     return file_path(st->log_dir, config_text(s->config, CONFIG_DATA_LOG_DIR), NAME_VERSION_DIR,
@@ -157,7 +158,8 @@ static void shorten_next_recovery(struct server *s, const struct recovery *r)
     server_carry_out(s);
 }
 
-/* Before anything in the directory is touched. A new one is made by the recovery and locked then. */
+/* Before anything in the directory is touched. A new one is made by the recovery and locked then.
+ */
 static int lock_if_there(struct server *s, struct err *err)
 {
     struct file_stat st;

@@ -1,7 +1,7 @@
 /* server.h: caucusd as a whole: the node, its files, its connections, its windows, on one loop.
  *
- * The only place where node and io meet. T0 runs everything here; T1 (logthread) and T2 (snapthread)
- * only wake it. One turn of the loop:
+ * The only place where node and io meet. T0 runs everything here; T1 (logthread) and T2
+ * (snapthread) only wake it. One turn of the loop:
  *
  *   sockets that are ready -> frames -> node_step -> server_carry_out     clients.c, carry.c
  *   end of the turn: hand the batch to T1, step what became durable,
@@ -62,7 +62,7 @@ struct peer {
     int64_t opened_ns;
     bool greeted; /* its first frame went to the node */
     uint8_t address_bytes[16];
-    struct sockaddr_in6 address; /* large enough for both kinds */
+    struct sockaddr_in6 address;     /* large enough for both kinds */
     uint32_t chain_head, chain_tail; /* its sends while effects are carried out; carry.c */
 };
 

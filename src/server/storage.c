@@ -231,9 +231,9 @@ static void on_snapshot_finished(struct server *s, const struct snapthread_repor
     } else {
         metric_inc(m, METRIC_SNAPSHOT_ERROR_COUNT);
     }
-    server_step(s, &(struct node_event){
-                       .type = NODE_SNAPSHOT_DONE,
-                       .snapshot_done = {.zxid = r->zxid, .failed = r->status != 0}});
+    server_step(s,
+                &(struct node_event){.type = NODE_SNAPSHOT_DONE,
+                                     .snapshot_done = {.zxid = r->zxid, .failed = r->status != 0}});
     server_carry_out(s);
 
     char name[NAME_BYTES_MAX], path[FILE_PATH_MAX];

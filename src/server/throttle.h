@@ -1,5 +1,5 @@
-/* throttle.h: how many clients may connect per time (BlueThrottle): a token bucket, and on top of it
- * a random refusal whose probability rises while the bucket is empty. Off unless
+/* throttle.h: how many clients may connect per time (BlueThrottle): a token bucket, and on top of
+ * it a random refusal whose probability rises while the bucket is empty. Off unless
  * connection_throttle_tokens is set. Pure but for the state it is given; one owner thread. */
 #ifndef CAUCUS_SERVER_THROTTLE_H
 #define CAUCUS_SERVER_THROTTLE_H

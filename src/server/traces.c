@@ -39,8 +39,7 @@ void server_trace(struct server *s, const struct trace_effect *t)
 {
     const struct trace_style *style = &styles[t->type];
     uint64_t held_back = 0;
-    if (style->gated &&
-        !log_gate_pass(&s->trace_gates[t->type], loop_now_ns(&s->loop), &held_back))
+    if (style->gated && !log_gate_pass(&s->trace_gates[t->type], loop_now_ns(&s->loop), &held_back))
         return;
     struct log_line l;
     log_begin(&l, style->level, style->event);

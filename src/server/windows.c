@@ -1,5 +1,5 @@
-/* windows.c: what four letter words, HTTP commands and metrics see of the server (server_info.h), and
- * their HTTP port on our loop. */
+/* windows.c: what four letter words, HTTP commands and metrics see of the server (server_info.h),
+ * and their HTTP port on our loop. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,8 +155,8 @@ void windows_init(struct server *s, const struct recovery *r)
                 .session_timeout_max_ms = (int)config_int(c, CONFIG_MAX_SESSION_TIMEOUT),
                 .client_port_listen_backlog = (int)config_int(c, CONFIG_LISTEN_BACKLOG),
                 .server_id = 0,
-                .whitelist = config_given(c, CONFIG_WHITELIST) ? config_text(c, CONFIG_WHITELIST)
-                                                               : NULL,
+                .whitelist =
+                    config_given(c, CONFIG_WHITELIST) ? config_text(c, CONFIG_WHITELIST) : NULL,
                 .read_only_mode = config_flag(c, CONFIG_READ_ONLY_MODE),
                 .text = w->config_text,
                 .settings = w->settings,
@@ -166,7 +166,8 @@ void windows_init(struct server *s, const struct recovery *r)
                 .admin_rate_interval_ms = config_int(c, CONFIG_ADMIN_RATE_LIMIT),
                 .serialize_last_zxid = config_flag(c, CONFIG_SNAP_LAST_ZXID),
                 .use_x_forwarded_for = config_flag(c, CONFIG_X_FORWARDED_FOR),
-                .prometheus_provider = strcmp(config_text(c, CONFIG_METRICS_CLASS), PROMETHEUS) == 0,
+                .prometheus_provider =
+                    strcmp(config_text(c, CONFIG_METRICS_CLASS), PROMETHEUS) == 0,
             },
         .node = s->node,
         .started_ms = loop_now_ns(&s->loop) / NS_PER_MS,
