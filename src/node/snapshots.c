@@ -50,6 +50,7 @@ static void begin(struct node *n, struct effects *fx)
 
     n->snapshot_active = true;
     n->snapshot_wanted = false;
+    n->snapshot_zxid = snapshot_zxid(n->tree);
     fx_persist(fx, (struct persist_effect){.type = PERSIST_SNAPSHOT_BEGIN,
                                            .zxid = snapshot_zxid(n->tree),
                                            .digest = snapshot_digest(n->tree),
@@ -60,14 +61,27 @@ static void begin(struct node *n, struct effects *fx)
                                        .value = (int64_t)tree_node_count(n->tree)});
 }
 
+/* About how large a snapshot would be: paths and data, and the fixed part of each node's record. */
+static uint64_t snapshot_bytes_estimate(const struct node *n)
+{
+    enum { NODE_FIXED_BYTES = 76 };
+    return tree_approximate_data_bytes(n->tree) + NODE_FIXED_BYTES * tree_node_count(n->tree);
+}
+
+/* Due by the count of transactions, but not before the log is half as large as a snapshot would be:
+ * otherwise a large tree that is written to fast is written to disk over and over (filling a million
+ * znodes wrote 1.2 GB of snapshots). Recovery stays short: it replays at most that much. A limit that
+ * was set in bytes is kept to the letter. */
 void snapshot_consider(struct node *n, size_t txn_bytes, struct effects *fx)
 {
+    enum { ENTRY_OVERHEAD_BYTES = 57 }; /* frame, header and digest around a txn in the log */
     n->txns_since_snapshot++;
-    n->bytes_since_snapshot += txn_bytes;
-    bool due = n->txns_since_snapshot > n->snapshot_after_txns ||
-               (n->options.snap_size_bytes > 0 &&
-                n->bytes_since_snapshot > n->snapshot_after_bytes);
-    if (!due)
+    n->bytes_since_snapshot += txn_bytes + ENTRY_OVERHEAD_BYTES;
+    bool by_count = n->txns_since_snapshot > n->snapshot_after_txns &&
+                    n->bytes_since_snapshot >= snapshot_bytes_estimate(n) / 2;
+    bool by_bytes =
+        n->options.snap_size_bytes > 0 && n->bytes_since_snapshot > n->snapshot_after_bytes;
+    if (!by_count && !by_bytes)
         return;
 
     snapshot_plan(n);
@@ -106,8 +120,8 @@ void on_snapshot_pull(struct node *n, size_t bytes_max, struct effects *fx)
 
 void on_snapshot_done(struct node *n, const struct node_event *ev, struct effects *fx)
 {
-    if (!n->snapshot_active)
-        return;
+    if (!n->snapshot_active || ev->snapshot_done.zxid != n->snapshot_zxid)
+        return; /* of a state that was replaced meanwhile */
     if (snapshot_active(n->tree))
         snapshot_abort(n->tree);
     n->snapshot_active = false;
