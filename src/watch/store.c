@@ -89,14 +89,14 @@ static uint32_t path_find_hashed(const struct watch_table *w, struct slice path,
     return i;
 }
 
-uint32_t path_find(const struct watch_table *w, struct slice path)
+uint32_t store_path_find(const struct watch_table *w, struct slice path)
 {
     if (w->paths_by_name.count == 0)
         return NONE;
     return path_find_hashed(w, path, path_hash(w, path));
 }
 
-uint32_t path_intern(struct watch_table *w, struct slice path)
+uint32_t store_path_intern(struct watch_table *w, struct slice path)
 {
     uint32_t hash = path_hash(w, path);
     uint32_t i = path_find_hashed(w, path, hash);
@@ -136,7 +136,7 @@ static uint32_t watcher_hash(const struct watch_table *w, uint64_t id)
     return (uint32_t)hash_u64(id, w->seed);
 }
 
-uint32_t watcher_find(const struct watch_table *w, uint64_t id)
+uint32_t store_watcher_find(const struct watch_table *w, uint64_t id)
 {
     uint32_t hash = watcher_hash(w, id);
     size_t at;
@@ -146,9 +146,9 @@ uint32_t watcher_find(const struct watch_table *w, uint64_t id)
     return i;
 }
 
-uint32_t watcher_intern(struct watch_table *w, uint64_t id)
+uint32_t store_watcher_intern(struct watch_table *w, uint64_t id)
 {
-    uint32_t i = watcher_find(w, id);
+    uint32_t i = store_watcher_find(w, id);
     if (i != NONE)
         return i;
 
@@ -193,7 +193,7 @@ static void uncrowd_path(struct watch_table *w, uint32_t path)
         index_set_remove(&w->pairs, pair_hash(w, path, w->entries[i].watcher), i);
 }
 
-uint32_t entry_find(const struct watch_table *w, uint32_t path, uint32_t watcher)
+uint32_t store_entry_find(const struct watch_table *w, uint32_t path, uint32_t watcher)
 {
     if (w->paths[path].crowded) {
         uint32_t hash = pair_hash(w, path, watcher);
@@ -209,7 +209,7 @@ uint32_t entry_find(const struct watch_table *w, uint32_t path, uint32_t watcher
     return i;
 }
 
-uint32_t entry_add(struct watch_table *w, uint32_t path, uint32_t watcher)
+uint32_t store_entry_add(struct watch_table *w, uint32_t path, uint32_t watcher)
 {
     uint32_t i = w->entry_pool.free;
     if (i != NONE)
@@ -309,7 +309,7 @@ static void count_data(struct watch_table *w, const struct entry *e, bool enters
     }
 }
 
-void entry_set(struct watch_table *w, uint32_t i, uint32_t how)
+void store_entry_set(struct watch_table *w, uint32_t i, uint32_t how)
 {
     struct entry *e = &w->entries[i];
     uint32_t before = e->how;

@@ -22,12 +22,12 @@ static uint32_t bits_of_mode(enum watch_mode mode)
 
 void watch_add(struct watch_table *w, uint64_t watcher, struct slice path, enum watch_mode mode)
 {
-    uint32_t p = path_intern(w, path);
-    uint32_t who = watcher_intern(w, watcher);
-    uint32_t e = entry_find(w, p, who);
+    uint32_t p = store_path_intern(w, path);
+    uint32_t who = store_watcher_intern(w, watcher);
+    uint32_t e = store_entry_find(w, p, who);
     if (e == NONE)
-        e = entry_add(w, p, who);
-    entry_set(w, e, w->entries[e].how | bits_of_mode(mode));
+        e = store_entry_add(w, p, who);
+    store_entry_set(w, e, w->entries[e].how | bits_of_mode(mode));
 }
 
 /* What removeWatches of a type takes away (DataTree.removeWatch). */
@@ -51,9 +51,9 @@ static uint32_t bits_of_type(int32_t watcher_type)
 
 static uint32_t find(const struct watch_table *w, uint64_t watcher, struct slice path)
 {
-    uint32_t p = path_find(w, path);
-    uint32_t who = p == NONE ? NONE : watcher_find(w, watcher);
-    return who == NONE ? NONE : entry_find(w, p, who);
+    uint32_t p = store_path_find(w, path);
+    uint32_t who = p == NONE ? NONE : store_watcher_find(w, watcher);
+    return who == NONE ? NONE : store_entry_find(w, p, who);
 }
 
 bool watch_remove(struct watch_table *w, uint64_t watcher, struct slice path, int32_t watcher_type)
@@ -62,7 +62,7 @@ bool watch_remove(struct watch_table *w, uint64_t watcher, struct slice path, in
     uint32_t bits = bits_of_type(watcher_type);
     if (e == NONE || !(w->entries[e].how & bits))
         return false;
-    entry_set(w, e, w->entries[e].how & ~bits);
+    store_entry_set(w, e, w->entries[e].how & ~bits);
     return true;
 }
 
@@ -75,12 +75,12 @@ bool watch_contains(const struct watch_table *w, uint64_t watcher, struct slice 
 
 void watch_remove_watcher(struct watch_table *w, uint64_t watcher)
 {
-    uint32_t who = watcher_find(w, watcher);
+    uint32_t who = store_watcher_find(w, watcher);
     if (who == NONE)
         return;
     /* With its last entry the watcher itself goes: no looking at it after that. */
     for (uint32_t left = w->watchers[who].entry_count; left > 0; left--)
-        entry_set(w, w->watchers[who].first, 0);
+        store_entry_set(w, w->watchers[who].first, 0);
 }
 
 /* Remembers a watcher to tell, unless this firing told it already. */
@@ -111,7 +111,7 @@ static size_t trigger_at(struct watch_table *w, uint32_t path, uint32_t table, u
         found++;
         tell(w, w->entries[i].watcher);
         if (how & standard)
-            entry_set(w, i, how & ~standard);
+            store_entry_set(w, i, how & ~standard);
     }
     return found;
 }
@@ -128,7 +128,7 @@ static void tell_recursive_above(struct watch_table *w, struct slice path)
 {
     while (path.len > 1) {
         path = parent_of(path);
-        uint32_t above = path_find(w, path);
+        uint32_t above = store_path_find(w, path);
         for (uint32_t i = above == NONE ? NONE : w->paths[above].first; i != NONE;
              i = w->entries[i].path_next) {
             if (w->entries[i].how & DATA_RECURSIVE)
@@ -167,7 +167,7 @@ struct watch_told watch_fire(struct watch_table *w, enum watch_trigger trigger, 
 
     int32_t event = event_of(trigger);
     w->firing++;
-    uint32_t at = path_find(w, path);
+    uint32_t at = store_path_find(w, path);
     if (at != NONE)
         trigger_at(w, at, DATA_TABLE, DATA_STANDARD);
     if (w->recursive_count > 0)
@@ -179,7 +179,7 @@ struct watch_told watch_fire(struct watch_table *w, enum watch_trigger trigger, 
 
     /* Whoever the data table told is not told again: it is the same firing. Its entry may have been
      * the path's last, so the path is looked up anew. */
-    at = at != NONE && trigger == WATCH_TRIGGER_DELETED ? path_find(w, path) : NONE;
+    at = at != NONE && trigger == WATCH_TRIGGER_DELETED ? store_path_find(w, path) : NONE;
     if (at != NONE) {
         told.node_child = trigger_at(w, at, CHILD_TABLE, CHILD_STANDARD);
         notify_told(w, event, path, false, notify, arg);
@@ -187,7 +187,7 @@ struct watch_told watch_fire(struct watch_table *w, enum watch_trigger trigger, 
 
     w->firing++;
     struct slice parent = parent_of(path);
-    at = path_find(w, parent);
+    at = store_path_find(w, parent);
     if (at != NONE) {
         told.parent = trigger_at(w, at, CHILD_TABLE, CHILD_STANDARD);
         notify_told(w, ZK_EVENT_NODE_CHILDREN_CHANGED, parent, true, notify, arg);

@@ -87,15 +87,15 @@ struct watch_table {
 };
 
 /* store.c: finding, making and dropping; NONE when there is none. */
-uint32_t path_find(const struct watch_table *w, struct slice path);
-uint32_t path_intern(struct watch_table *w, struct slice path);
-uint32_t watcher_find(const struct watch_table *w, uint64_t id);
-uint32_t watcher_intern(struct watch_table *w, uint64_t id);
-uint32_t entry_find(const struct watch_table *w, uint32_t path, uint32_t watcher);
-uint32_t entry_add(struct watch_table *w, uint32_t path, uint32_t watcher);
+uint32_t store_path_find(const struct watch_table *w, struct slice path);
+uint32_t store_path_intern(struct watch_table *w, struct slice path);
+uint32_t store_watcher_find(const struct watch_table *w, uint64_t id);
+uint32_t store_watcher_intern(struct watch_table *w, uint64_t id);
+uint32_t store_entry_find(const struct watch_table *w, uint32_t path, uint32_t watcher);
+uint32_t store_entry_add(struct watch_table *w, uint32_t path, uint32_t watcher);
 /* Changes how an entry watches; how == 0 removes it, with its path and watcher if it was their
  * last. */
-void entry_set(struct watch_table *w, uint32_t entry, uint32_t how);
+void store_entry_set(struct watch_table *w, uint32_t entry, uint32_t how);
 
 /* index_set.c */
 void index_set_put(struct index_set *s, uint32_t hash, uint32_t index);
