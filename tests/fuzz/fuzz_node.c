@@ -96,6 +96,34 @@ static void send_frame(struct world *w, struct fz *f)
     buf_deinit(&frame);
 }
 
+/* Everybody at once: all connect, or all watch one path. */
+static void crowd(struct world *w, struct fz *f)
+{
+    bool connects = fz_u8(f) & 1;
+    struct buf frame = {0};
+    for (int i = 0; i < CONNECTIONS; i++) {
+        struct fz same = *f;
+        buf_clear(&frame);
+        if (connects) {
+            struct fz nothing = {0};
+            open_connection(w, &nothing);
+        }
+        struct connection *c = world_some_connection(w, (uint8_t)i);
+        if (c == NULL || (connects && c->state != CONNECTION_NEW))
+            continue;
+        if (connects) {
+            struct fz nothing = {0};
+            put_connect(w, &nothing, &frame);
+        } else {
+            buf_put_i32(&frame, ++c->last_xid);
+            buf_put_i32(&frame, ZK_OP_ADD_WATCH);
+            gen_put_request(&same, ZK_OP_ADD_WATCH, &frame);
+        }
+        world_send(w, c, buf_slice(&frame));
+    }
+    buf_deinit(&frame);
+}
+
 static void close_connection(struct world *w, struct fz *f)
 {
     struct connection *c = world_some_connection(w, fz_u8(f));
@@ -163,6 +191,8 @@ static void step(struct world *w, struct fz *f)
         world_step(w, &(struct node_event){.type = NODE_STOP});
     else if (what == 0xf9)
         world_replace_state(w);
+    else if (what < 0xfd)
+        crowd(w, f);
     else
         world_look(w);
 }

@@ -8,7 +8,7 @@
 #include "wire/zk.h"
 
 enum {
-    OUTSTANDING_MAX = 64
+    OUTSTANDING_MAX = 2048
 };
 
 struct world {
@@ -20,9 +20,10 @@ struct world {
     struct {
         size_t at, len;
         int64_t zxid;
-    } outstanding[OUTSTANDING_MAX];
-    size_t count;
+    } * outstanding; /* a ring of OUTSTANDING_MAX */
+    size_t first, count;
     int64_t zxid, now_ms;
+    int bulks;
 };
 
 static void apply(struct world *w, struct tree *t, const struct txn_entry *e)
@@ -37,32 +38,29 @@ static void commit_one(struct world *w)
     if (w->count == 0)
         return;
     struct txn_entry e;
-    struct slice entry = slice_of(w->log.ptr + w->outstanding[0].at, w->outstanding[0].len);
+    size_t at = w->first;
+    struct slice entry = slice_of(w->log.ptr + w->outstanding[at].at, w->outstanding[at].len);
     FUZZ_CHECK(txn_split(entry, &e) == 0, "our own entry can be taken apart");
-    FUZZ_CHECK(e.hdr.zxid == w->outstanding[0].zxid, "it has its zxid");
+    FUZZ_CHECK(e.hdr.zxid == w->outstanding[at].zxid, "it has its zxid");
     FUZZ_CHECK(e.has_digest == (w->options.digest_enabled && e.hdr.type != ZK_OP_ERROR),
                "everything but an error carries a digest");
     apply(w, w->leader, &e);
     prep_committed(w->prep, e.hdr.zxid);
-    FUZZ_CHECK_NULL(tree_verify(w->leader, true));
+    if (tree_node_count(w->leader) < 100 || e.hdr.zxid % 64 == 0)
+        FUZZ_CHECK_NULL(tree_verify(w->leader, true));
     apply(w, w->follower, &e);
 
+    w->first = (w->first + 1) % OUTSTANDING_MAX;
     w->count--;
-    memmove(w->outstanding, w->outstanding + 1, w->count * sizeof w->outstanding[0]);
     if (w->count == 0) {
         FUZZ_CHECK(prep_outstanding(w->prep) == 0, "nothing is outstanding without a proposal");
         buf_clear(&w->log);
     }
 }
 
-static void request(struct world *w, struct fz *f)
+/* What stands in the record. */
+static void prep(struct world *w, struct fz *f, int32_t op)
 {
-    int32_t op = fz_one_in(f, 32) ? gen_op(f) : gen_write_op(f);
-    if (fz_one_in(f, 32))
-        op = ZK_OP_CREATE_SESSION;
-    buf_clear(&w->record);
-    gen_put_request(f, op, &w->record);
-    gen_spoil(f, &w->record, 0);
     struct prep_request req = {
         .session_id = gen_session(f),
         .op = op,
@@ -83,9 +81,35 @@ static void request(struct world *w, struct fz *f)
     }
     FUZZ_CHECK(ret.txn_at > at && ret.txn_at + ret.txn_len <= w->log.len, "the body stands in it");
     w->zxid++;
-    w->outstanding[w->count].at = at;
-    w->outstanding[w->count].len = w->log.len - at;
-    w->outstanding[w->count++].zxid = w->zxid;
+    size_t last = (w->first + w->count++) % OUTSTANDING_MAX;
+    w->outstanding[last].at = at;
+    w->outstanding[last].len = w->log.len - at;
+    w->outstanding[last].zxid = w->zxid;
+}
+
+static void request(struct world *w, struct fz *f)
+{
+    int32_t op = fz_one_in(f, 32) ? gen_op(f) : gen_write_op(f);
+    if (fz_one_in(f, 32))
+        op = ZK_OP_CREATE_SESSION;
+    buf_clear(&w->record);
+    gen_put_request(f, op, &w->record);
+    gen_spoil(f, &w->record, 0);
+    prep(w, f, op);
+}
+
+/* More changes outstanding than a handful: the tables of prep grow. */
+static void request_many(struct world *w, struct fz *f)
+{
+    uint32_t from = fz_u8(f) * 4u, count = fz_u8(f) * 4u;
+    for (uint32_t i = from; i < from + count && w->count < OUTSTANDING_MAX; i++) {
+        buf_clear(&w->record);
+        gen_put_numbered_create(i, &w->record);
+        w->record.len -= 5; /* in the place of ephemeral and cversion: flags */
+        buf_put_i32(&w->record, 0);
+        struct fz nothing = {0};
+        prep(w, &nothing, ZK_OP_CREATE2);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -103,12 +127,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                    .reconfig_enabled = flags & 128};
     w.leader = tree_create(&w.options);
     w.follower = tree_create(&w.options);
+    w.outstanding = calloc(OUTSTANDING_MAX, sizeof *w.outstanding);
+    if ((flags & 3) != 3) {
+        gen_populate(w.leader);
+        gen_populate(w.follower);
+        w.zxid = GEN_POPULATED_ZXID;
+    }
     w.prep = prep_create(w.leader, &options, 11);
 
     while (fz_more(&f)) {
         uint8_t what = fz_u8(&f);
         if (what < 0xb0 && w.count < OUTSTANDING_MAX)
             request(&w, &f);
+        else if (what == 0xb0 && w.bulks++ < 3)
+            request_many(&w, &f);
         else
             commit_one(&w);
     }
@@ -122,6 +154,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     tree_effects_deinit(&w.fx);
     buf_deinit(&w.record);
     buf_deinit(&w.log);
+    free(w.outstanding);
     tree_free(w.leader);
     tree_free(w.follower);
     return 0;

@@ -16,6 +16,7 @@ struct world {
     struct tree *snapshot_of; /* what it must become */
     uint64_t snapshot_digest;
     int64_t snapshot_zxid;
+    int bulks;
 };
 
 static struct tree *load(const struct world *w, struct slice stream)
@@ -129,6 +130,22 @@ static void ignore_path(void *arg, struct slice path)
     touch(path);
 }
 
+/* Many nodes made or removed at once: tables grow and shrink. */
+static void apply_many(struct world *w, struct fz *f)
+{
+    uint32_t from = fz_u8(f) * 4u, count = fz_u8(f) * 4u;
+    bool removes = fz_u8(f) & 1;
+    for (uint32_t i = from; i < from + count; i++) {
+        struct rec_txn_header hdr = {.zxid = ++w->zxid, .type = ZK_OP_CREATE};
+        buf_clear(&w->txn);
+        gen_put_numbered_create(i, &w->txn);
+        if (removes)
+            hdr.type = ZK_OP_DELETE; /* whose record is the path alone */
+        int rc = tree_apply(w->t, &hdr, buf_slice(&w->txn), NULL, &w->fx);
+        FUZZ_CHECK(rc == 0, "applied");
+    }
+}
+
 static void step(struct world *w, struct fz *f)
 {
     uint8_t what = fz_u8(f);
@@ -141,6 +158,9 @@ static void step(struct world *w, struct fz *f)
             snapshot_go_on(w, f);
     } else if (what < 0xea) {
         snapshot_drop(w);
+    } else if (what == 0xea) {
+        if (w->bulks++ < 4)
+            apply_many(w, f);
     } else if (what < 0xf0) {
         tree_kill_session(w->t, gen_session(f), w->zxid, &w->fx);
         check_effects(w);
@@ -164,6 +184,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                   .extended_types_enabled = flags & 8,
                                   .emulate_353_ttl = flags & 16}};
     w.t = tree_create(&w.options);
+    if (flags & 32) {
+        gen_populate(w.t);
+        w.zxid = GEN_POPULATED_ZXID;
+    }
     while (fz_more(&f)) {
         step(&w, &f);
         FUZZ_CHECK_NULL(tree_verify(w.t, false));

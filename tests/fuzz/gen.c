@@ -1,5 +1,6 @@
 #include "gen.h"
 
+#include "tree/apply.h"
 #include "wire/records.h"
 #include "wire/zk.h"
 
@@ -77,6 +78,7 @@ void gen_path(struct fz *f, struct buf *out)
     if (shape & 0x40)
         buf_put_slice(out, slice_str("/zookeeper/quota"));
     uint32_t components = shape & 0x07;
+    bool limits = (shape & 0x70) == 0x70, stats = (shape & 0x70) == 0x60;
     if (components == 0 && (shape & 0x40) == 0)
         buf_put_u8(out, '/');
     for (uint32_t i = 0; i < components; i++) {
@@ -85,6 +87,8 @@ void gen_path(struct fz *f, struct buf *out)
         uint8_t b = fz_u8(f);
         buf_put_slice(out, slice_str(NAMES[b < 0xc0 ? b & 3 : b & 15]));
     }
+    if (limits || stats)
+        buf_put_slice(out, slice_str(limits ? "/zookeeper_limits" : "/zookeeper_stats"));
 }
 
 static void put_prefixed(struct buf *out, size_t at)
@@ -234,7 +238,7 @@ static void put_multi(struct fz *f, bool reads, struct buf *out)
     for (uint8_t i = 0; i < parts; i++) {
         uint8_t b = fz_u8(f);
         int32_t type = write_ops[b & 7];
-        if (reads)
+        if (reads && b < 0xe0)
             type = b & 1 ? ZK_OP_GET_DATA : ZK_OP_GET_CHILDREN;
         if (b >= 0xfc)
             type = fz_i32(f);
@@ -417,6 +421,86 @@ void gen_put_txn(struct fz *f, int32_t type, struct buf *out)
         buf_put_slice(out, fz_blob(f));
         break;
     }
+}
+
+/* ---- trees ---- */
+
+static void put_create(const char *path, const char *data, struct slice acl, bool ephemeral,
+                       struct buf *out)
+{
+    rec_put_slice(out, slice_str(path));
+    rec_put_slice(out, slice_str(data));
+    buf_put_slice(out, acl);
+    buf_put_u8(out, ephemeral);
+    buf_put_i32(out, -1);
+}
+
+static void put_acl_of(const char *scheme, const char *id, struct buf *out)
+{
+    buf_put_i32(out, 1);
+    struct rec_acl acl = {.perms = ZK_PERM_ALL, .id = {slice_str(scheme), slice_str(id)}};
+    rec_put_acl(out, &acl);
+}
+
+void gen_put_numbered_create(uint32_t number, struct buf *out)
+{
+    struct buf acl = {0};
+    char path[32], id[32];
+    snprintf(path, sizeof path, "/bulk/n%u", number);
+    snprintf(id, sizeof id, "u:%u", number);
+    put_acl_of(number % 8 ? "world" : "digest", number % 8 ? "anyone" : id, &acl);
+    put_create(path, "bulk", buf_slice(&acl), false, out);
+    buf_deinit(&acl);
+}
+
+void gen_populate(struct tree *t)
+{
+    static const struct {
+        int32_t type;
+        int64_t session;
+        const char *path, *data, *scheme, *id;
+    } nodes[] = {
+        {ZK_OP_CREATE, 0, "/a", "1", "world", "anyone"},
+        {ZK_OP_CREATE, 0, "/b", "2", "digest", "u:hash"},
+        {ZK_OP_CREATE, 0, "/a/a", "3", "ip", "10.0.0.0/8"},
+        {ZK_OP_CREATE, 0, "/zookeeper/quota/a", "", "world", "anyone"},
+        {ZK_OP_CREATE, 0, "/zookeeper/quota/a/zookeeper_limits",
+         "count=4,bytes=10=;byteHardLimit=40;countHardLimit=6", "world", "anyone"},
+        {ZK_OP_CREATE, 0, "/zookeeper/quota/a/zookeeper_stats", "count=2,bytes=2", "world",
+         "anyone"},
+        {ZK_OP_CREATE, 0, "/zookeeper/quota/a/a", "", "world", "anyone"},
+        {ZK_OP_CREATE, 0x1000, "/a/c", "e", "world", "anyone"},
+        {ZK_OP_CREATE, 0x1001, "/c", "e", "digest", "u:hash"},
+        {ZK_OP_CREATE, 0x1000, "/b/c", "e", "world", "anyone"},
+        {ZK_OP_CREATE_CONTAINER, 0, "/a/b", "k", "world", "anyone"},
+        {ZK_OP_CREATE_TTL, 0, "/d", "t", "sasl", "me"},
+        {ZK_OP_CREATE, 0, "/bulk", "", "world", "anyone"},
+    };
+    struct tree_effects fx = {0};
+    struct buf body = {0}, acl = {0};
+    for (int i = 0; i < GEN_POPULATED_ZXID; i++) {
+        buf_clear(&body);
+        buf_clear(&acl);
+        put_acl_of(nodes[i].scheme, nodes[i].id, &acl);
+        put_create(nodes[i].path, nodes[i].data, buf_slice(&acl), nodes[i].session != 0, &body);
+        if (nodes[i].type != ZK_OP_CREATE)
+            memmove(body.ptr + body.len - 5, body.ptr + body.len - 4, 4); /* without ephemeral */
+        if (nodes[i].type == ZK_OP_CREATE_CONTAINER)
+            body.len--;
+        if (nodes[i].type == ZK_OP_CREATE_TTL) {
+            body.len--;
+            buf_put_i64(&body, 500);
+        }
+        struct rec_txn_header hdr = {.client_id = nodes[i].session,
+                                     .zxid = i + 1,
+                                     .time = 1700000000000,
+                                     .type = nodes[i].type};
+        int rc = tree_apply(t, &hdr, buf_slice(&body), NULL, &fx);
+        FUZZ_CHECK(rc == 0 && fx.result.err == 0, "the tree can be populated");
+    }
+    tree_effects_deinit(&fx);
+    buf_deinit(&body);
+    buf_deinit(&acl);
 }
 
 void gen_spoil(struct fz *f, struct buf *out, size_t at)

@@ -26,6 +26,16 @@ void gen_put_request(struct fz *f, int32_t op, struct buf *out); /* the record b
 int32_t gen_txn_type(struct fz *f);
 void gen_put_txn(struct fz *f, int32_t type, struct buf *out); /* the body behind the header */
 
+/* A tree that has been in use: quotas, ACLs, ephemerals, a container and a TTL node. Ends with zxid
+ * GEN_POPULATED_ZXID. */
+enum {
+    GEN_POPULATED_ZXID = 13
+};
+struct tree;
+void gen_populate(struct tree *t);
+/* The body of a create txn for the `number`-th of many nodes; every 8th with an ACL of its own. */
+void gen_put_numbered_create(uint32_t number, struct buf *out);
+
 /* Cuts, lengthens or overwrites what stands in `out` from `at` on; mostly does nothing. */
 void gen_spoil(struct fz *f, struct buf *out, size_t at);
 

@@ -8,9 +8,9 @@
 #include "node/node.h"
 
 enum {
-    CONNECTIONS = 6,
+    CONNECTIONS = 20,
     KNOWN_SESSIONS = 8,
-    EXPECTED_MAX = 1024
+    EXPECTED_MAX = 512
 };
 
 enum connection_state {
@@ -56,8 +56,9 @@ struct world {
     size_t known_count;
 
     uint64_t last_ticket, durable;
-    int64_t last_zxid; /* proposed */
-    struct buf log;    /* since the state began: int32 length, entry */
+    int64_t first_zxid; /* of the state before the log */
+    int64_t last_zxid;  /* proposed */
+    struct buf log;     /* since the state began: int32 length, entry */
     bool stopped, failed;
 
     struct buf snapshot;
@@ -68,7 +69,6 @@ struct world {
 
 void world_init(struct world *w, const struct node_options *options);
 void world_deinit(struct world *w);
-struct tree *world_fresh_tree(void);
 
 struct connection *world_free_slot(struct world *w);
 void world_open(struct world *w, struct connection *c);

@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+"""Writes the seeds that look like the real thing: records, files, texts (tests/fuzz/corpus/*/seed-*).
+
+Files that a fuzzer found to be worth keeping stand beside them (keep.sh); inputs that once crashed are
+named crash-*. The formats are ZooKeeper's; nothing of our own code takes part.
+"""
+import gzip
+import pathlib
+import re
+import struct
+import zlib
+
+HERE = pathlib.Path(__file__).parent
+CORPUS = HERE / "corpus"
+
+
+def i32(v):
+    return struct.pack(">i", v)
+
+
+def i64(v):
+    return struct.pack(">q", v)
+
+
+def text(s):
+    data = s if isinstance(s, bytes) else s.encode()
+    return i32(len(data)) + data
+
+
+def acl(*entries):
+    return i32(len(entries)) + b"".join(i32(p) + text(s) + text(i) for p, s, i in entries)
+
+
+OPEN = acl((31, "world", "anyone"))
+STAT = struct.pack(">qqqqiiiqq", 1, 2, 1700000000000, 1700000000001, 1, 2, 3, 0, 4)
+
+
+def seed(target, name, data):
+    folder = CORPUS / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"seed-{name}").write_bytes(data)
+
+
+def node(path, data=b"data", index=-1, stat=STAT):
+    return text(path) + (i32(-1) if data is None else text(data)) + i64(index) + stat
+
+
+def owned(owner):
+    return struct.pack(">qqqqiiiqq", 5, 5, 1, 1, 0, 0, 0, owner, 5)
+
+
+def body():
+    """A snapshot's sessions, ACLs and nodes, one of each kind."""
+    nodes = [
+        node("", b""), node("/zookeeper", b""), node("/zookeeper/quota", b""),
+        node("/zookeeper/config", None, 1), node("/zookeeper/quota/a", b""),
+        node("/zookeeper/quota/a/zookeeper_limits", b"count=5,bytes=100"),
+        node("/zookeeper/quota/a/zookeeper_stats", b"count=2,bytes=8"),
+        node("/a"), node("/a/b", None, 2), node("/a/e", b"", -1, owned(0x1000)),
+        node("/c", b"", -1, owned(-2**63)), node("/t", b"x", 3, owned(-2**56 + 500)),
+    ]
+    lists = i32(2) + i64(1) + acl((1, "world", "anyone"))
+    lists += i64(2) + acl((31, "digest", "u:hash"), (1, "ip", "10.0.0.0/8"))
+    return i32(2) + i64(0x1000) + i32(4000) + i64(0x1001) + i32(8000) + lists + b"".join(nodes) + text("/")
+
+
+def seal(data):
+    return data + i64(zlib.adler32(data)) + text("/")
+
+
+def snapshot():
+    data = seal(b"ZKSN" + i32(2) + i64(-1) + body())
+    data = seal(data + i64(9) + i32(2) + i64(77))
+    return seal(data + i64(9))
+
+
+def snappy(data, block=700):
+    """snappy-java's stream with blocks of literals."""
+    out = b"\x82SNAPPY\0" + i32(1) + i32(1)
+    for at in range(0, len(data), block):
+        part = data[at:at + block]
+        length = bytes([len(part) & 0x7F | 0x80, len(part) >> 7]) if len(part) > 127 else bytes([len(part)])
+        packed = length + b"\xf4" + struct.pack("<H", len(part) - 1) + part
+        out += i32(len(packed)) + packed
+    return out
+
+
+def log():
+    txns = [
+        (-10, i32(4000)),
+        (1, text("/a") + text(b"1") + OPEN + b"\0" + i32(1)),
+        (15, text("/a/e") + text(b"") + OPEN + b"\1" + i32(1)),
+        (5, text("/a") + text(b"2") + i32(1)),
+        (7, text("/a") + acl((31, "digest", "u:hash")) + i32(1)),
+        (19, text("/c") + text(b"") + OPEN + i32(2)),
+        (21, text("/t") + text(b"") + OPEN + i32(3) + i64(500)),
+        (14, i32(2) + i32(1) + text(text("/m") + text(b"") + OPEN + b"\0" + i32(4)) + i32(2) + text(text("/c"))),
+        (-1, i32(-101)),
+        (-11, i32(1) + text("/a/e")),
+    ]
+    out = b"ZKLG" + i32(2) + i64(0)
+    for zxid, (kind, txn) in enumerate(txns, 1):
+        record = i64(0x1000) + i32(zxid) + i64(zxid) + i64(1700000000000) + i32(kind) + txn
+        out += i64(zlib.adler32(record)) + i32(len(record)) + record + b"B"
+    return out
+
+
+def requests():
+    yield text("/a") + text(b"data") + OPEN + i32(0)
+    yield text("/a") + text(b"data") + OPEN + i32(5) + i64(1000)
+    yield text("/a") + i32(-1)
+    yield i32(0) + i64(0) + i32(4000) + i64(0) + text(b"\0" * 16) + b"\0"
+    yield i64(5) + (i32(2) + text("/a") + text("/b")) * 5
+    yield i32(2) + i32(1) + text(b"abc") + i32(-1) + text(b"")
+
+
+def config_keys():
+    table = (HERE.parent.parent / "src/server/config_table.h").read_text()
+    return re.findall(r'X\(\w+, "([^"]+)", \w+, "([^"]*)"', table)
+
+
+def main():
+    for n, record in enumerate(requests()):
+        seed("fuzz_records", str(n), b"\xff" + record)
+    seed("fuzz_canary", "create", text("/a") + text(b"data") + OPEN + i32(0))
+    seed("fuzz_frame", "two", b"\x01\x00\x05" + text(b"hello") + text(b"") + text(b"more"))
+    for n, path in enumerate(["/", "/a/b", "/a//b", "/a/../b", "/./a", "/é/漢/🙂", "/a\u0080", "/a\u001fb", "/a/"]):
+        seed("fuzz_path", str(n), bytes([n & 1]) + path.encode())
+    for n, (bits, cut, pair) in enumerate([(8, 8, "10.0.0.010.1.2.3"), (32, 11, "2001:db8::12001:db8::2"),
+                                           (0, 8, "10.0.0.0/8"), (64, 2, "::1:2:3:4:5:6:7:8")]):
+        seed("fuzz_acl", f"address-{n}", bytes([1, bits, cut]) + pair.encode())
+    seed("fuzz_acl", "list", bytes([0, 3, 1]) + acl((31, "auth", ""), (1, "ip", "::/0"), (2, "digest", "u:h")))
+    seed("fuzz_quota", "old", b"count=5,bytes=-1")
+    seed("fuzz_quota", "new", b"count=5,bytes=10=;byteHardLimit=20;countHardLimit=7")
+    seed("fuzz_snapshot_load", "all", b"\x20" + body())
+    seed("fuzz_snapfile", "sealed", bytes([0, 0, 0, 3, 0, 9, 77]) + body())
+    for n, packed in enumerate([snapshot(), gzip.compress(snapshot(), mtime=0), snappy(snapshot())]):
+        how = next(b for b in range(0x80, 0x100) if b % 3 == n)
+        seed("fuzz_snapfile", ("plain", "gzip", "snappy")[n], bytes([how]) + packed)
+    seed("fuzz_txnlog", "whole", b"\x80" + log())
+    seed("fuzz_txnlog", "padded", b"\x80" + log() + bytes(600))
+    seed("fuzz_txnlog", "torn", b"\x80" + log()[:-20])
+    seed("fuzz_synced", "plain", b"\x05\xc3\x01\x02CSYN" + i32(1) + bytes(36))
+    seed("fuzz_properties", "all", b"# c\n! c\na=b\nc : d\\\n  e\n\\ k\\=\\:=\\u00e9\\t\nlast \\\\\r\nk\r\n")
+    keys = config_keys()
+    for at in range(0, len(keys), 24):
+        lines = "".join(f"{k}={v.split('|')[-1] or '1'}\n" for k, v in keys[at:at + 24])
+        seed("fuzz_config", f"keys-{at:03}", lines.encode())
+    seed("fuzz_config", "servers", b"clientPort=2181\nserver.1=host:2888:3888;2181\n"
+         b"server.2=[::1]:2888:3888:observer;[::]:2182\nserver.3=a:1:2|b:3:4\ngroup.1=1:2\nweight.1=3\n")
+    total = sum(f.stat().st_size for f in CORPUS.rglob("*") if f.is_file())
+    print(f"{total} bytes of corpus")
+
+
+if __name__ == "__main__":
+    main()
