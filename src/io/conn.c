@@ -17,9 +17,7 @@ static void on_poll(uv_poll_t *handle, int status, int events);
 
 static void on_handle_closed(uv_handle_t *handle)
 {
-    struct conn *c = handle->data;
-    c->loop->conn_count--;
-    free(c);
+    free(handle->data);
 }
 
 static void on_timer_closed(uv_handle_t *handle)
@@ -28,8 +26,9 @@ static void on_timer_closed(uv_handle_t *handle)
 }
 
 /* The handle first, then the socket: epoll must not hear of an fd that is closed. */
-static void destroy(struct conn *c)
+void conn_destroy(struct conn *c)
 {
+    list_remove(&c->all);
     list_remove(&c->ready);
     uv_poll_stop(&c->poll);
     layer_close(c->top);
@@ -45,7 +44,7 @@ static void end(struct conn *c, const char *reason)
 {
     if (!c->closing)
         c->ops->on_end(c, reason);
-    destroy(c);
+    conn_destroy(c);
 }
 
 /* Ends from the loop, not from inside whatever the owner is doing now. */
@@ -88,7 +87,7 @@ struct conn *conn_open(struct loop *l, int fd, const struct conn_ops *ops, void 
         free(c);
         return NULL;
     }
-    l->conn_count++;
+    list_append(&l->conns, &c->all);
     wait_for(c);
     return c;
 }
@@ -194,7 +193,7 @@ static void flush(struct conn *c)
 
 static void on_flush_timeout(uv_timer_t *timer)
 {
-    destroy(timer->data);
+    conn_destroy(timer->data);
 }
 
 void conn_close(struct conn *c)

@@ -46,6 +46,7 @@ struct conn {
     struct layer *top;
     struct layer_tcp tcp;
     uv_poll_t poll;
+    struct list all;   /* loop->conns */
     struct list ready; /* loop->ready: has input in hand and may be served */
     uint8_t *in;       /* input not consumed */
     uint8_t *out;      /* output not sent: [out_at, out_len) */
@@ -82,7 +83,8 @@ static inline size_t conn_unsent(const struct conn *c)
     return c->out_len - c->out_at;
 }
 
-/* Offers the input in hand; for the loop. */
+/* For the loop: offers the input in hand; ends it at once. */
 void conn_serve_input(struct conn *c);
+void conn_destroy(struct conn *c);
 
 #endif

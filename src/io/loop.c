@@ -101,6 +101,7 @@ void loop_init(struct loop *l)
 {
     *l = (struct loop){.deadline_ns = INT64_MAX};
     list_init(&l->ready);
+    list_init(&l->conns);
     l->read_buffer = mem_alloc(LOOP_READ_BYTES);
     int rc = uv_loop_init(&l->uv);
     invariant(rc == 0);
@@ -127,8 +128,12 @@ void loop_stop(struct loop *l)
 
 void loop_deinit(struct loop *l)
 {
+    while (!list_is_empty(&l->conns))
+        conn_destroy(list_entry(l->conns.next, struct conn, all));
     uv_prepare_stop(&l->prepare);
     uv_check_stop(&l->check);
+    uv_idle_stop(&l->spin);
+    uv_timer_stop(&l->deadline);
     uv_close((uv_handle_t *)&l->prepare, NULL);
     uv_close((uv_handle_t *)&l->check, NULL);
     uv_close((uv_handle_t *)&l->spin, NULL);

@@ -36,7 +36,7 @@ struct loop {
     int64_t deadline_ns; /* INT64_MAX = none is set */
     int64_t now_ns, wall_ms;
     bool now_valid, spinning, again;
-    size_t conn_count; /* connections, those that are being flushed included */
+    struct list conns; /* all connections, those that are being flushed included */
     struct list ready; /* connections with input in hand */
     uint8_t *read_buffer;
 };
@@ -45,7 +45,8 @@ struct loop {
 void loop_init(struct loop *l);
 void loop_run(struct loop *l); /* until loop_stop */
 void loop_stop(struct loop *l);
-/* Everything living on the loop must have been closed before; runs their close callbacks. */
+/* Connections that are left are cut off, without on_end. Everything else living on the loop must have
+ * been closed before; runs the close callbacks. */
 void loop_deinit(struct loop *l);
 
 /* The next turn comes without sleeping: there is more to do. */

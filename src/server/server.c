@@ -28,7 +28,7 @@ static void go_on_stopping(struct server *s)
         clients_close_all(s);
         loop_again(&s->loop);
     }
-    if (s->phase == SERVER_CLOSING && s->loop.conn_count == 0)
+    if (s->phase == SERVER_CLOSING && list_is_empty(&s->loop.conns))
         loop_stop(&s->loop);
 }
 
@@ -65,7 +65,6 @@ static void on_stop_timeout(uv_timer_t *timer)
     struct server *s = timer->data;
     struct log_line l;
     log_begin(&l, LOG_WARN, "stop_cut_short");
-    log_int(&l, "connections", (int64_t)s->loop.conn_count);
     log_end(&l);
     loop_stop(&s->loop);
 }
