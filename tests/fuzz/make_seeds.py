@@ -140,6 +140,8 @@ def main():
     seed("fuzz_txnlog", "whole", b"\x80" + log())
     seed("fuzz_txnlog", "padded", b"\x80" + log() + bytes(600))
     seed("fuzz_txnlog", "torn", b"\x80" + log()[:-20])
+    for n, word in enumerate(["-12", "log.1a", "snapshot.0", "snapshot.10000000a.gz", "snapshot.5.snappy"]):
+        seed("fuzz_synced", f"text-{n}", b"\x05\xc3\x01\x02" + word.encode())
     seed("fuzz_synced", "plain", b"\x05\xc3\x01\x02CSYN" + i32(1) + bytes(36))
     seed("fuzz_properties", "all", b"# c\n! c\na=b\nc : d\\\n  e\n\\ k\\=\\:=\\u00e9\\t\nlast \\\\\r\nk\r\n")
     keys = config_keys()
