@@ -68,12 +68,13 @@ def server(module_server):
 
 @pytest.fixture
 def start_server(backend, tmp_path):
-    """start_server(config, backend=..., folder=...): a server that ends with the test."""
+    """start_server(config, backend=..., folder=..., prefix=..., env=...): a server that ends with
+    the test."""
     servers = []
 
-    def start(config=None, backend=backend, folder=None, wait=True):
+    def start(config=None, backend=backend, folder=None, wait=True, **how):
         folder = folder or tmp_path / f"server{len(servers)}"
-        server = Server(backend, folder, config)
+        server = Server(backend, folder, config, **how)
         servers.append(server)
         return server.start(wait)
 

@@ -314,13 +314,16 @@ static void report_status(struct logthread *t, int status, const struct err *err
     notify(t);
 }
 
-static void report_space_low(struct logthread *t, bool low)
+/* Every failed attempt is told, so that the core asks for another one. */
+static void report_space_low(struct logthread *t, bool low, const struct err *err)
 {
     pthread_mutex_lock(&t->report_lock);
     bool changed = t->report.space_low != low;
     t->report.space_low = low;
+    if (low)
+        t->report.err = *err;
     pthread_mutex_unlock(&t->report_lock);
-    if (changed)
+    if (changed || low)
         notify(t);
 }
 
@@ -351,7 +354,7 @@ static int quiet_work(struct logthread *t, struct err *err)
     int rc = txnlog_idle(t->log, err);
     if (rc < 0 && rc != ERR_NOSPACE)
         return rc;
-    report_space_low(t, rc == ERR_NOSPACE);
+    report_space_low(t, rc == ERR_NOSPACE, err);
     return 0;
 }
 

@@ -37,7 +37,7 @@ enum {
 struct logthread_report {
     uint64_t durable_ticket; /* everything up to it is on disk */
     int status;              /* 0; ERR_NOSPACE: waits for space; other: failed for ever */
-    struct err err;          /* explains the status */
+    struct err err;          /* explains the status, or space_low */
     bool space_low;          /* zeros could not be written ahead: stop taking writes */
 
     /* Since the poll before: the first LOGTHREAD_SYNCS_KEPT durations, and the sums of all. */

@@ -31,6 +31,7 @@ APACHE_RELEASE = {"apache38": "3.8", "apache386": "3.8.6", "apache39": "3.9"}
 
 START_TIMEOUT_S = 30
 STOP_TIMEOUT_S = 20
+LOG_TIMEOUT_S = 20
 
 # zoo.cfg turns a key k into the system property zookeeper.k; these are read without prefix.
 PLAIN_SYSTEM_PROPERTIES = (
@@ -63,8 +64,11 @@ def free_port():
 
 
 class Server:
-    def __init__(self, backend, folder, config=None):
+    def __init__(self, backend, folder, config=None, prefix=(), env=None):
+        """prefix: a command that runs the server's; env: more of the environment."""
         assert backend in BACKENDS, backend
+        self.prefix = list(prefix)
+        self.env = env
         self.backend = backend
         self.folder = pathlib.Path(folder)
         self.config = dict(config or {})
@@ -73,6 +77,7 @@ class Server:
         self.process = None
         self._reader = None
         self._serving = threading.Event()
+        self._log_grew = threading.Condition()
         self._sessions = []
 
     is_apache = property(lambda self: self.backend != "caucusd")
@@ -88,7 +93,8 @@ class Server:
         config.write_text("".join(f"{k}={v}\n" for k, v in self._settings().items()))
         self._serving.clear()
         self.process = subprocess.Popen(
-            self._command(config),
+            self.prefix + self._command(config),
+            env={**os.environ, **self.env} if self.env else None,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -139,8 +145,10 @@ class Server:
         process = self.process
         with open(self.log_path, "a") as log:
             for line in process.stderr:
-                log.write(line)
-                log.flush()
+                with self._log_grew:
+                    log.write(line)
+                    log.flush()
+                    self._log_grew.notify_all()
                 if serves.search(line):
                     self._serving.set()
         self._serving.set()  # The end of the log wakes who waits, too.
@@ -149,6 +157,17 @@ class Server:
 
     def log(self):
         return self.log_path.read_text() if self.log_path.exists() else ""
+
+    def wait_log(self, pattern, count=1):
+        """Wait until the log holds so many lines that match; returns the last of them."""
+        def found():
+            lines = [line for line in self.log().split("\n") if re.search(pattern, line)]
+            return lines[-1] if len(lines) >= count else None
+
+        with self._log_grew:
+            line = self._log_grew.wait_for(found, LOG_TIMEOUT_S)
+        assert line, f"no line with {pattern!r}:\n{self.log()[-4000:]}"
+        return line
 
     def wait_serving(self):
         if not self._serving.wait(START_TIMEOUT_S):
