@@ -105,16 +105,18 @@ static bool digest_id_valid(struct slice id)
     return colons == 1;
 }
 
-/* Schemes whose provider is registered without configuration (ProviderRegistry). */
-static bool id_valid(const struct rec_id *id)
+/* Schemes whose provider is registered without configuration (ProviderRegistry). The providers, and
+ * the question for world:anyone, stumble over a null id; unknown schemes do not get to it. */
+static int32_t check_id(const struct rec_id *id)
 {
-    if (slice_is_null(id->id))
-        return false;
-    if (slice_eq_str(id->scheme, "ip"))
-        return acl_ip_valid(id->id);
-    if (slice_eq_str(id->scheme, "digest"))
-        return digest_id_valid(id->id);
-    return false;
+    bool is_ip = slice_eq_str(id->scheme, "ip");
+    bool is_digest = slice_eq_str(id->scheme, "digest");
+    bool has_provider = is_ip || is_digest;
+    if (slice_is_null(id->id) && (has_provider || slice_eq_str(id->scheme, "world")))
+        return ZK_MARSHALLINGERROR;
+    bool valid = (is_ip && acl_ip_valid(id->id)) || (is_digest && digest_id_valid(id->id)) ||
+                 is_world(id);
+    return valid ? 0 : ZK_INVALIDACL;
 }
 
 /* AuthenticationProvider.isAuthenticated: an address proves nothing, and "super" is no provider. */
@@ -153,19 +155,22 @@ static void mark_repeated(struct element *elements, size_t count)
     free(sorted);
 }
 
-/* Appends what `a` stands for; the number of entries, 0 = it is not valid. */
-static int32_t expand(const struct rec_acl *a, struct identities who, struct buf *out)
+/* Appends what `a` stands for and counts it. 0, or why it cannot stand. */
+static int32_t expand(const struct rec_acl *a, struct identities who, struct buf *out,
+                      int32_t *count)
 {
     if (slice_is_null(a->id.scheme))
-        return 0;
+        return ZK_INVALIDACL;
     if (!slice_eq_str(a->id.scheme, "auth")) {
-        if (!is_world(&a->id) && !id_valid(&a->id))
-            return 0;
-        rec_put_acl(out, a);
-        return 1;
+        int32_t err = check_id(&a->id);
+        if (err == 0) {
+            rec_put_acl(out, a);
+            (*count)++;
+        }
+        return err;
     }
 
-    int32_t count = 0;
+    int32_t before = *count;
     for (size_t i = 0; i < who.count; i++) {
         if (!is_authenticated(who.items[i].scheme))
             continue;
@@ -174,9 +179,9 @@ static int32_t expand(const struct rec_acl *a, struct identities who, struct buf
             .id = {.scheme = who.items[i].scheme, .id = who.items[i].id},
         };
         rec_put_acl(out, &own);
-        count++;
+        (*count)++;
     }
-    return count;
+    return *count > before ? 0 : ZK_INVALIDACL;
 }
 
 /* The elements of a list as bytes; false when they are not `count` well-formed ones. */
@@ -193,8 +198,8 @@ static bool split_elements(struct rec_vec acl, struct element *ret_elements)
     return true;
 }
 
-static bool expand_all(const struct element *elements, size_t count, struct identities who,
-                       struct buf *out)
+static int32_t expand_all(const struct element *elements, size_t count, struct identities who,
+                          struct buf *out)
 {
     size_t start = out->len;
     int32_t total = 0;
@@ -206,13 +211,14 @@ static bool expand_all(const struct element *elements, size_t count, struct iden
         struct rec_acl a;
         bool taken = rec_get_acl(&d, &a);
         invariant(taken); /* split_elements has seen it */
-        int32_t added = expand(&a, who, out);
-        if (added == 0 || out->len - start > ACL_BYTES_MAX || !buf_ok(out))
-            return false;
-        total += added;
+        int32_t err = expand(&a, who, out, &total);
+        if (err != 0)
+            return err;
+        if (out->len - start > ACL_BYTES_MAX || !buf_ok(out))
+            return ZK_INVALIDACL;
     }
     store_be32(out->ptr + start, (uint32_t)total);
-    return true;
+    return 0;
 }
 
 int32_t acl_fixup(struct rec_vec acl, struct identities who, struct buf *out)
@@ -226,10 +232,10 @@ int32_t acl_fixup(struct rec_vec acl, struct identities who, struct buf *out)
     bool valid = split_elements(acl, elements);
     if (valid && count > 1)
         mark_repeated(elements, count);
-    valid = valid && expand_all(elements, count, who, out);
+    int32_t err = valid ? expand_all(elements, count, who, out) : ZK_INVALIDACL;
     free(elements);
 
-    if (!valid)
+    if (err != 0)
         out->len = start;
-    return valid ? 0 : ZK_INVALIDACL;
+    return err;
 }

@@ -53,8 +53,8 @@ int32_t tree_acl_check(const struct tree *t, uint32_t acl_id, int32_t perm, stru
 
 /* Checks and expands what a client sent (duplicates removed, `auth` replaced, ids validated by
  * scheme: world, auth, digest, ip; any other scheme is refused, as in ZooKeeper without configured
- * providers); the result is appended to `out` as vector<ACL> with count. 0 or ZK_INVALIDACL (`out`
- * as it was). */
+ * providers); the result is appended to `out` as vector<ACL> with count. 0, ZK_INVALIDACL, or
+ * ZK_MARSHALLINGERROR for a null id where ZooKeeper looks at it (`out` as it was). */
 int32_t acl_fixup(struct rec_vec acl, struct identities who, struct buf *out);
 
 /* ip scheme: is `id` (address or CIDR, IPv4 or IPv6) valid; does `address` match it. */

@@ -117,6 +117,11 @@ int32_t multi_prep(struct prep *p, const struct prep_request *req, struct buf *o
             p->digest = digest_before;
             put_error_part(first_err, out);
         }
+        /* Not a refusal of this part, but a request that cannot be worked with: the whole fails. */
+        if (first_err == ZK_MARSHALLINGERROR) {
+            *ret_whole = false;
+            return first_err;
+        }
         count++;
     }
     store_be32(out->ptr + count_at, count);

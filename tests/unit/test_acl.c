@@ -334,9 +334,32 @@ static void ten_thousand_lists_come_and_go_without_trace(void **state)
     world_close(&w);
 }
 
+static int32_t fixup_null_id(const char *scheme)
+{
+    struct buf b = {0}, out = {0};
+    rec_put_acl(&b, &(struct rec_acl){.perms = 31, .id.scheme = slice_str(scheme)});
+    struct rec_vec acl = {.count = 1, .raw = buf_slice(&b)};
+    int32_t err = fixup(acl, 3, &out);
+    buf_deinit(&b);
+    buf_deinit(&out);
+    return err;
+}
+
+/* Where ZooKeeper looks at it, it falls over it: that is another answer than "not valid". */
+static void a_null_id_is_malformed_where_the_scheme_looks_at_it(void **state)
+{
+    (void)state;
+    assert_int_equal(fixup_null_id("world"), ZK_MARSHALLINGERROR);
+    assert_int_equal(fixup_null_id("digest"), ZK_MARSHALLINGERROR);
+    assert_int_equal(fixup_null_id("ip"), ZK_MARSHALLINGERROR);
+    assert_int_equal(fixup_null_id("unheard-of"), ZK_INVALIDACL);
+    assert_int_equal(fixup_null_id("auth"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_null_id_is_malformed_where_the_scheme_looks_at_it),
         cmocka_unit_test(a_permission_is_given_by_any_entry_that_has_it_and_matches),
         cmocka_unit_test(super_passes_and_so_does_everybody_where_no_list_is),
         cmocka_unit_test(ip_ranges_match_as_in_zookeeper),

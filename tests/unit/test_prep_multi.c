@@ -259,6 +259,22 @@ static void create_parts_with_flags_that_cannot_be_make_it_an_error_txn(void **s
     kit_commit_all(k);
 }
 
+static void a_part_with_a_null_acl_id_fails_the_whole_request(void **state)
+{
+    struct kit *k = *state;
+    kit_multi_begin(k);
+    kit_part_create(k, ZK_OP_CREATE, "/a", 0);
+    kit_part_header(k, ZK_OP_CREATE);
+    rec_put_slice(&k->record, slice_str("/b"));
+    rec_put_slice(&k->record, slice_str(""));
+    buf_put_i32(&k->record, 1);
+    rec_put_acl(&k->record, &(struct rec_acl){.perms = 31, .id.scheme = slice_str("world")});
+    buf_put_i32(&k->record, 0);
+    assert_no_multi(k);
+    assert_int_equal(kit_create(k, "/a", "", 0), 0); /* nothing of the first part is left */
+    kit_commit_all(k);
+}
+
 static void put_ttl_part(struct kit *k, const char *path, int32_t flags, int64_t ttl_ms)
 {
     kit_part_create(k, ZK_OP_CREATE_TTL, path, flags);
@@ -305,6 +321,7 @@ int main(void)
         CLAIM(check_reports_the_first_failing_check),
         CLAIM(an_operation_that_does_not_belong_makes_it_an_error_txn),
         CLAIM(create_parts_with_flags_that_cannot_be_make_it_an_error_txn),
+        CLAIM(a_part_with_a_null_acl_id_fails_the_whole_request),
         CLAIM(create_ttl_parts_are_what_their_flags_say),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
