@@ -48,7 +48,7 @@ static bool list_has(const char *list, struct slice name)
 static bool auth_digest(struct node *n, struct client *c, struct slice auth)
 {
     struct buf id = {0};
-    bool ok = digest_id(n, auth, &id);
+    bool ok = !slice_is_null(auth) && digest_id(n, auth, &id);
     if (ok && is_super(n, buf_slice(&id)))
         ok = client_add_identity(c, slice_str("super"), slice_str(""));
     if (ok)
@@ -67,8 +67,11 @@ static enum auth_outcome authenticate(struct node *n, struct client *c, struct s
     if (slice_eq_str(scheme, "ip"))
         return AUTH_OK; /* it has that identity since it connected */
     if (slice_eq_str(scheme, "ensemble") && n->options.ensemble_auth_name[0] != 0) {
-        bool skip = auth.len == 0 || list_has(n->options.ensemble_auth_name, auth);
-        return skip ? AUTH_OK : AUTH_WRONG_ENSEMBLE;
+        if (auth.len > 0 && !list_has(n->options.ensemble_auth_name, auth))
+            return AUTH_WRONG_ENSEMBLE;
+        metric_inc(&n->metrics,
+                   auth.len > 0 ? METRIC_ENSEMBLE_AUTH_SUCCESS : METRIC_ENSEMBLE_AUTH_SKIP);
+        return AUTH_OK;
     }
     return AUTH_REFUSED;
 }
@@ -98,6 +101,20 @@ void on_auth(struct node *n, struct client *c, int32_t xid, struct dec *d, struc
         client_close(c, "client asks for another ensemble", fx);
         break;
     }
+}
+
+/* No login context is configured: processSasl of such a server finds no SASL server, answers with a null
+ * token, and leaves the client what it is. */
+void on_sasl(struct node *n, struct client *c, int32_t xid, struct dec *d, struct effects *fx)
+{
+    struct rec_get_sasl_request packet;
+    if (!rec_get_get_sasl_request(d, &packet) || slice_is_null(packet.token)) {
+        client_close(c, "malformed sasl packet", fx);
+        return;
+    }
+    size_t begun = reply_begin(fx, xid, 0, 0);
+    rec_put_set_sasl_response(&fx->send_bytes, &(struct rec_set_sasl_response){0});
+    reply_end(n, c, begun, fx);
 }
 
 bool auth_enforced(struct node *n, struct client *c, int32_t xid, struct effects *fx)

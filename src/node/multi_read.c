@@ -1,25 +1,17 @@
 /* multi_read.c: several reads in one request (MultiOperationRecord, FinalRequestProcessor.multiRead). */
 #include "node/node_internal.h"
 
-static bool is_multi_write(int32_t op)
+/* False as well for what is no write at all. */
+static bool skip_write(struct dec *d, int32_t op)
 {
+    struct rec_create_request create;
     switch (op) {
     case ZK_OP_CREATE:
     case ZK_OP_CREATE2:
     case ZK_OP_CREATE_CONTAINER:
-    case ZK_OP_CREATE_TTL:
-    case ZK_OP_DELETE:
-    case ZK_OP_SET_DATA:
-    case ZK_OP_CHECK:
-        return true;
-    default:
-        return false;
-    }
-}
-
-static bool skip_write(struct dec *d, int32_t op)
-{
-    switch (op) {
+        /* A TTL node has no TTL here, so its flags are as wrong as unknown ones. */
+        return rec_get_create_request(d, &create) && create.acl.count != -1 &&
+               create.flags >= ZK_CREATE_PERSISTENT && create.flags < ZK_CREATE_TTL;
     case ZK_OP_CREATE_TTL:
         return rec_get_create_ttl_request(d, &(struct rec_create_ttl_request){0});
     case ZK_OP_DELETE:
@@ -29,7 +21,7 @@ static bool skip_write(struct dec *d, int32_t op)
     case ZK_OP_CHECK:
         return rec_get_check_version_request(d, &(struct rec_check_version_request){0});
     default:
-        return rec_get_create_request(d, &(struct rec_create_request){0});
+        return false;
     }
 }
 
@@ -49,26 +41,23 @@ static bool check_shape(struct dec d, struct multi_shape *ret)
                 !rec_get_get_data_request(&d, &(struct rec_get_data_request){0}))
                 return false;
             ret->reads++;
-        } else if (is_multi_write(head.type)) {
+        } else {
             if (ret->reads > 0 || !skip_write(&d, head.type))
                 return false;
             ret->writes++;
-        } else {
-            return false;
         }
     }
     return false;
 }
 
-static void answer_part(struct node *n, struct client *c, int32_t op,
-                        const struct rec_get_data_request *req, struct identities who,
-                        struct buf *out)
+/* The watch that a part asks for is lost on its way in ZooKeeper (Op.GetData keeps the path only). */
+static void answer_part(struct node *n, struct client *c, int32_t op, struct slice path,
+                        struct identities who, struct buf *out)
 {
     size_t at = out->len;
     rec_put_multi_header(out, &(struct rec_multi_header){.type = op, .done = false, .err = 0});
-    int32_t err = op == ZK_OP_GET_DATA
-                      ? read_data(n, c, req->path, req->watch, who, out)
-                      : read_children(n, c, req->path, req->watch, false, who, out);
+    int32_t err = op == ZK_OP_GET_DATA ? read_data(n, c, path, false, who, out)
+                                       : read_children(n, c, path, false, false, who, out);
     if (err == 0)
         return;
     out->len = at;
@@ -84,15 +73,17 @@ int32_t answer_multi_read(struct node *n, struct client *c, struct dec *d, struc
     if (!check_shape(*d, &shape))
         return ZK_MARSHALLINGERROR;
 
-    /* Writes in a multiRead: an error, and all the same an empty response behind it (facts A.27). */
+    /* At a write, or a null path, the answer ends with an error; what was answered before it stands behind
+     * that error all the same (facts A.27). */
     struct rec_multi_header head;
-    while (shape.writes == 0 && rec_get_multi_header(d, &head) && !head.done) {
-        struct rec_get_data_request req;
-        if (!rec_get_get_data_request(d, &req))
-            return ZK_MARSHALLINGERROR;
-        answer_part(n, c, head.type, &req, who, out);
+    struct rec_get_data_request req;
+    bool ok = shape.writes == 0;
+    while (ok && rec_get_multi_header(d, &head) && !head.done) {
+        ok = rec_get_get_data_request(d, &req) && !slice_is_null(req.path);
+        if (ok)
+            answer_part(n, c, head.type, req.path, who, out);
     }
     rec_put_multi_header(out, &(struct rec_multi_header){.type = -1, .done = true, .err = -1});
-    *ret_keep_body = shape.writes > 0;
-    return shape.writes > 0 ? ZK_MARSHALLINGERROR : 0;
+    *ret_keep_body = !ok;
+    return ok ? 0 : ZK_MARSHALLINGERROR;
 }

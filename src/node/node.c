@@ -31,13 +31,8 @@ static void remove_orphans(struct node *n)
 {
     struct orphans o = {.n = n};
     tree_ephemeral_sessions(n->tree, note_orphan, &o);
-    for (size_t i = 0; i < o.count; i++) {
-        struct rec_txn_header hdr = {.client_id = o.ids[i],
-                                     .zxid = tree_last_zxid(n->tree),
-                                     .type = ZK_OP_CLOSE_SESSION};
-        int rc = tree_apply(n->tree, &hdr, (struct slice){0}, NULL, &n->tree_fx);
-        invariant(rc == 0);
-    }
+    for (size_t i = 0; i < o.count; i++)
+        tree_kill_session(n->tree, o.ids[i], tree_last_zxid(n->tree), &n->tree_fx);
     free(o.ids);
 }
 
@@ -99,6 +94,7 @@ void node_free(struct node *n)
     drop_state(n);
     free(n->proposals);
     buf_deinit(&n->proposal_bytes);
+    buf_deinit(&n->reap_paths);
     tree_effects_deinit(&n->tree_fx);
     node_metrics_deinit(&n->metrics);
     free(n);
@@ -115,6 +111,8 @@ static void on_replace_state(struct node *n, const struct node_event *ev, struct
     }
     proposals_drop_all(n);
     drop_state(n);
+    if (n->snapshot_active)
+        fx_persist(fx, (struct persist_effect){.type = PERSIST_SNAPSHOT_ABORT});
     n->snapshot_active = n->snapshot_wanted = false;
     adopt(n, ev->replace.tree, ev->replace.sessions, ev->replace.session_count);
     fx_trace(fx, (struct trace_effect){.type = TRACE_STATE_REPLACED,

@@ -18,7 +18,8 @@ enum client_state {
     CLIENT_CLOSING, /* fx.closes was given; whatever else it sends is ignored */
 };
 
-enum { IDENTITIES_MAX = 1024 }; /* per connection; more authentications are refused */
+/* Per connection; more authentications are refused. The first one (the address) always fits. */
+enum { IDENTITIES_MAX = 1024, IDENTITIES_BYTES_MAX = 4 * 1024 * 1024 };
 
 struct client_stats {
     uint64_t received, sent;
@@ -42,6 +43,7 @@ struct client {
     int64_t opened_wall_ms;
     struct identity *identities;
     uint32_t identity_count;
+    size_t identity_bytes;
     uint32_t outstanding; /* requests with xid > 0 in the fifo, as ServerCnxn counts them */
     struct fifo fifo;
     struct client_stats stats;
@@ -86,8 +88,11 @@ struct node {
     uint64_t snapshot_after_txns, snapshot_after_bytes;
     bool snapshot_active; /* from BEGIN until NODE_SNAPSHOT_DONE */
     bool snapshot_wanted; /* asked for while one was active */
+    int64_t snapshot_zxid; /* of the active one */
 
-    int64_t next_container_check_ns;
+    int64_t next_container_check_ns, next_reap_ns;
+    struct buf reap_paths; /* containers and TTL znodes that may go, as ustrings */
+    size_t reap_at;        /* the next of them */
     bool disk_full, disk_failed, stopping;
 
     struct tree_effects tree_fx;
@@ -143,6 +148,9 @@ struct proposal_request {
 /* 0 when a proposal was made (its zxid in *ret_zxid, an error txn included), else the error to answer at once. */
 int32_t propose(struct node *n, const struct proposal_request *req, struct effects *fx,
                 int64_t *ret_zxid);
+/* The newest proposal of a session that is not committed yet now has `client` waiting for it: its zxid;
+ * 0 = there is none. Whoever waited for it before must be gone. */
+int64_t proposal_wait_for(struct node *n, int64_t session_id, uint64_t client);
 void on_durable(struct node *n, uint64_t ticket, struct effects *fx);
 void proposals_drop_all(struct node *n);
 
@@ -171,6 +179,7 @@ void fire_watches(struct node *n, int64_t zxid, struct effects *fx);
 
 /* auth.c */
 void on_auth(struct node *n, struct client *c, int32_t xid, struct dec *d, struct effects *fx);
+void on_sasl(struct node *n, struct client *c, int32_t xid, struct dec *d, struct effects *fx);
 bool auth_enforced(struct node *n, struct client *c, int32_t xid, struct effects *fx);
 
 /* timers.c */

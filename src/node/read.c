@@ -125,18 +125,19 @@ static void put_acl(struct buf *out, struct rec_vec acl, bool hide_digests)
     struct dec d = dec_of(acl.raw);
     struct rec_acl a;
     for (int32_t i = 0; i < acl.count && rec_get_acl(&d, &a); i++) {
-        uint8_t text[1024];
-        const uint8_t *colon =
-            slice_eq_str(a.id.scheme, "digest") && a.id.id.len < sizeof text - 2
-                ? memchr(a.id.id.ptr, ':', a.id.id.len)
-                : NULL;
-        if (colon != NULL) {
-            size_t user = (size_t)(colon - a.id.id.ptr);
-            memcpy(text, a.id.id.ptr, user);
-            memcpy(text + user, ":x", 2);
-            a.id.id = slice_of(text, user + 2);
+        const uint8_t *colon = slice_eq_str(a.id.scheme, "digest") && a.id.id.len > 0
+                                   ? memchr(a.id.id.ptr, ':', a.id.id.len)
+                                   : NULL;
+        if (colon == NULL) {
+            rec_put_acl(out, &a);
+            continue;
         }
-        rec_put_acl(out, &a);
+        struct slice user = slice_of(a.id.id.ptr, (size_t)(colon - a.id.id.ptr));
+        buf_put_i32(out, a.perms);
+        rec_put_slice(out, a.id.scheme);
+        buf_put_i32(out, (int32_t)user.len + 2);
+        buf_put_slice(out, user);
+        buf_put(out, ":x", 2);
     }
 }
 

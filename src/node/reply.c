@@ -46,7 +46,8 @@ void reply_stats(struct node *n, struct client *c, const char *op_name, int32_t 
     int64_t latency_ms = (n->now_ns - received_ns) / 1000000;
     struct client_stats *s = &c->stats;
     s->last_op = op_name;
-    s->last_cxid = xid;
+    if (xid >= 0)
+        s->last_cxid = xid; /* pings and the like do not overwrite it */
     s->last_zxid = tree_last_zxid(n->tree);
     s->last_response_ms = node_now_ms(n);
     s->last_latency_ms = latency_ms;

@@ -76,40 +76,46 @@ static void on_write(struct node *n, struct client *c, const struct rec_request_
 static void on_read(struct node *n, struct client *c, const struct rec_request_header *h,
                     struct slice record, int64_t large_bytes, struct effects *fx)
 {
-    if (c->fifo.count == 0) {
+    /* PrepRequestProcessor asks for the session before anybody looks at the record. */
+    int32_t err = session_error(c);
+    if (c->fifo.count == 0 && err == 0) {
         answer_read(n, c, h->type, h->xid, record, client_identities(c), fx);
         reply_stats(n, c, op_short_name(h->type), h->xid, n->now_ns, false);
         return;
     }
     struct fifo_entry entry = {
-        .kind = FIFO_READ,
+        .kind = err == 0 ? FIFO_READ : FIFO_ERROR,
         .op = h->type,
         .xid = h->xid,
+        .err = err,
         .received_ns = n->now_ns,
         .large_bytes = large_bytes,
         .identity_count = c->identity_count,
     };
     enqueue(n, c, entry, record, fx);
+    if (err != 0)
+        client_drain(n, c, fx);
 }
 
-/* largeRequestThreshold and largeRequestMaxBytes: false = refused (the connection is closed). */
-static bool admit_large(struct node *n, struct client *c, size_t len, int64_t *ret_large,
-                        struct effects *fx)
+static bool is_large(const struct node *n, size_t len)
 {
-    *ret_large = 0;
-    if (n->options.large_request_bytes <= 0 || (int64_t)len <= n->options.large_request_bytes)
+    return n->options.large_request_bytes > 0 && (int64_t)len > n->options.large_request_bytes;
+}
+
+/* largeRequestThreshold and largeRequestMaxBytes: false = refused (the connection is closed). The frame
+ * is what is measured against the room, its record (without the header) what then takes room. */
+static bool admit_large(struct node *n, struct client *c, size_t frame_len, struct effects *fx)
+{
+    if (!is_large(n, frame_len) ||
+        n->large_bytes + (int64_t)frame_len <= n->options.large_requests_bytes_max)
         return true;
-    if (n->large_bytes + (int64_t)len > n->options.large_requests_bytes_max) {
-        metric_inc(&n->metrics, METRIC_LARGE_REQUESTS_REJECTED);
-        fx_trace(fx, (struct trace_effect){.type = TRACE_LARGE_REQUEST,
-                                           .session_id = c->session_id,
-                                           .client = c->id,
-                                           .value = (int64_t)len});
-        client_close(c, "large requests in flight exceed largeRequestMaxBytes", fx);
-        return false;
-    }
-    *ret_large = (int64_t)len;
-    return true;
+    metric_inc(&n->metrics, METRIC_LARGE_REQUESTS_REJECTED);
+    fx_trace(fx, (struct trace_effect){.type = TRACE_LARGE_REQUEST,
+                                       .session_id = c->session_id,
+                                       .client = c->id,
+                                       .value = (int64_t)frame_len});
+    client_close(c, "large requests in flight exceed largeRequestMaxBytes", fx);
+    return false;
 }
 
 void on_request(struct node *n, struct client *c, struct slice frame, struct effects *fx)
@@ -121,23 +127,21 @@ void on_request(struct node *n, struct client *c, struct slice frame, struct eff
         return;
     }
     struct slice record = slice_of(d.at, (size_t)(d.end - d.at));
+    if (!admit_large(n, c, frame.len, fx))
+        return;
 
     if (h.type == ZK_OP_AUTH) {
         on_auth(n, c, h.xid, &d, fx);
         return;
     }
     if (h.type == ZK_OP_SASL) {
-        /* No SASL layer is configured: as a server without a login context, which fails the exchange. */
-        reply_header(n, c, h.xid, 0, ZK_AUTHFAILED, fx);
-        client_close(c, "sasl is not configured", fx);
+        on_sasl(n, c, h.xid, &d, fx);
         return;
     }
     if (!auth_enforced(n, c, h.xid, fx))
         return;
 
-    int64_t large_bytes;
-    if (!admit_large(n, c, frame.len, &large_bytes, fx))
-        return;
+    int64_t large_bytes = is_large(n, record.len) ? (int64_t)record.len : 0;
     if (c->session != NULL && !c->session->closing)
         session_touch(n->sessions, c->session, c->timeout_ms, node_now_ms(n));
 
@@ -146,8 +150,9 @@ void on_request(struct node *n, struct client *c, struct slice frame, struct eff
     } else if (op_is_read(h.type)) {
         on_read(n, c, &h, record, large_bytes, fx);
     } else {
-        /* UnimplementedRequestProcessor: at once, ahead of what is queued, and good-bye. */
-        reply_header(n, c, h.xid, 0, ZK_UNIMPLEMENTED, fx);
+        /* UnimplementedRequestProcessor: at once, ahead of what is queued, and good-bye. The zxid is that of
+         * a request which never got one. */
+        reply_header(n, c, h.xid, -1, ZK_UNIMPLEMENTED, fx);
         client_close(c, "unknown operation", fx);
     }
 }

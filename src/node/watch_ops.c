@@ -111,6 +111,13 @@ static enum watch_mode mode_of(enum rewatch kind)
     return WATCH_DATA;
 }
 
+/* Persistent watches are entered without a look at the tree, whose map takes no null path; the map of
+ * watches does. Such a watch never fires, but is there. */
+static bool takes_null_path(enum rewatch kind)
+{
+    return kind == REWATCH_PERSISTENT || kind == REWATCH_RECURSIVE;
+}
+
 /* False on a null path or list: what came before it has taken effect, as in ZooKeeper. */
 static bool rewatch(struct node *n, struct client *c, struct rec_vec paths, enum rewatch kind,
                     int64_t relative_zxid, struct effects *fx)
@@ -120,7 +127,7 @@ static bool rewatch(struct node *n, struct client *c, struct rec_vec paths, enum
     struct dec d = dec_of(paths.raw);
     for (int32_t i = 0; i < paths.count; i++) {
         struct slice path = dec_ustring(&d);
-        if (slice_is_null(path))
+        if (slice_is_null(path) && !takes_null_path(kind))
             return false;
         int32_t missed = missed_event(tree_find(n->tree, path), kind, relative_zxid);
         if (missed != 0)
@@ -159,7 +166,7 @@ static int32_t set_watches(struct node *n, struct client *c, struct dec *d, bool
 static int32_t add_watch(struct node *n, struct client *c, struct dec *d, struct buf *out)
 {
     struct rec_add_watch_request req;
-    if (!rec_get_add_watch_request(d, &req) || slice_is_null(req.path))
+    if (!rec_get_add_watch_request(d, &req))
         return ZK_MARSHALLINGERROR;
     if (req.mode != ZK_ADD_WATCH_PERSISTENT && req.mode != ZK_ADD_WATCH_PERSISTENT_RECURSIVE)
         return ZK_MARSHALLINGERROR;
@@ -172,8 +179,7 @@ static int32_t add_watch(struct node *n, struct client *c, struct dec *d, struct
 static int32_t check_or_remove(struct node *n, struct client *c, int32_t op, struct dec *d)
 {
     struct rec_check_watches_request req; /* removeWatches' request is the same record */
-    if (!rec_get_check_watches_request(d, &req) || slice_is_null(req.path) ||
-        req.type < ZK_WATCHER_CHILDREN || req.type > ZK_WATCHER_PERSISTENT_RECURSIVE)
+    if (!rec_get_check_watches_request(d, &req) || req.type < ZK_WATCHER_CHILDREN || req.type > ZK_WATCHER_PERSISTENT_RECURSIVE)
         return ZK_MARSHALLINGERROR;
     bool found = op == ZK_OP_REMOVE_WATCHES
                      ? watch_remove(n->watches, c->id, req.path, req.type)
