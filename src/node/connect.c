@@ -95,6 +95,19 @@ static void open_session(struct node *n, struct client *c, struct effects *fx)
     c->paused = true;
 }
 
+/* What the session asked for on its older connection may still be on the way to the disk. ZooKeeper has one
+ * queue for everybody, so that the new connection finds it done: a client that lost a reply looks whether
+ * its znode is there, and makes another if it is not. */
+static void wait_for_earlier_writes(struct node *n, struct client *c)
+{
+    int64_t zxid = proposal_wait_for(n, c->session_id, c->id);
+    if (zxid == 0)
+        return;
+    struct fifo_entry wait = {.kind = FIFO_WAIT, .zxid = zxid, .received_ns = n->now_ns};
+    fifo_push(&c->fifo, wait, (struct slice){0});
+    n->inflight++;
+}
+
 /* The session's older connection is closed even when the password is wrong (facts A.27). */
 static void reopen_session(struct node *n, struct client *c, int64_t session_id, struct slice passwd,
                            struct effects *fx)
@@ -115,6 +128,7 @@ static void reopen_session(struct node *n, struct client *c, int64_t session_id,
     attach(c, s);
     session_touch(n->sessions, s, c->timeout_ms, node_now_ms(n));
     c->state = CLIENT_READY;
+    wait_for_earlier_writes(n, c);
     fx_trace(fx, (struct trace_effect){
                      .type = TRACE_SESSION_MOVED, .session_id = session_id, .client = c->id});
     send_connect_response(n, c, true, fx);

@@ -11,6 +11,7 @@
 
 enum fifo_kind {
     FIFO_WRITE, /* waits until zxid is applied */
+    FIFO_WAIT,  /* no request: what comes behind it waits until zxid is applied */
     FIFO_READ,  /* its record is kept */
     FIFO_ERROR, /* the answer is known: err */
     FIFO_HELD,  /* a whole frame that came before the session was there */

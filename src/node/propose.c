@@ -64,6 +64,18 @@ void proposals_drop_all(struct node *n)
         proposal_pop(n);
 }
 
+int64_t proposal_wait_for(struct node *n, int64_t session_id, uint64_t client)
+{
+    for (size_t i = n->proposal_count; i-- > 0;) {
+        struct proposal *p = &n->proposals[(n->proposal_head + i) & (n->proposal_cap - 1)];
+        if (p->hdr.client_id == session_id) {
+            p->client = client;
+            return p->zxid;
+        }
+    }
+    return 0;
+}
+
 int32_t propose(struct node *n, const struct proposal_request *req, struct effects *fx,
                 int64_t *ret_zxid)
 {
@@ -142,16 +154,24 @@ static void answer_writer(struct node *n, const struct proposal *p, struct effec
     if (c == NULL || c->state == CLIENT_CLOSING)
         return;
     struct fifo_entry *head = fifo_head(&c->fifo);
-    invariant(head != NULL && head->kind == FIFO_WRITE && head->zxid == p->zxid);
+    invariant(head != NULL && head->zxid == p->zxid);
+    invariant(head->kind == FIFO_WRITE || head->kind == FIFO_WAIT);
 
     struct fifo_entry entry = *head;
+    if (entry.kind == FIFO_WAIT) {
+        client_popped(n, c, &entry, fx);
+        client_drain(n, c, fx);
+        return;
+    }
     if (entry.op == ZK_OP_CREATE_SESSION) {
+        reply_stats(n, c, op_short_name(entry.op), entry.xid, entry.received_ns, true);
         client_popped(n, c, &entry, fx);
         connect_established(n, c, fx);
         return;
     }
     reply_to_write(n, c, &entry, fx);
-    reply_stats(n, c, op_short_name(entry.op), entry.xid, entry.received_ns, true);
+    bool refused = n->tree_fx.result.type == ZK_OP_ERROR;
+    reply_stats(n, c, refused ? "NA" : op_short_name(entry.op), entry.xid, entry.received_ns, true);
     client_popped(n, c, &entry, fx);
     if (entry.op == ZK_OP_CLOSE_SESSION)
         client_close(c, "", fx);
