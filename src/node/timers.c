@@ -4,6 +4,9 @@
 #include "node/node_internal.h"
 
 static const int64_t NS_PER_MS = 1000000;
+static const int64_t NS_PER_MINUTE = 60000000000;
+
+enum { REAPED_PER_STEP_MAX = 16 };
 
 static void expire_sessions(struct node *n, struct effects *fx)
 {
@@ -17,40 +20,64 @@ static void expire_sessions(struct node *n, struct effects *fx)
     }
 }
 
-struct reaping {
-    struct node *n;
-    struct effects *fx;
-    struct buf record;
-};
-
-static void reap(void *arg, struct slice path)
+static void note_candidate(void *arg, struct slice path)
 {
-    struct reaping *r = arg;
-    buf_clear(&r->record);
-    buf_put_i32(&r->record, (int32_t)path.len);
-    buf_put_slice(&r->record, path);
-    struct proposal_request req = {.op = ZK_OP_DELETE_CONTAINER, .record = buf_slice(&r->record)};
-    int64_t zxid;
-    propose(r->n, &req, r->fx, &zxid);
+    rec_put_slice(arg, path);
 }
 
+/* A candidate was one up to a minute ago. ZooKeeper asks no more than prep does, and so may delete a TTL
+ * znode that was written to meanwhile. */
+static void reap(struct node *n, struct slice path, struct effects *fx)
+{
+    if (!tree_is_reapable(n->tree, path, n->wall_ms, n->options.container_never_used_ms))
+        return;
+    struct buf record = {0};
+    rec_put_slice(&record, path);
+    struct proposal_request req = {.op = ZK_OP_DELETE_CONTAINER, .record = buf_slice(&record)};
+    int64_t zxid;
+    propose(n, &req, fx, &zxid);
+    buf_deinit(&record);
+}
+
+static void reap_candidates(struct node *n, struct effects *fx)
+{
+    int64_t gap_ns = NS_PER_MINUTE / n->options.container_per_minute_max;
+    for (int i = 0; i < REAPED_PER_STEP_MAX; i++) {
+        struct dec d = dec_of(slice_from(buf_slice(&n->reap_paths), n->reap_at));
+        if (n->reap_at == n->reap_paths.len || n->now_ns < n->next_reap_ns)
+            return;
+        struct slice path = dec_ustring(&d);
+        n->reap_at += 4 + path.len;
+        n->next_reap_ns += gap_ns;
+        reap(n, path, fx);
+    }
+    if (n->next_reap_ns < n->now_ns)
+        n->next_reap_ns = n->now_ns;
+}
+
+/* All candidates are noted at once; then they go one by one, no more in a minute than is allowed. */
 static void reap_containers(struct node *n, struct effects *fx)
 {
     int64_t interval_ns = n->options.container_check_interval_ms * NS_PER_MS;
-    if (interval_ns <= 0)
+    if (interval_ns <= 0 || n->options.container_per_minute_max <= 0)
         return;
-    if (n->next_container_check_ns == 0) {
+    if (n->next_container_check_ns == 0)
         n->next_container_check_ns = n->now_ns + interval_ns;
-        return;
-    }
-    if (n->now_ns < n->next_container_check_ns)
-        return;
 
-    n->next_container_check_ns = n->now_ns + interval_ns;
-    struct reaping r = {.n = n, .fx = fx};
-    tree_reapable(n->tree, n->wall_ms, n->options.container_never_used_ms,
-                  (size_t)n->options.container_per_minute_max, reap, &r);
-    buf_deinit(&r.record);
+    if (n->reap_at == n->reap_paths.len && n->now_ns >= n->next_container_check_ns) {
+        n->next_container_check_ns = n->now_ns + interval_ns;
+        n->next_reap_ns = n->now_ns;
+        n->reap_at = 0;
+        buf_clear(&n->reap_paths);
+        tree_reapable(n->tree, n->wall_ms, n->options.container_never_used_ms,
+                      (size_t)n->options.container_per_minute_max, note_candidate, &n->reap_paths);
+    }
+    reap_candidates(n, fx);
+}
+
+static int64_t next_reaping_ns(const struct node *n)
+{
+    return n->reap_at < n->reap_paths.len ? n->next_reap_ns : n->next_container_check_ns;
 }
 
 /* On a full or failed disk nothing may be proposed; what is due stays due. */
@@ -68,7 +95,7 @@ int64_t next_deadline_ns(const struct node *n)
         return INT64_MAX;
     int64_t session_ms = session_next_deadline_ms(n->sessions);
     int64_t deadline = session_ms == INT64_MAX ? INT64_MAX : session_ms * NS_PER_MS;
-    if (n->next_container_check_ns > 0 && n->next_container_check_ns < deadline)
-        deadline = n->next_container_check_ns;
+    if (n->next_container_check_ns > 0 && next_reaping_ns(n) < deadline)
+        deadline = next_reaping_ns(n);
     return deadline;
 }

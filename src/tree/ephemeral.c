@@ -148,6 +148,16 @@ static bool is_reapable(const struct tree *t, const struct znode *n, int64_t now
     return n->cversion > 0 || (never_used_ms != 0 && age_ms > never_used_ms);
 }
 
+bool tree_is_reapable(const struct tree *t, struct slice path, int64_t now_ms,
+                      int64_t never_used_ms)
+{
+    const struct znode *n = tree_find(t, path);
+    if (n == NULL || n->ephemeral_owner == 0 ||
+        znode_kind_of(t, n->ephemeral_owner) == ZNODE_EPHEMERAL)
+        return false;
+    return is_reapable(t, n, now_ms, never_used_ms);
+}
+
 size_t tree_reapable(const struct tree *t, int64_t now_ms, int64_t never_used_ms, size_t max,
                      tree_path_visit *visit, void *arg)
 {

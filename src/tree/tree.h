@@ -120,6 +120,9 @@ void tree_ephemeral_sessions(const struct tree *t, tree_session_visit *visit, vo
  */
 size_t tree_reapable(const struct tree *t, int64_t now_ms, int64_t never_used_ms, size_t max,
                      tree_path_visit *visit, void *arg);
+/* Whether this one still may be: time has passed since it was visited. */
+bool tree_is_reapable(const struct tree *t, struct slice path, int64_t now_ms,
+                      int64_t never_used_ms);
 
 /* The digest (digest.c says how it is made). */
 enum {
