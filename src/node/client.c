@@ -6,14 +6,22 @@
 #include "node/effects_internal.h"
 #include "node/node_internal.h"
 
+enum {
+    FIFO_COUNT_MAX = 16 * 1024,
+    FIFO_BYTES_MAX = 16 * 1024 * 1024,
+};
+
 bool client_add_identity(struct client *c, struct slice scheme, struct slice id)
 {
     for (uint32_t i = 0; i < c->identity_count; i++) {
         if (slice_eq(c->identities[i].scheme, scheme) && slice_eq(c->identities[i].id, id))
             return true;
     }
-    if (c->identity_count == IDENTITIES_MAX)
+    size_t bytes = scheme.len + id.len;
+    if (c->identity_count == IDENTITIES_MAX ||
+        (c->identity_count > 0 && c->identity_bytes + bytes > IDENTITIES_BYTES_MAX))
         return false;
+    c->identity_bytes += bytes;
 
     /* One block for both texts, found again through the scheme's pointer. */
     uint8_t *text = mem_alloc(scheme.len + id.len + 1);
@@ -81,10 +89,12 @@ void client_close(struct client *c, const char *reason, struct effects *fx)
 }
 
 /* ServerCnxn.incrOutstandingAndCheckThrottle: past the limit, whoever has requests on the way is not read
- * from until one of them is answered. */
+ * from until one of them is answered. That counts requests with a positive xid; a queue of others, or of
+ * large ones, has a limit of its own. */
 void client_throttle(struct node *n, struct client *c, struct effects *fx)
 {
-    bool pause = n->inflight > n->options.outstanding_max && c->outstanding > 0;
+    bool pause = (n->inflight > n->options.outstanding_max && c->outstanding > 0) ||
+                 c->fifo.count > FIFO_COUNT_MAX || c->fifo.bytes.len > FIFO_BYTES_MAX;
     if (pause != c->paused && c->state == CLIENT_READY) {
         c->paused = pause;
         fx_read(fx, c->id, pause);
@@ -108,7 +118,7 @@ static void answer_ready(struct node *n, struct client *c, const struct fifo_ent
 {
     if (e->kind == FIFO_ERROR) {
         reply_header(n, c, e->xid, tree_last_zxid(n->tree), e->err, fx);
-        reply_stats(n, c, "NA", e->xid, e->received_ns, true);
+        reply_stats(n, c, "NA", e->xid, e->received_ns, !op_is_read(e->op));
         return;
     }
     invariant(e->kind == FIFO_READ);
