@@ -114,8 +114,8 @@ static int32_t check_id(const struct rec_id *id)
     bool has_provider = is_ip || is_digest;
     if (slice_is_null(id->id) && (has_provider || slice_eq_str(id->scheme, "world")))
         return ZK_MARSHALLINGERROR;
-    bool valid = (is_ip && acl_ip_valid(id->id)) || (is_digest && digest_id_valid(id->id)) ||
-                 is_world(id);
+    bool valid =
+        (is_ip && acl_ip_valid(id->id)) || (is_digest && digest_id_valid(id->id)) || is_world(id);
     return valid ? 0 : ZK_INVALIDACL;
 }
 
