@@ -139,7 +139,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         uint8_t what = fz_u8(&f);
         if (what < 0xb0 && w.count < OUTSTANDING_MAX)
             request(&w, &f);
-        else if (what == 0xb0 && w.bulks++ < 3)
+        else if (what == 0xb0 && w.bulks++ < 1)
             request_many(&w, &f);
         else
             commit_one(&w);

@@ -159,7 +159,7 @@ static void step(struct world *w, struct fz *f)
     } else if (what < 0xea) {
         snapshot_drop(w);
     } else if (what == 0xea) {
-        if (w->bulks++ < 4)
+        if (w->bulks++ < 2)
             apply_many(w, f);
     } else if (what < 0xf0) {
         tree_kill_session(w->t, gen_session(f), w->zxid, &w->fx);

@@ -5,6 +5,7 @@
 #include "crash_disk.h"
 #include "gen.h"
 #include "io/recover.h"
+#include "io/snapfile.h"
 #include "io/synced.h"
 #include "io/txnlog.h"
 #include "tree/apply.h"
@@ -148,6 +149,34 @@ static void add_synced(struct files *fs, struct fz *f, int64_t file_zxid, struct
     fs->close(fs, fd);
 }
 
+/* A snapshot of a tree that has been in use; a byte of it may be another one. */
+static void add_snapshot(struct crash_disk *disk, struct fz *f)
+{
+    struct files *fs = crash_disk_files(disk);
+    struct tree *t = fresh_tree();
+    gen_populate(t);
+    static const struct snapshot_session sessions[] = {{0x1000, 4000}, {0x1001, 4000}};
+    struct buf body = {0};
+    snapshot_begin(t, sessions, 2, &body);
+    while (!snapshot_slice(t, 10000, &body))
+        ;
+    struct snapfile_options options = {.method = SNAP_PLAIN};
+    struct snapfile *file = NULL;
+    int64_t bytes;
+    int rc = snapfile_create(fs, "/d/version-2", GEN_POPULATED_ZXID, &options, &file, NULL);
+    FUZZ_CHECK(rc == 0 && snapfile_write(file, buf_slice(&body), NULL) == 0, "written");
+    FUZZ_CHECK(snapfile_publish(file, tree_digest(t), &bytes, NULL) == 0, "published");
+    buf_deinit(&body);
+    tree_free(t);
+
+    uint8_t damage = fz_u8(f);
+    size_t len;
+    uint8_t *file_bytes = crash_disk_bytes(disk, "/d/version-2/snapshot.d", &len);
+    FUZZ_CHECK(file_bytes != NULL, "under its name");
+    if (damage >= 0xf0)
+        file_bytes[fz_u16(f) % len] ^= damage;
+}
+
 static void make_folder(struct crash_disk *disk, struct fz *f)
 {
     struct files *fs = crash_disk_files(disk);
@@ -159,6 +188,10 @@ static void make_folder(struct crash_disk *disk, struct fz *f)
         add_log(disk, 1, buf_slice(&log));
     }
     int64_t zxid = 0;
+    if (how & 8) {
+        add_snapshot(disk, f);
+        zxid = GEN_POPULATED_ZXID - fz_below(f, 8);
+    }
     for (int i = 0; i <= (how & 3) && fz_more(f); i++) {
         buf_clear(&log);
         int64_t name_zxid = zxid + 1;

@@ -10,7 +10,8 @@
 enum {
     CONNECTIONS = 20,
     KNOWN_SESSIONS = 8,
-    EXPECTED_MAX = 512
+    EXPECTED_MAX = 512,
+    REPLACED_MAX = 2
 };
 
 enum connection_state {
@@ -60,6 +61,7 @@ struct world {
     int64_t last_zxid;  /* proposed */
     struct buf log;     /* since the state began: int32 length, entry */
     bool stopped, failed;
+    int replaced;
 
     struct buf snapshot;
     bool snapshot_open, snapshot_whole;
