@@ -1,7 +1,7 @@
 /* assert.h: what we ourselves promise.
  *
- * invariant(x) aborts with the expression and its place when x is false, in every build: NDEBUG is never
- * defined. It is for our own mistakes only; nothing that comes from outside may reach one. */
+ * invariant(x) aborts with the expression and its place when x is false, in every build: NDEBUG is
+ * never defined. It is for our own mistakes only; nothing that comes from outside may reach one. */
 #ifndef CAUCUS_BASE_ASSERT_H
 #define CAUCUS_BASE_ASSERT_H
 

@@ -6,7 +6,9 @@
 
 #include "base/mem.h"
 
-enum { BUF_BYTES_FIRST = 256 };
+enum {
+    BUF_BYTES_FIRST = 256
+};
 
 void buf_init(struct buf *b, size_t bytes_max)
 {

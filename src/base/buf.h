@@ -42,7 +42,8 @@ static inline struct slice buf_slice(const struct buf *b)
     return slice_of(b->ptr, b->len);
 }
 
-/* `len` bytes from index `at` on. Nothing is a part too, even of a buffer that has no memory yet. */
+/* `len` bytes from index `at` on. Nothing is a part too, even of a buffer that has no memory yet.
+ */
 static inline struct slice buf_part(const struct buf *b, size_t at, size_t len)
 {
     return len > 0 ? slice_of(b->ptr + at, len) : slice_str("");

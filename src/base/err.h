@@ -30,10 +30,13 @@ struct err {
 
 const char *err_name(int code); /* the table's text; "unknown error" otherwise */
 
-/* Starts an explanation; returns `code`, so that `return err_set(...)` reads well. err may be NULL. */
-int err_set(struct err *err, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Starts an explanation; returns `code`, so that `return err_set(...)` reads well. err may be NULL.
+ */
+int err_set(struct err *err, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Puts "<format>: " in front of the explanation. Returns `code`. err may be NULL. */
-int err_wrap(struct err *err, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int err_wrap(struct err *err, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 #endif

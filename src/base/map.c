@@ -6,7 +6,9 @@
 #include "base/hash.h"
 #include "base/mem.h"
 
-enum { MAP_CAP_FIRST = 16 };
+enum {
+    MAP_CAP_FIRST = 16
+};
 
 static size_t home_of(const struct map *m, uint64_t key)
 {

@@ -23,9 +23,9 @@ struct map {
 
 void map_init(struct map *m, uint64_t seed);
 void map_deinit(struct map *m);
-void *map_get(const struct map *m, uint64_t key);              /* NULL = absent */
-void *map_put(struct map *m, uint64_t key, void *value);       /* returns the value it replaced */
-void *map_remove(struct map *m, uint64_t key);                 /* returns what was there */
+void *map_get(const struct map *m, uint64_t key);        /* NULL = absent */
+void *map_put(struct map *m, uint64_t key, void *value); /* returns the value it replaced */
+void *map_remove(struct map *m, uint64_t key);           /* returns what was there */
 
 /* Iteration: *at starts at 0; NULL at the end. The map must not change meanwhile. */
 void *map_next(const struct map *m, size_t *at);

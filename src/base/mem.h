@@ -8,9 +8,9 @@
 
 #include <stddef.h>
 
-void *mem_alloc(size_t bytes);                  /* uninitialised; bytes may be 0 */
-void *mem_calloc(size_t count, size_t bytes);   /* zeroed; aborts on overflow */
+void *mem_alloc(size_t bytes);                /* uninitialised; bytes may be 0 */
+void *mem_calloc(size_t count, size_t bytes); /* zeroed; aborts on overflow */
 void *mem_realloc(void *ptr, size_t bytes);
-void *mem_dup(const void *ptr, size_t bytes);   /* a copy; NULL only for ptr == NULL */
+void *mem_dup(const void *ptr, size_t bytes); /* a copy; NULL only for ptr == NULL */
 
 #endif

@@ -3,9 +3,9 @@
  * Sizes are rounded up to 8 bytes and served from chunks of 32 KiB, one size per chunk; sizes above
  * SLAB_CELL_BYTES_MAX go to malloc. The caller remembers the size of what it holds and says it
  * again when it frees: that is what saves the header. An empty chunk serves any other size (one per
- * size is kept); chunks come from regions of 1 MiB, which go back to the system when they are empty.
- * Cells are 8-aligned and not zeroed. One owner thread. Out of memory: the process stops, as in
- * mem.h. */
+ * size is kept); chunks come from regions of 1 MiB, which go back to the system when they are
+ * empty. Cells are 8-aligned and not zeroed. One owner thread. Out of memory: the process stops, as
+ * in mem.h. */
 #ifndef CAUCUS_BASE_SLAB_H
 #define CAUCUS_BASE_SLAB_H
 
@@ -28,8 +28,8 @@ struct slab_class {
 struct slab {
     struct slab_class classes[SLAB_CLASSES];
     struct list regions; /* with a free chunk */
-    size_t chunk_bytes; /* in chunks, used or not */
-    size_t large_bytes; /* in cells above the maximum */
+    size_t chunk_bytes;  /* in chunks, used or not */
+    size_t large_bytes;  /* in cells above the maximum */
 };
 
 void slab_init(struct slab *s);

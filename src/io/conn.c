@@ -25,19 +25,19 @@ static void on_timer_closed(uv_handle_t *handle)
     free(handle);
 }
 
-/* The handle first, then the socket: epoll must not hear of an fd that is closed. */
+/* The handle first, then the socket: epoll must not hear of an fd that is closed. (uv_close stops the
+ * polling at once.) */
 void conn_destroy(struct conn *c)
 {
     list_remove(&c->all);
     list_remove(&c->ready);
-    uv_poll_stop(&c->poll);
+    uv_close((uv_handle_t *)&c->poll, on_handle_closed);
     layer_close(c->top);
     if (c->flush_timer != NULL)
         uv_close((uv_handle_t *)c->flush_timer, on_timer_closed);
     free(c->in);
     free(c->out);
     c->in = c->out = NULL;
-    uv_close((uv_handle_t *)&c->poll, on_handle_closed);
 }
 
 static void end(struct conn *c, const char *reason)

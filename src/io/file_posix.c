@@ -112,7 +112,7 @@ static int posix_stat_fd(struct files *fs, int fd, struct file_stat *ret)
 
 static int64_t posix_next_data(struct files *fs, int fd, int64_t at)
 {
-    struct file_stat st;
+    struct file_stat st = {0};
     int rc = posix_stat_fd(fs, fd, &st);
     if (rc < 0)
         return rc;

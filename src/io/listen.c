@@ -45,10 +45,6 @@ static void on_accept_error(struct listener *l, int error)
 
 static void accept_one(struct listener *l, int fd, const struct sockaddr *peer)
 {
-    int one = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (l->options.keep_alive)
-        setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
     if (l->troubled)
         l->options.on_trouble(l->options.arg, 0);
     l->troubled = false;
@@ -146,6 +142,11 @@ int listener_open(struct loop *loop, const struct listener_options *options, str
                        options->address != NULL ? options->address : "every address",
                        strerror(errno));
 
+    /* What is accepted inherits these, at no cost per connection. */
+    int one = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (options->keep_alive)
+        setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
     struct listener *l = mem_calloc(1, sizeof *l);
     l->options = *options;
     l->fd = fd;

@@ -45,8 +45,8 @@ struct loop {
 void loop_init(struct loop *l);
 void loop_run(struct loop *l); /* until loop_stop */
 void loop_stop(struct loop *l);
-/* Connections that are left are cut off, without on_end. Everything else living on the loop must have
- * been closed before; runs the close callbacks. */
+/* Connections that are left are cut off, without on_end. Everything else living on the loop must
+ * have been closed before; runs the close callbacks. */
 void loop_deinit(struct loop *l);
 
 /* The next turn comes without sleeping: there is more to do. */

@@ -209,7 +209,7 @@ static int recover_lists(struct files *fs, const struct recover_options *options
     int rc = load_snapshot(fs, snap_path, snapshots, &sink->snapshot, result, &reach, err);
     if (rc < 0)
         return rc;
-    bool initialize;
+    bool initialize = false;
     rc = take_initialize_file(fs, options->log_dir, &initialize, err);
     if (rc < 0)
         return rc;

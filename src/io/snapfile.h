@@ -51,7 +51,8 @@ struct snap_sink {
     /* Consumes whole items from `chunk` (snapshot_loader_feed): *ret_used bytes; the rest comes
      * again with more behind it. *ret_done after the closing "/". */
     int (*feed)(void *arg, struct slice chunk, size_t *ret_used, bool *ret_done, struct err *err);
-    /* The file is whole, to the last seal; what follows are the transactions after it. May be NULL. */
+    /* The file is whole, to the last seal; what follows are the transactions after it. May be NULL.
+     */
     void (*end)(void *arg, const struct snap_tail *tail);
 };
 

@@ -4,9 +4,12 @@
 #include "node/effects_internal.h"
 #include "node/node_internal.h"
 
-enum { DIGEST_TEXT_MAX = 128 };
+enum {
+    DIGEST_TEXT_MAX = 128
+};
 
-/* "user:password" becomes "user:base64(hash(user:password))" appended to `out`; false without a hash. */
+/* "user:password" becomes "user:base64(hash(user:password))" appended to `out`; false without a
+ * hash. */
 static bool digest_id(const struct node *n, struct slice auth, struct buf *out)
 {
     char digest[DIGEST_TEXT_MAX];
@@ -57,7 +60,11 @@ static bool auth_digest(struct node *n, struct client *c, struct slice auth)
     return ok;
 }
 
-enum auth_outcome { AUTH_OK, AUTH_REFUSED, AUTH_WRONG_ENSEMBLE };
+enum auth_outcome {
+    AUTH_OK,
+    AUTH_REFUSED,
+    AUTH_WRONG_ENSEMBLE
+};
 
 static enum auth_outcome authenticate(struct node *n, struct client *c, struct slice scheme,
                                       struct slice auth)
@@ -90,9 +97,8 @@ void on_auth(struct node *n, struct client *c, int32_t xid, struct dec *d, struc
         break;
     case AUTH_REFUSED:
         metric_inc(&n->metrics, METRIC_AUTH_FAILED_COUNT);
-        fx_trace(fx, (struct trace_effect){.type = TRACE_AUTH_FAILED,
-                                           .session_id = c->session_id,
-                                           .client = c->id});
+        fx_trace(fx, (struct trace_effect){
+                         .type = TRACE_AUTH_FAILED, .session_id = c->session_id, .client = c->id});
         reply_header(n, c, xid, 0, ZK_AUTHFAILED, fx);
         client_close(c, "", fx);
         break;
@@ -103,8 +109,8 @@ void on_auth(struct node *n, struct client *c, int32_t xid, struct dec *d, struc
     }
 }
 
-/* No login context is configured: processSasl of such a server finds no SASL server, answers with a null
- * token, and leaves the client what it is. */
+/* No login context is configured: processSasl of such a server finds no SASL server, answers with a
+ * null token, and leaves the client what it is. */
 void on_sasl(struct node *n, struct client *c, int32_t xid, struct dec *d, struct effects *fx)
 {
     struct rec_get_sasl_request packet;

@@ -28,8 +28,7 @@ bool client_add_identity(struct client *c, struct slice scheme, struct slice id)
     memcpy(text, scheme.ptr, scheme.len);
     if (id.len > 0)
         memcpy(text + scheme.len, id.ptr, id.len);
-    c->identities =
-        mem_realloc(c->identities, (c->identity_count + 1) * sizeof *c->identities);
+    c->identities = mem_realloc(c->identities, (c->identity_count + 1) * sizeof *c->identities);
     c->identities[c->identity_count++] = (struct identity){
         .scheme = slice_of(text, scheme.len),
         .id = slice_of(text + scheme.len, id.len),
@@ -66,7 +65,8 @@ void client_free(struct node *n, struct client *c)
     free(c);
 }
 
-/* What it has sent before it went is carried out all the same; only nobody waits for the answers. */
+/* What it has sent before it went is carried out all the same; only nobody waits for the answers.
+ */
 void on_client_closed(struct node *n, uint64_t id)
 {
     struct client *c = map_remove(&n->clients, id);
@@ -88,9 +88,9 @@ void client_close(struct client *c, const char *reason, struct effects *fx)
     fx_close(fx, c->id, reason);
 }
 
-/* ServerCnxn.incrOutstandingAndCheckThrottle: past the limit, whoever has requests on the way is not read
- * from until one of them is answered. That counts requests with a positive xid; a queue of others, or of
- * large ones, has a limit of its own. */
+/* ServerCnxn.incrOutstandingAndCheckThrottle: past the limit, whoever has requests on the way is
+ * not read from until one of them is answered. That counts requests with a positive xid; a queue of
+ * others, or of large ones, has a limit of its own. */
 void client_throttle(struct node *n, struct client *c, struct effects *fx)
 {
     bool pause = (n->inflight > n->options.outstanding_max && c->outstanding > 0) ||

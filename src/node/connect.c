@@ -1,4 +1,5 @@
-/* connect.c: the handshake (ZooKeeperServer.processConnectRequest, reopenSession, finishSessionInit). */
+/* connect.c: the handshake (ZooKeeperServer.processConnectRequest, reopenSession,
+ * finishSessionInit). */
 #include "node/effects_internal.h"
 #include "node/node_internal.h"
 
@@ -24,9 +25,8 @@ static void send_connect_response(struct node *n, struct client *c, bool valid, 
 
 static void refuse(struct node *n, struct client *c, struct effects *fx)
 {
-    fx_trace(fx, (struct trace_effect){.type = TRACE_SESSION_REFUSED,
-                                       .session_id = c->session_id,
-                                       .client = c->id});
+    fx_trace(fx, (struct trace_effect){
+                     .type = TRACE_SESSION_REFUSED, .session_id = c->session_id, .client = c->id});
     send_connect_response(n, c, false, fx);
     client_close(c, "", fx);
 }
@@ -84,20 +84,19 @@ static void open_session(struct node *n, struct client *c, struct effects *fx)
 
     /* Nothing is read until the session is there (Java: disableRecv). */
     c->state = CLIENT_CONNECTING;
-    fifo_push(&c->fifo,
-              (struct fifo_entry){.kind = FIFO_WRITE,
-                                  .op = ZK_OP_CREATE_SESSION,
-                                  .zxid = zxid,
-                                  .received_ns = n->now_ns},
-              (struct slice){0});
+    fifo_push(
+        &c->fifo,
+        (struct fifo_entry){
+            .kind = FIFO_WRITE, .op = ZK_OP_CREATE_SESSION, .zxid = zxid, .received_ns = n->now_ns},
+        (struct slice){0});
     n->inflight++;
     fx_read(fx, c->id, true);
     c->paused = true;
 }
 
-/* What the session asked for on its older connection may still be on the way to the disk. ZooKeeper has one
- * queue for everybody, so that the new connection finds it done: a client that lost a reply looks whether
- * its znode is there, and makes another if it is not. */
+/* What the session asked for on its older connection may still be on the way to the disk. ZooKeeper
+ * has one queue for everybody, so that the new connection finds it done: a client that lost a reply
+ * looks whether its znode is there, and makes another if it is not. */
 static void wait_for_earlier_writes(struct node *n, struct client *c)
 {
     int64_t zxid = proposal_wait_for(n, c->session_id, c->id);
@@ -109,8 +108,8 @@ static void wait_for_earlier_writes(struct node *n, struct client *c)
 }
 
 /* The session's older connection is closed even when the password is wrong (facts A.27). */
-static void reopen_session(struct node *n, struct client *c, int64_t session_id, struct slice passwd,
-                           struct effects *fx)
+static void reopen_session(struct node *n, struct client *c, int64_t session_id,
+                           struct slice passwd, struct effects *fx)
 {
     metric_inc(&n->metrics, METRIC_CONNECTION_REVALIDATE_COUNT);
     c->session_id = session_id;
@@ -168,7 +167,8 @@ void connect_established(struct node *n, struct client *c, struct effects *fx)
     c->paused = false;
     fx_read(fx, c->id, false);
 
-    /* Frames that came too early. They are queued bytes: each is copied out before the queue can move. */
+    /* Frames that came too early. They are queued bytes: each is copied out before the queue can
+     * move. */
     struct fifo_entry *e;
     uint32_t held = c->fifo.count;
     while (held-- > 0 && (e = fifo_head(&c->fifo)) != NULL && e->kind == FIFO_HELD) {

@@ -5,7 +5,9 @@
 #include "base/mem.h"
 #include "node/effects_internal.h"
 
-enum { ARENA_KEPT_MAX = 4 * 1024 * 1024 };
+enum {
+    ARENA_KEPT_MAX = 4 * 1024 * 1024
+};
 
 static void arena_clear(struct buf *b)
 {

@@ -1,7 +1,7 @@
 /* effects.h: what a step wants done, as data.
  *
- * The driver carries effects out in this order: persist, sends, closes, reads. Bytes stand in two arenas of
- * the effects; records name them by offset, so that arenas may move while they grow. */
+ * The driver carries effects out in this order: persist, sends, closes, reads. Bytes stand in two
+ * arenas of the effects; records name them by offset, so that arenas may move while they grow. */
 #ifndef CAUCUS_NODE_EFFECTS_H
 #define CAUCUS_NODE_EFFECTS_H
 
@@ -15,7 +15,7 @@ enum persist_type {
     PERSIST_ROLL,           /* later appends go to a new log file */
     PERSIST_SNAPSHOT_BEGIN, /* a snapshot of `zxid` begins; carries its first bytes */
     PERSIST_SNAPSHOT_CHUNK,
-    PERSIST_SNAPSHOT_END,   /* the stream is complete; `digest` belongs to `zxid` */
+    PERSIST_SNAPSHOT_END, /* the stream is complete; `digest` belongs to `zxid` */
     PERSIST_SNAPSHOT_ABORT,
 };
 
@@ -24,7 +24,7 @@ struct persist_effect {
     uint64_t ticket; /* rising; durable(ticket) covers everything up to it. Snapshot steps have 0 */
     int64_t zxid;
     uint64_t digest;
-    size_t at, len;  /* in persist_bytes */
+    size_t at, len; /* in persist_bytes */
 };
 
 struct send_effect {
@@ -46,9 +46,20 @@ struct read_effect {
 
 /* One line of the log, typed. */
 enum trace_type {
-    TRACE_SESSION_CREATED, TRACE_SESSION_CLOSED, TRACE_SESSION_EXPIRED, TRACE_SESSION_REFUSED,
-    TRACE_SESSION_MOVED, TRACE_AUTH_FAILED, TRACE_SNAPSHOT_BEGIN, TRACE_SNAPSHOT_DONE, TRACE_SNAPSHOT_FAILED,
-    TRACE_DIGEST_MISMATCH, TRACE_QUOTA_SOFT, TRACE_WRITES_REFUSED, TRACE_WRITES_ACCEPTED, TRACE_STATE_REPLACED,
+    TRACE_SESSION_CREATED,
+    TRACE_SESSION_CLOSED,
+    TRACE_SESSION_EXPIRED,
+    TRACE_SESSION_REFUSED,
+    TRACE_SESSION_MOVED,
+    TRACE_AUTH_FAILED,
+    TRACE_SNAPSHOT_BEGIN,
+    TRACE_SNAPSHOT_DONE,
+    TRACE_SNAPSHOT_FAILED,
+    TRACE_DIGEST_MISMATCH,
+    TRACE_QUOTA_SOFT,
+    TRACE_WRITES_REFUSED,
+    TRACE_WRITES_ACCEPTED,
+    TRACE_STATE_REPLACED,
     TRACE_LARGE_REQUEST,
 };
 
@@ -73,7 +84,8 @@ struct effects {
     size_t trace_count, trace_cap;
     struct buf persist_bytes;
     struct buf send_bytes;
-    int64_t deadline_ns; /* when NODE_TICK is wanted next; INT64_MAX = not at all. Always set by a step */
+    int64_t deadline_ns; /* when NODE_TICK is wanted next; INT64_MAX = not at all. Always set by a
+                            step */
 };
 
 void effects_clear(struct effects *fx); /* keeps the memory, up to a bound */

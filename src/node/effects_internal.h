@@ -5,7 +5,8 @@
 #include "node/effects.h"
 
 void fx_persist(struct effects *fx, struct persist_effect p);
-/* Bytes [at, at+len) of send_bytes go to the client; joined to the send before when they continue it. */
+/* Bytes [at, at+len) of send_bytes go to the client; joined to the send before when they continue
+ * it. */
 void fx_send(struct effects *fx, uint64_t client, size_t at, size_t len);
 void fx_close(struct effects *fx, uint64_t client, const char *reason);
 void fx_read(struct effects *fx, uint64_t client, bool pause);

@@ -7,7 +7,7 @@
 
 enum {
     ENTRIES_FIRST = 8,
-    ENTRIES_KEPT_MAX = 64,        /* an empty queue gives back more than this */
+    ENTRIES_KEPT_MAX = 64, /* an empty queue gives back more than this */
     BYTES_KEPT_MAX = 16 * 1024,
 };
 
@@ -51,8 +51,9 @@ struct slice fifo_bytes(const struct fifo *f, const struct fifo_entry *e)
     return buf_part(&f->bytes, e->at, e->len);
 }
 
-/* The bytes of popped entries stand before those of the others. They are dropped when the queue runs
- * empty, or moved out when they are the larger part, so that each byte moves at most once on average. */
+/* The bytes of popped entries stand before those of the others. They are dropped when the queue
+ * runs empty, or moved out when they are the larger part, so that each byte moves at most once on
+ * average. */
 static void drop_popped_bytes(struct fifo *f)
 {
     if (f->count == 0) {

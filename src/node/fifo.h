@@ -1,7 +1,7 @@
 /* fifo.h: the requests of one connection that wait for their turn.
  *
- * Replies leave in the order of requests. A write waits for its commit; a read behind it waits as bytes.
- * Empty queues hold no memory beyond a small ring, idle connections none at all. */
+ * Replies leave in the order of requests. A write waits for its commit; a read behind it waits as
+ * bytes. Empty queues hold no memory beyond a small ring, idle connections none at all. */
 #ifndef CAUCUS_NODE_FIFO_H
 #define CAUCUS_NODE_FIFO_H
 

@@ -1,4 +1,5 @@
-/* multi_read.c: several reads in one request (MultiOperationRecord, FinalRequestProcessor.multiRead). */
+/* multi_read.c: several reads in one request (MultiOperationRecord,
+ * FinalRequestProcessor.multiRead). */
 #include "node/node_internal.h"
 
 /* False as well for what is no write at all. */
@@ -37,8 +38,7 @@ static bool check_shape(struct dec d, struct multi_shape *ret)
         if (head.done)
             return true;
         if (head.type == ZK_OP_GET_DATA || head.type == ZK_OP_GET_CHILDREN) {
-            if (ret->writes > 0 ||
-                !rec_get_get_data_request(&d, &(struct rec_get_data_request){0}))
+            if (ret->writes > 0 || !rec_get_get_data_request(&d, &(struct rec_get_data_request){0}))
                 return false;
             ret->reads++;
         } else {
@@ -50,7 +50,8 @@ static bool check_shape(struct dec d, struct multi_shape *ret)
     return false;
 }
 
-/* The watch that a part asks for is lost on its way in ZooKeeper (Op.GetData keeps the path only). */
+/* The watch that a part asks for is lost on its way in ZooKeeper (Op.GetData keeps the path only).
+ */
 static void answer_part(struct node *n, struct client *c, int32_t op, struct slice path,
                         struct identities who, struct buf *out)
 {
@@ -73,8 +74,8 @@ int32_t answer_multi_read(struct node *n, struct client *c, struct dec *d, struc
     if (!check_shape(*d, &shape))
         return ZK_MARSHALLINGERROR;
 
-    /* At a write, or a null path, the answer ends with an error; what was answered before it stands behind
-     * that error all the same (facts A.27). */
+    /* At a write, or a null path, the answer ends with an error; what was answered before it stands
+     * behind that error all the same (facts A.27). */
     struct rec_multi_header head;
     struct rec_get_data_request req;
     bool ok = shape.writes == 0;

@@ -100,8 +100,8 @@ void node_free(struct node *n)
     free(n);
 }
 
-/* Another tree takes the place of ours (admin restore). Every connection is closed: watches and reads
- * of the old state have no meaning in the new one, and clients come back by themselves. */
+/* Another tree takes the place of ours (admin restore). Every connection is closed: watches and
+ * reads of the old state have no meaning in the new one, and clients come back by themselves. */
 static void on_replace_state(struct node *n, const struct node_event *ev, struct effects *fx)
 {
     for (struct list *at = n->clients_in_order.next; at != &n->clients_in_order; at = at->next) {
@@ -115,8 +115,8 @@ static void on_replace_state(struct node *n, const struct node_event *ev, struct
         fx_persist(fx, (struct persist_effect){.type = PERSIST_SNAPSHOT_ABORT});
     n->snapshot_active = n->snapshot_wanted = false;
     adopt(n, ev->replace.tree, ev->replace.sessions, ev->replace.session_count);
-    fx_trace(fx, (struct trace_effect){.type = TRACE_STATE_REPLACED,
-                                       .zxid = tree_last_zxid(n->tree)});
+    fx_trace(fx,
+             (struct trace_effect){.type = TRACE_STATE_REPLACED, .zxid = tree_last_zxid(n->tree)});
 }
 
 static void on_disk_full(struct node *n, bool full, struct effects *fx)

@@ -1,16 +1,18 @@
 /* node.h: one replica as a state machine: node_step(event) -> effects.
  *
  * Composes tree, session and watch (later fle and zab). No clock, socket, file, thread, global or
- * random source: time, bytes and seeds come in with events, everything to be done goes out as effects. The
- * driver (server/) carries effects out in this order: persist, send, close. The same events give the
- * same effects, to the byte.
+ * random source: time, bytes and seeds come in with events, everything to be done goes out as
+ * effects. The driver (server/) carries effects out in this order: persist, send, close. The same
+ * events give the same effects, to the byte.
  *
- * Life of a write: NODE_CLIENT_FRAME -> prep -> fx.persist (append, ticket) -> ... the log is synced ...
- * -> NODE_DURABLE(ticket) -> applied to the tree, watch events and the reply in fx.sends. Reads are answered in the
- * step that brings them unless an earlier request of the same session is still on its way.
+ * Life of a write: NODE_CLIENT_FRAME -> prep -> fx.persist (append, ticket) -> ... the log is
+ * synced ...
+ * -> NODE_DURABLE(ticket) -> applied to the tree, watch events and the reply in fx.sends. Reads are
+ * answered in the step that brings them unless an earlier request of the same session is still on
+ * its way.
  *
- * Memory: slices in events are borrowed for the step. Effects own their bytes; the driver empties them with
- * effects_clear after carrying them out. One owner thread, the core. */
+ * Memory: slices in events are borrowed for the step. Effects own their bytes; the driver empties
+ * them with effects_clear after carrying them out. One owner thread, the core. */
 #ifndef CAUCUS_NODE_NODE_H
 #define CAUCUS_NODE_NODE_H
 
@@ -27,60 +29,63 @@
 #include "tree/tree.h"
 #include "watch/watch.h"
 
-/* What a digest, super or other secret is made with, handed in because the core may not call a crypto
- * library: base64(HASH(text)) written to `ret` (<= 128 bytes), its length returned; 0 = not available. Must be
- * a pure function. */
+/* What a digest, super or other secret is made with, handed in because the core may not call a
+ * crypto library: base64(HASH(text)) written to `ret` (<= 128 bytes), its length returned; 0 = not
+ * available. Must be a pure function. */
 typedef size_t node_digest_fn(struct slice text, char ret[128]);
 
 struct node_options {
-    uint64_t seed;                      /* every random choice of this node comes from here */
-    int64_t server_id;                  /* high byte of session ids */
-    int32_t tick_ms;                    /* tickTime */
-    int32_t session_timeout_min_ms;     /* minSessionTimeout */
-    int32_t session_timeout_max_ms;     /* maxSessionTimeout */
-    size_t frame_bytes_max;             /* jute.maxbuffer */
-    uint32_t snap_count;                /* snapCount: a snapshot after snap_count/2 + random txns */
-    uint64_t snap_size_bytes;           /* snapSizeLimitInKb, 0 = off */
-    size_t outstanding_max;             /* globalOutstandingLimit */
-    int64_t large_request_bytes;        /* largeRequestThreshold, <= 0 = off */
-    int64_t large_requests_bytes_max;   /* largeRequestMaxBytes */
+    uint64_t seed;                    /* every random choice of this node comes from here */
+    int64_t server_id;                /* high byte of session ids */
+    int32_t tick_ms;                  /* tickTime */
+    int32_t session_timeout_min_ms;   /* minSessionTimeout */
+    int32_t session_timeout_max_ms;   /* maxSessionTimeout */
+    size_t frame_bytes_max;           /* jute.maxbuffer */
+    uint32_t snap_count;              /* snapCount: a snapshot after snap_count/2 + random txns */
+    uint64_t snap_size_bytes;         /* snapSizeLimitInKb, 0 = off */
+    size_t outstanding_max;           /* globalOutstandingLimit */
+    int64_t large_request_bytes;      /* largeRequestThreshold, <= 0 = off */
+    int64_t large_requests_bytes_max; /* largeRequestMaxBytes */
     int64_t container_check_interval_ms;
     int32_t container_per_minute_max;
-    int64_t container_never_used_ms;    /* 0 = never */
+    int64_t container_never_used_ms; /* 0 = never */
     bool skip_acl;
     bool enforce_quota;
     bool close_session_txn;
     bool reconfig_enabled;
-    bool digest_auth_enabled;           /* DigestAuthenticationProvider.enabled */
-    char super_digest[256];             /* DigestAuthenticationProvider.superDigest, "" = none */
-    bool enforce_auth;                  /* enforce.auth.enabled */
-    char enforce_auth_schemes[128];     /* enforce.auth.schemes, comma separated */
-    bool require_sasl;                  /* sessionRequireClientSASLAuth */
-    char ensemble_auth_name[256];       /* ensembleAuthName, "" = any */
+    bool digest_auth_enabled;       /* DigestAuthenticationProvider.enabled */
+    char super_digest[256];         /* DigestAuthenticationProvider.superDigest, "" = none */
+    bool enforce_auth;              /* enforce.auth.enabled */
+    char enforce_auth_schemes[128]; /* enforce.auth.schemes, comma separated */
+    bool require_sasl;              /* sessionRequireClientSASLAuth */
+    char ensemble_auth_name[256];   /* ensembleAuthName, "" = any */
     node_digest_fn *digest;
 };
 
 struct node;
 
-/* Takes over `tree` (recovered; its last zxid is where this node goes on) and the recovered sessions, whose
- * timeouts begin at now_ns. Ephemerals of sessions that are gone are removed (ZooKeeperServer.loadData). */
+/* Takes over `tree` (recovered; its last zxid is where this node goes on) and the recovered
+ * sessions, whose timeouts begin at now_ns. Ephemerals of sessions that are gone are removed
+ * (ZooKeeperServer.loadData). */
 struct node *node_create(const struct node_options *options, struct tree *tree,
-                         const struct snapshot_session *sessions, size_t session_count, int64_t now_ns);
+                         const struct snapshot_session *sessions, size_t session_count,
+                         int64_t now_ns);
 void node_free(struct node *n);
 
 enum node_event_type {
-    NODE_TICK,              /* time has passed (fx.deadline_ns was reached, or any time) */
-    NODE_CLIENT_OPEN,       /* a connection was accepted */
-    NODE_CLIENT_FRAME,      /* one frame of it, without the length */
-    NODE_CLIENT_CLOSED,     /* it is gone (by the peer, by an error, or after fx.closes) */
-    NODE_DURABLE,           /* everything up to `ticket` is on disk */
-    NODE_DISK_FAILED,       /* no write will ever become durable again; reads go on until the driver stops */
-    NODE_DISK_FULL,         /* disk_full: new writes are answered SYSTEMERROR until it is false again */
-    NODE_SNAPSHOT_REQUEST,  /* take one now (admin) */
-    NODE_SNAPSHOT_PULL,     /* the snapshot writer has room for `bytes_max` more bytes */
-    NODE_SNAPSHOT_DONE,     /* the file of snapshot `zxid` is durable, or `failed` */
-    NODE_REPLACE_STATE,     /* admin restore: take over another tree */
-    NODE_STOP,              /* refuse new requests; what is appended is still answered when durable */
+    NODE_TICK,          /* time has passed (fx.deadline_ns was reached, or any time) */
+    NODE_CLIENT_OPEN,   /* a connection was accepted */
+    NODE_CLIENT_FRAME,  /* one frame of it, without the length */
+    NODE_CLIENT_CLOSED, /* it is gone (by the peer, by an error, or after fx.closes) */
+    NODE_DURABLE,       /* everything up to `ticket` is on disk */
+    NODE_DISK_FAILED, /* no write will ever become durable again; reads go on until the driver stops
+                       */
+    NODE_DISK_FULL,   /* disk_full: new writes are answered SYSTEMERROR until it is false again */
+    NODE_SNAPSHOT_REQUEST, /* take one now (admin) */
+    NODE_SNAPSHOT_PULL,    /* the snapshot writer has room for `bytes_max` more bytes */
+    NODE_SNAPSHOT_DONE,    /* the file of snapshot `zxid` is durable, or `failed` */
+    NODE_REPLACE_STATE,    /* admin restore: take over another tree */
+    NODE_STOP, /* refuse new requests; what is appended is still answered when durable */
 };
 
 struct node_event {
@@ -94,9 +99,9 @@ struct node_event {
             bool secure;
         } open;
         struct slice frame;
-        uint64_t ticket;    /* NODE_DURABLE */
-        bool disk_full;     /* NODE_DISK_FULL */
-        size_t bytes_max;   /* NODE_SNAPSHOT_PULL */
+        uint64_t ticket;  /* NODE_DURABLE */
+        bool disk_full;   /* NODE_DISK_FULL */
+        size_t bytes_max; /* NODE_SNAPSHOT_PULL */
         struct {
             int64_t zxid;
             bool failed;
@@ -137,14 +142,18 @@ struct node_client_view {
     struct identities who;
 };
 typedef void node_client_visit(void *arg, const struct node_client_view *view);
-void node_each_client(const struct node *n, node_client_visit *visit, void *arg); /* in order of opening */
+void node_each_client(const struct node *n, node_client_visit *visit,
+                      void *arg); /* in order of opening */
 bool node_client(const struct node *n, uint64_t client, struct node_client_view *ret);
 void node_reset_client_stats(struct node *n); /* crst */
 
-/* Checks an identity's permission on a path outside of any connection (admin commands): 0, ZK_NONODE, ZK_NOAUTH. */
-int32_t node_check_acl(const struct node *n, struct slice path, int32_t perm, struct identities who);
-/* Identities for "scheme auth" given outside of a connection (HTTP Authorization): 0 or ZK_AUTHFAILED; appends id text. */
-int32_t node_authenticate(const struct node *n, struct slice scheme, struct slice auth, struct slice address,
-                          struct buf *ret_id, struct slice *ret_scheme);
+/* Checks an identity's permission on a path outside of any connection (admin commands): 0,
+ * ZK_NONODE, ZK_NOAUTH. */
+int32_t node_check_acl(const struct node *n, struct slice path, int32_t perm,
+                       struct identities who);
+/* Identities for "scheme auth" given outside of a connection (HTTP Authorization): 0 or
+ * ZK_AUTHFAILED; appends id text. */
+int32_t node_authenticate(const struct node *n, struct slice scheme, struct slice auth,
+                          struct slice address, struct buf *ret_id, struct slice *ret_scheme);
 
 #endif

@@ -19,7 +19,10 @@ enum client_state {
 };
 
 /* Per connection; more authentications are refused. The first one (the address) always fits. */
-enum { IDENTITIES_MAX = 1024, IDENTITIES_BYTES_MAX = 4 * 1024 * 1024 };
+enum {
+    IDENTITIES_MAX = 1024,
+    IDENTITIES_BYTES_MAX = 4 * 1024 * 1024
+};
 
 struct client_stats {
     uint64_t received, sent;
@@ -29,7 +32,8 @@ struct client_stats {
     uint64_t latency_count;
 };
 
-/* A connection. Identities only ever grow, so "the identities at the time of a request" is a count. */
+/* A connection. Identities only ever grow, so "the identities at the time of a request" is a count.
+ */
 struct client {
     uint64_t id;
     struct list order; /* node.clients_in_order */
@@ -86,8 +90,8 @@ struct node {
     uint64_t prng;
     uint64_t txns_since_snapshot, bytes_since_snapshot;
     uint64_t snapshot_after_txns, snapshot_after_bytes;
-    bool snapshot_active; /* from BEGIN until NODE_SNAPSHOT_DONE */
-    bool snapshot_wanted; /* asked for while one was active */
+    bool snapshot_active;  /* from BEGIN until NODE_SNAPSHOT_DONE */
+    bool snapshot_wanted;  /* asked for while one was active */
     int64_t snapshot_zxid; /* of the active one */
 
     int64_t next_container_check_ns, next_reap_ns;
@@ -122,14 +126,17 @@ void client_close(struct client *c, const char *reason, struct effects *fx);
 bool client_add_identity(struct client *c, struct slice scheme, struct slice id);
 void client_throttle(struct node *n, struct client *c, struct effects *fx);
 /* A queued request of this client is answered. */
-void client_popped(struct node *n, struct client *c, const struct fifo_entry *e, struct effects *fx);
-/* Answers whatever stands ready at the head of the queue, up to the next write that is still on its way. */
+void client_popped(struct node *n, struct client *c, const struct fifo_entry *e,
+                   struct effects *fx);
+/* Answers whatever stands ready at the head of the queue, up to the next write that is still on its
+ * way. */
 void client_drain(struct node *n, struct client *c, struct effects *fx);
 
 /* connect.c */
 void on_connect(struct node *n, struct client *c, struct slice frame, struct effects *fx);
 void connect_established(struct node *n, struct client *c, struct effects *fx);
-void session_detach_owner(struct node *n, struct session *s, const char *reason, struct effects *fx);
+void session_detach_owner(struct node *n, struct session *s, const char *reason,
+                          struct effects *fx);
 
 /* request.c */
 void on_request(struct node *n, struct client *c, struct slice frame, struct effects *fx);
@@ -145,11 +152,12 @@ struct proposal_request {
     int32_t session_err;
     int32_t timeout_ms; /* of a createSession */
 };
-/* 0 when a proposal was made (its zxid in *ret_zxid, an error txn included), else the error to answer at once. */
+/* 0 when a proposal was made (its zxid in *ret_zxid, an error txn included), else the error to
+ * answer at once. */
 int32_t propose(struct node *n, const struct proposal_request *req, struct effects *fx,
                 int64_t *ret_zxid);
-/* The newest proposal of a session that is not committed yet now has `client` waiting for it: its zxid;
- * 0 = there is none. Whoever waited for it before must be gone. */
+/* The newest proposal of a session that is not committed yet now has `client` waiting for it: its
+ * zxid; 0 = there is none. Whoever waited for it before must be gone. */
 int64_t proposal_wait_for(struct node *n, int64_t session_id, uint64_t client);
 void on_durable(struct node *n, uint64_t ticket, struct effects *fx);
 void proposals_drop_all(struct node *n);
@@ -162,7 +170,8 @@ void reply_to_write(struct node *n, struct client *c, const struct fifo_entry *e
 void answer_read(struct node *n, struct client *c, int32_t op, int32_t xid, struct slice record,
                  struct identities who, struct effects *fx);
 bool op_is_read(int32_t op);
-/* getData and getChildren, also inside a multiRead: 0 and the response record in `out`, or an error. */
+/* getData and getChildren, also inside a multiRead: 0 and the response record in `out`, or an
+ * error. */
 int32_t read_data(struct node *n, struct client *c, struct slice path, bool watch,
                   struct identities who, struct buf *out);
 int32_t read_children(struct node *n, struct client *c, struct slice path, bool watch,

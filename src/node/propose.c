@@ -6,7 +6,10 @@
 #include "node/effects_internal.h"
 #include "node/node_internal.h"
 
-enum { PROPOSALS_FIRST = 64, PROPOSAL_BYTES_KEPT_MAX = 4 * 1024 * 1024 };
+enum {
+    PROPOSALS_FIRST = 64,
+    PROPOSAL_BYTES_KEPT_MAX = 4 * 1024 * 1024
+};
 
 static void proposals_grow(struct node *n)
 {
@@ -135,11 +138,11 @@ static void commit_session(struct node *n, const struct proposal *p, struct effe
     }
 
     invariant(p->hdr.type == ZK_OP_CLOSE_SESSION);
-    fx_trace(fx, (struct trace_effect){.type = p->client ? TRACE_SESSION_CLOSED
-                                                         : TRACE_SESSION_EXPIRED,
-                                       .session_id = s->id,
-                                       .zxid = p->zxid,
-                                       .client = s->owner});
+    fx_trace(fx,
+             (struct trace_effect){.type = p->client ? TRACE_SESSION_CLOSED : TRACE_SESSION_EXPIRED,
+                                   .session_id = s->id,
+                                   .zxid = p->zxid,
+                                   .client = s->owner});
     struct client *owner = client_find(n, s->owner);
     if (owner != NULL && owner->id != p->client)
         session_detach_owner(n, s, "session is over", fx);

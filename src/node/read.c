@@ -90,8 +90,8 @@ int32_t read_children(struct node *n, struct client *c, struct slice path, bool 
 }
 
 /* A watch of an absent node waits for its creation. */
-static int32_t answer_exists(struct node *n, struct client *c, struct dec *d,
-                             struct identities who, struct buf *out)
+static int32_t answer_exists(struct node *n, struct client *c, struct dec *d, struct identities who,
+                             struct buf *out)
 {
     struct rec_exists_request req;
     if (!rec_get_exists_request(d, &req) || slice_is_null(req.path))
@@ -216,8 +216,8 @@ static int32_t answer_get_ephemerals(struct node *n, struct client *c, struct de
     return 0;
 }
 
-/* AuthUtil.getClientInfos: the user behind an id is what its scheme calls a user name; for digest that is
- * the part before the colon. */
+/* AuthUtil.getClientInfos: the user behind an id is what its scheme calls a user name; for digest
+ * that is the part before the colon. */
 static int32_t answer_who_am_i(struct identities who, struct buf *out)
 {
     buf_put_i32(out, (int32_t)who.count);

@@ -2,7 +2,10 @@
 #include "node/effects_internal.h"
 #include "node/node_internal.h"
 
-enum { FRAME_PREFIX_BYTES = 4, REPLY_HEADER_BYTES = 16 };
+enum {
+    FRAME_PREFIX_BYTES = 4,
+    REPLY_HEADER_BYTES = 16
+};
 
 size_t reply_begin(struct effects *fx, int32_t xid, int64_t zxid, int32_t err)
 {

@@ -102,8 +102,9 @@ static bool is_large(const struct node *n, size_t len)
     return n->options.large_request_bytes > 0 && (int64_t)len > n->options.large_request_bytes;
 }
 
-/* largeRequestThreshold and largeRequestMaxBytes: false = refused (the connection is closed). The frame
- * is what is measured against the room, its record (without the header) what then takes room. */
+/* largeRequestThreshold and largeRequestMaxBytes: false = refused (the connection is closed). The
+ * frame is what is measured against the room, its record (without the header) what then takes room.
+ */
 static bool admit_large(struct node *n, struct client *c, size_t frame_len, struct effects *fx)
 {
     if (!is_large(n, frame_len) ||
@@ -150,8 +151,8 @@ void on_request(struct node *n, struct client *c, struct slice frame, struct eff
     } else if (op_is_read(h.type)) {
         on_read(n, c, &h, record, large_bytes, fx);
     } else {
-        /* UnimplementedRequestProcessor: at once, ahead of what is queued, and good-bye. The zxid is that of
-         * a request which never got one. */
+        /* UnimplementedRequestProcessor: at once, ahead of what is queued, and good-bye. The zxid
+         * is that of a request which never got one. */
         reply_header(n, c, h.xid, -1, ZK_UNIMPLEMENTED, fx);
         client_close(c, "unknown operation", fx);
     }

@@ -14,8 +14,8 @@ static uint64_t random_below(struct node *n, uint64_t bound)
     return bound ? (n->prng * 0x2545f4914f6cdd1dULL) % bound : 0;
 }
 
-/* Half of the limit and a random part of the other half, so that the servers of an ensemble do not all
- * take theirs at once. */
+/* Half of the limit and a random part of the other half, so that the servers of an ensemble do not
+ * all take theirs at once. */
 void snapshot_plan(struct node *n)
 {
     uint64_t half = n->options.snap_count / 2;
@@ -64,17 +64,21 @@ static void begin(struct node *n, struct effects *fx)
 /* About how large a snapshot would be: paths and data, and the fixed part of each node's record. */
 static uint64_t snapshot_bytes_estimate(const struct node *n)
 {
-    enum { NODE_FIXED_BYTES = 76 };
+    enum {
+        NODE_FIXED_BYTES = 76
+    };
     return tree_approximate_data_bytes(n->tree) + NODE_FIXED_BYTES * tree_node_count(n->tree);
 }
 
 /* Due by the count of transactions, but not before the log is half as large as a snapshot would be:
- * otherwise a large tree that is written to fast is written to disk over and over (filling a million
- * znodes wrote 1.2 GB of snapshots). Recovery stays short: it replays at most that much. A limit that
- * was set in bytes is kept to the letter. */
+ * otherwise a large tree that is written to fast is written to disk over and over (filling a
+ * million znodes wrote 1.2 GB of snapshots). Recovery stays short: it replays at most that much. A
+ * limit that was set in bytes is kept to the letter. */
 void snapshot_consider(struct node *n, size_t txn_bytes, struct effects *fx)
 {
-    enum { ENTRY_OVERHEAD_BYTES = 57 }; /* frame, header and digest around a txn in the log */
+    enum {
+        ENTRY_OVERHEAD_BYTES = 57
+    }; /* frame, header and digest around a txn in the log */
     n->txns_since_snapshot++;
     n->bytes_since_snapshot += txn_bytes + ENTRY_OVERHEAD_BYTES;
     bool by_count = n->txns_since_snapshot > n->snapshot_after_txns &&
@@ -110,12 +114,12 @@ void on_snapshot_pull(struct node *n, size_t bytes_max, struct effects *fx)
     uint64_t digest = snapshot_digest(n->tree);
     size_t at = fx->persist_bytes.len;
     bool done = snapshot_slice(n->tree, bytes_max, &fx->persist_bytes);
-    fx_persist(fx, (struct persist_effect){.type = done ? PERSIST_SNAPSHOT_END
-                                                        : PERSIST_SNAPSHOT_CHUNK,
-                                           .zxid = zxid,
-                                           .digest = digest,
-                                           .at = at,
-                                           .len = fx->persist_bytes.len - at});
+    fx_persist(fx,
+               (struct persist_effect){.type = done ? PERSIST_SNAPSHOT_END : PERSIST_SNAPSHOT_CHUNK,
+                                       .zxid = zxid,
+                                       .digest = digest,
+                                       .at = at,
+                                       .len = fx->persist_bytes.len - at});
 }
 
 void on_snapshot_done(struct node *n, const struct node_event *ev, struct effects *fx)

@@ -1,12 +1,14 @@
-/* timers.c: what happens because time passes: sessions expire, empty containers and outlived TTL znodes
- * go (SessionTrackerImpl.run, ContainerManager.checkContainers). */
+/* timers.c: what happens because time passes: sessions expire, empty containers and outlived TTL
+ * znodes go (SessionTrackerImpl.run, ContainerManager.checkContainers). */
 #include "node/effects_internal.h"
 #include "node/node_internal.h"
 
 static const int64_t NS_PER_MS = 1000000;
 static const int64_t NS_PER_MINUTE = 60000000000;
 
-enum { REAPED_PER_STEP_MAX = 16 };
+enum {
+    REAPED_PER_STEP_MAX = 16
+};
 
 static void expire_sessions(struct node *n, struct effects *fx)
 {
@@ -25,8 +27,8 @@ static void note_candidate(void *arg, struct slice path)
     rec_put_slice(arg, path);
 }
 
-/* A candidate was one up to a minute ago. ZooKeeper asks no more than prep does, and so may delete a TTL
- * znode that was written to meanwhile. */
+/* A candidate was one up to a minute ago. ZooKeeper asks no more than prep does, and so may delete
+ * a TTL znode that was written to meanwhile. */
 static void reap(struct node *n, struct slice path, struct effects *fx)
 {
     if (!tree_is_reapable(n->tree, path, n->wall_ms, n->options.container_never_used_ms))
@@ -55,7 +57,8 @@ static void reap_candidates(struct node *n, struct effects *fx)
         n->next_reap_ns = n->now_ns;
 }
 
-/* All candidates are noted at once; then they go one by one, no more in a minute than is allowed. */
+/* All candidates are noted at once; then they go one by one, no more in a minute than is allowed.
+ */
 static void reap_containers(struct node *n, struct effects *fx)
 {
     int64_t interval_ns = n->options.container_check_interval_ms * NS_PER_MS;

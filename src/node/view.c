@@ -92,8 +92,7 @@ void node_reset_client_stats(struct node *n)
     }
 }
 
-int32_t node_check_acl(const struct node *n, struct slice path, int32_t perm,
-                       struct identities who)
+int32_t node_check_acl(const struct node *n, struct slice path, int32_t perm, struct identities who)
 {
     const struct znode *z = tree_find(n->tree, path);
     if (z == NULL)

@@ -1,12 +1,12 @@
-/* watch_ops.c: setting, removing and firing watches (DataTree.setWatches, NIOServerCnxn.process). */
+/* watch_ops.c: setting, removing and firing watches (DataTree.setWatches, NIOServerCnxn.process).
+ */
 #include "node/node_internal.h"
 
 static void send_event(struct node *n, struct client *c, int64_t zxid, int32_t type,
                        struct slice path, struct effects *fx)
 {
     size_t begun = reply_begin(fx, ZK_XID_NOTIFICATION, zxid, 0);
-    struct rec_watcher_event ev = {
-        .type = type, .state = ZK_STATE_SYNC_CONNECTED, .path = path};
+    struct rec_watcher_event ev = {.type = type, .state = ZK_STATE_SYNC_CONNECTED, .path = path};
     rec_put_watcher_event(&fx->send_bytes, &ev);
     metric_add(&n->metrics, METRIC_WATCH_BYTES, fx->send_bytes.len - begun - 4);
     reply_end(n, c, begun, fx);
@@ -71,9 +71,15 @@ void fire_watches(struct node *n, int64_t zxid, struct effects *fx)
     }
 }
 
-/* What a reconnected client missed since relative_zxid is told at once (zxid -1 and no ACL check, as
- * WatchedEvent has them there); the rest is registered again. */
-enum rewatch { REWATCH_DATA, REWATCH_EXIST, REWATCH_CHILD, REWATCH_PERSISTENT, REWATCH_RECURSIVE };
+/* What a reconnected client missed since relative_zxid is told at once (zxid -1 and no ACL check,
+ * as WatchedEvent has them there); the rest is registered again. */
+enum rewatch {
+    REWATCH_DATA,
+    REWATCH_EXIST,
+    REWATCH_CHILD,
+    REWATCH_PERSISTENT,
+    REWATCH_RECURSIVE
+};
 
 static int32_t missed_event(const struct znode *z, enum rewatch kind, int64_t relative_zxid)
 {
@@ -111,8 +117,8 @@ static enum watch_mode mode_of(enum rewatch kind)
     return WATCH_DATA;
 }
 
-/* Persistent watches are entered without a look at the tree, whose map takes no null path; the map of
- * watches does. Such a watch never fires, but is there. */
+/* Persistent watches are entered without a look at the tree, whose map takes no null path; the map
+ * of watches does. Such a watch never fires, but is there. */
 static bool takes_null_path(enum rewatch kind)
 {
     return kind == REWATCH_PERSISTENT || kind == REWATCH_RECURSIVE;
@@ -154,12 +160,12 @@ static int32_t set_watches(struct node *n, struct client *c, struct dec *d, bool
         req.exist_watches = old.exist_watches;
         req.child_watches = old.child_watches;
     }
-    bool ok = rewatch(n, c, req.data_watches, REWATCH_DATA, req.relative_zxid, fx) &&
-              rewatch(n, c, req.exist_watches, REWATCH_EXIST, req.relative_zxid, fx) &&
-              rewatch(n, c, req.child_watches, REWATCH_CHILD, req.relative_zxid, fx) &&
-              rewatch(n, c, req.persistent_watches, REWATCH_PERSISTENT, req.relative_zxid, fx) &&
-              rewatch(n, c, req.persistent_recursive_watches, REWATCH_RECURSIVE,
-                      req.relative_zxid, fx);
+    bool ok =
+        rewatch(n, c, req.data_watches, REWATCH_DATA, req.relative_zxid, fx) &&
+        rewatch(n, c, req.exist_watches, REWATCH_EXIST, req.relative_zxid, fx) &&
+        rewatch(n, c, req.child_watches, REWATCH_CHILD, req.relative_zxid, fx) &&
+        rewatch(n, c, req.persistent_watches, REWATCH_PERSISTENT, req.relative_zxid, fx) &&
+        rewatch(n, c, req.persistent_recursive_watches, REWATCH_RECURSIVE, req.relative_zxid, fx);
     return ok ? 0 : ZK_MARSHALLINGERROR;
 }
 
@@ -179,11 +185,11 @@ static int32_t add_watch(struct node *n, struct client *c, struct dec *d, struct
 static int32_t check_or_remove(struct node *n, struct client *c, int32_t op, struct dec *d)
 {
     struct rec_check_watches_request req; /* removeWatches' request is the same record */
-    if (!rec_get_check_watches_request(d, &req) || req.type < ZK_WATCHER_CHILDREN || req.type > ZK_WATCHER_PERSISTENT_RECURSIVE)
+    if (!rec_get_check_watches_request(d, &req) || req.type < ZK_WATCHER_CHILDREN ||
+        req.type > ZK_WATCHER_PERSISTENT_RECURSIVE)
         return ZK_MARSHALLINGERROR;
-    bool found = op == ZK_OP_REMOVE_WATCHES
-                     ? watch_remove(n->watches, c->id, req.path, req.type)
-                     : watch_contains(n->watches, c->id, req.path, req.type);
+    bool found = op == ZK_OP_REMOVE_WATCHES ? watch_remove(n->watches, c->id, req.path, req.type)
+                                            : watch_contains(n->watches, c->id, req.path, req.type);
     return found ? 0 : ZK_NOWATCHER;
 }
 

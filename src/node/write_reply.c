@@ -1,8 +1,8 @@
 /* write_reply.c: what a client hears of its write (FinalRequestProcessor.processRequest). */
 #include "node/node_internal.h"
 
-/* The parts of a multi as its reply has them (MultiResponse): a failed transaction still answers err 0,
- * its errors stand in the parts (facts A.0 item 7). */
+/* The parts of a multi as its reply has them (MultiResponse): a failed transaction still answers
+ * err 0, its errors stand in the parts (facts A.0 item 7). */
 static void put_multi_part(const struct tree_result *part, struct buf *out)
 {
     struct rec_multi_header head = {.type = part->type, .done = false, .err = part->err};

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "io/listen.h"
 #include "server/admin_internal.h"
 
 enum {
@@ -53,9 +54,9 @@ static int port_of(int fd)
 {
     struct sockaddr_storage bound = {0};
     socklen_t len = sizeof bound;
-    getsockname(fd, (struct sockaddr *)&bound, &len);
-    return bound.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)(void *)&bound)->sin6_port)
-                                       : ntohs(((struct sockaddr_in *)(void *)&bound)->sin_port);
+    if (getsockname(fd, (struct sockaddr *)&bound, &len) < 0)
+        return 0;
+    return listen_address_port((const struct sockaddr *)&bound);
 }
 
 static int64_t now_ms(const struct admin *a)

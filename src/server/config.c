@@ -102,7 +102,7 @@ int config_read_text(struct config *c, const char *file, struct slice text)
 int config_read_file(struct config *c, const char *path)
 {
     struct err err;
-    struct buf text;
+    struct buf text = {0};
     int rc = read_whole(path, &text, &err);
     if (rc < 0) {
         free(c->file);
@@ -250,8 +250,8 @@ static void read_dynamic_file(struct config *c)
     if (path[0] == 0)
         return;
     struct err err;
-    struct buf text;
-    struct properties parsed;
+    struct buf text = {0};
+    struct properties parsed = {0};
     int rc = read_whole(path, &text, &err);
     if (rc == 0) {
         rc = properties_parse(buf_slice(&text), &parsed, &err);

@@ -162,7 +162,9 @@ static int on_txn(void *arg, int64_t zxid, struct slice bytes, struct err *err)
     if (e.hdr.type == ZK_OP_CREATE_SESSION) {
         struct rec_create_session_txn txn;
         struct dec d = dec_of(e.body);
-        rec_get_create_session_txn(&d, &txn);
+        if (!rec_get_create_session_txn(&d, &txn))
+            return err_set(err, ERR_CORRUPT, "transaction %" PRIx64 ": session without a timeout",
+                           (uint64_t)zxid);
         map_put(&s->sessions, (uint64_t)e.hdr.client_id, pack_timeout(txn.time_out));
     } else if (e.hdr.type == ZK_OP_CLOSE_SESSION) {
         map_remove(&s->sessions, (uint64_t)e.hdr.client_id);

@@ -1,8 +1,8 @@
 /* prep.h: a write request becomes a transaction (PrepRequestProcessor).
  *
- * Requests are checked against the state as it will be when every earlier proposal is committed: the
- * tree plus the outstanding changes kept here. Only the leader (or a standalone server) preps. Pure; one
- * owner thread, the core. Memory: a request is borrowed during the call only.
+ * Requests are checked against the state as it will be when every earlier proposal is committed:
+ * the tree plus the outstanding changes kept here. Only the leader (or a standalone server) preps.
+ * Pure; one owner thread, the core. Memory: a request is borrowed during the call only.
  *
  * A refused write still consumes a zxid and becomes an error txn (facts A.0 item 1).
  *
@@ -11,8 +11,8 @@
  * - a closed session's ephemerals no longer count as children of their outstanding parents;
  * - a create whose flags and opcode disagree (container, TTL) projects what the txn will make;
  *   createTTL without a TTL mode, which no ZooKeeper can apply, is refused with BADARGUMENTS;
- * - a request that cannot be decoded is answered without a txn: ZooKeeper logs one under a zxid that
- *   is already taken. */
+ * - a request that cannot be decoded is answered without a txn: ZooKeeper logs one under a zxid
+ * that is already taken. */
 #ifndef CAUCUS_TREE_PREP_H
 #define CAUCUS_TREE_PREP_H
 
@@ -34,17 +34,20 @@ struct prep_request {
     int32_t op;          /* ZK_OP_* of the header */
     struct slice record; /* the bytes behind the request header */
     struct identities who;
-    int32_t session_err; /* 0, or what the session table says (ZK_SESSIONEXPIRED, ...); reported at the
-                            place in the order of checks where ZooKeeper asks it */
-    int32_t global_session_err; /* in its place for ephemeral creates (ZK_EPHEMERALONLOCALSESSION) */
+    int32_t session_err; /* 0, or what the session table says (ZK_SESSIONEXPIRED, ...); reported at
+                            the place in the order of checks where ZooKeeper asks it */
+    int32_t
+        global_session_err; /* in its place for ephemeral creates (ZK_EPHEMERALONLOCALSESSION) */
     int32_t session_timeout_ms; /* ZK_OP_CREATE_SESSION only */
     int64_t zxid;               /* the next zxid; used iff the result says so */
     int64_t now_ms;             /* wall clock */
 };
 
 enum prep_outcome {
-    PREP_TXN,    /* a proposal was appended; err may be set (error txn, or a multi with a failed part) */
-    PREP_NO_TXN, /* nothing to log: answer err at once, no zxid used (malformed record: ZK_MARSHALLINGERROR) */
+    PREP_TXN, /* a proposal was appended; err may be set (error txn, or a multi with a failed part)
+               */
+    PREP_NO_TXN, /* nothing to log: answer err at once, no zxid used (malformed record:
+                    ZK_MARSHALLINGERROR) */
 };
 
 struct prep_result {
@@ -60,18 +63,18 @@ struct prep_result {
 struct prep *prep_create(struct tree *t, const struct prep_options *options, uint64_t hash_seed);
 void prep_free(struct prep *p); /* before the tree */
 
-/* Appends TxnHeader + txn + TxnDigest (if there is one) to `out`, exactly as the transaction log and
- * PROPOSAL carry them. `out` is a buffer without a maximum: what is appended is at most a little
- * larger than the request, except for the paths of a closed session. */
+/* Appends TxnHeader + txn + TxnDigest (if there is one) to `out`, exactly as the transaction log
+ * and PROPOSAL carry them. `out` is a buffer without a maximum: what is appended is at most a
+ * little larger than the request, except for the paths of a closed session. */
 void prep_request(struct prep *p, const struct prep_request *req, struct buf *out,
                   struct prep_result *ret);
 
-/* The txn of this zxid was applied to the tree: its outstanding changes are forgotten. In zxid order,
- * and before the next prep_request. */
+/* The txn of this zxid was applied to the tree: its outstanding changes are forgotten. In zxid
+ * order, and before the next prep_request. */
 void prep_committed(struct prep *p, int64_t zxid);
 
-/* Everything outstanding is forgotten (leadership lost). The digest restarts from the tree's. Before the
- * tree is freed or loaded anew, since the changes refer to its ACLs. */
+/* Everything outstanding is forgotten (leadership lost). The digest restarts from the tree's.
+ * Before the tree is freed or loaded anew, since the changes refer to its ACLs. */
 void prep_reset(struct prep *p);
 
 size_t prep_outstanding(const struct prep *p); /* change records held: for metrics and throttling */

@@ -130,6 +130,7 @@ class FolderWatch:
 
     with FolderWatch(folder) as changes:
         changes.wait_until(lambda: len(snapshots(data_dir)) == 3)
+        changes.wait_for("currentEpoch")
     """
 
     IN_ALL_CHANGES = 0x2 | 0x8 | 0x40 | 0x80 | 0x100 | 0x200
@@ -152,3 +153,15 @@ class FolderWatch:
             ready, _, _ = select.select([self.fd], [], [], timeout_s)
             assert ready, f"nothing happens in {self.folder}: {sorted(os.listdir(self.folder))}"
             os.read(self.fd, 65536)
+
+    def wait_for(self, name, timeout_s=20):
+        """Wait until something happens to the file of that name."""
+        while True:
+            ready, _, _ = select.select([self.fd], [], [], timeout_s)
+            assert ready, f"nothing happens to {name} in {self.folder}"
+            events = os.read(self.fd, 65536)
+            while events:
+                (length,) = struct.unpack_from("=I", events, 12)
+                if events[16 : 16 + length].rstrip(b"\0") == name.encode():
+                    return
+                events = events[16 + length :]

@@ -130,7 +130,9 @@ struct outcome {
 
 static struct outcome run(uint64_t seed, enum sim_plant plant)
 {
-    enum { TURNS = 2500 };
+    enum {
+        TURNS = 2500
+    };
     struct sim *s = mem_calloc(1, sizeof *s);
     s->seed = s->rng = seed;
     s->plant = plant;

@@ -1,20 +1,29 @@
-/* sim.h: the real node_step under virtual time, with clients that know what they may see and a disk that
- * loses what was not synced. One seed is one run, repeatable to the byte.
+/* sim.h: the real node_step under virtual time, with clients that know what they may see and a disk
+ * that loses what was not synced. One seed is one run, repeatable to the byte.
  *
- * Checkers: replies in request order; a session's reads never go back in time and show its own writes; one
- * (key, version) has one value for ever; what was acknowledged or read survives every crash; a watch speaks
- * before a read shows the change; ephemerals live exactly as long as their session; the digest of the recovered
- * tree is the digest the log promised. */
+ * Checkers: replies in request order; a session's reads never go back in time and show its own
+ * writes; one (key, version) has one value for ever; what was acknowledged or read survives every
+ * crash; a watch speaks before a read shows the change; ephemerals live exactly as long as their
+ * session; the digest of the recovered tree is the digest the log promised. */
 #ifndef CAUCUS_SIM_SIM_H
 #define CAUCUS_SIM_SIM_H
 
 #include "base/buf.h"
 #include "node/node.h"
 
-enum { SIM_CLIENTS = 6, SIM_KEYS = 8, SIM_VERSIONS_MAX = 4096, SIM_INFLIGHT_MAX = 64 };
+enum {
+    SIM_CLIENTS = 6,
+    SIM_KEYS = 8,
+    SIM_VERSIONS_MAX = 4096,
+    SIM_INFLIGHT_MAX = 64
+};
 
 /* A fault planted on purpose, to see that the checkers find it. */
-enum sim_plant { PLANT_NONE, PLANT_EARLY_DURABLE, PLANT_LOST_SYNC };
+enum sim_plant {
+    PLANT_NONE,
+    PLANT_EARLY_DURABLE,
+    PLANT_LOST_SYNC
+};
 
 /* The log and the snapshot as they lie on the disk. */
 struct sim_record {
@@ -27,11 +36,11 @@ struct sim_disk {
     struct buf log_bytes;
     struct sim_record *records;
     size_t count, cap;
-    size_t durable;         /* the first `durable` records survive a crash */
-    struct buf snapshot;    /* the newest complete one */
-    int64_t snapshot_zxid;  /* -1 = none */
+    size_t durable;        /* the first `durable` records survive a crash */
+    struct buf snapshot;   /* the newest complete one */
+    int64_t snapshot_zxid; /* -1 = none */
     uint64_t snapshot_digest;
-    struct buf writing;     /* one under way */
+    struct buf writing; /* one under way */
     int64_t writing_zxid;
     uint64_t writing_digest;
     bool writing_open, writing_done;
@@ -76,7 +85,7 @@ struct sim {
     int32_t floor_version[SIM_KEYS];               /* acknowledged or read: must survive */
     uint64_t trace_hash;                           /* of every effect, in order */
     uint64_t steps, acked, crashes;
-    char violation[256];                           /* "" = none */
+    char violation[256]; /* "" = none */
 };
 
 uint64_t sim_random(struct sim *s, uint64_t bound);

@@ -48,7 +48,8 @@ static void remember(struct sim_client *c, struct sim_request r)
     c->count++;
 }
 
-static void begin_request(struct sim_client *c, struct buf *frame, struct sim_request *r, int32_t op)
+static void begin_request(struct sim_client *c, struct buf *frame, struct sim_request *r,
+                          int32_t op)
 {
     r->op = op;
     r->xid = op == ZK_OP_PING ? ZK_XID_PING : ++c->next_xid;
@@ -85,8 +86,8 @@ static void put_multi(struct sim *s, struct buf *frame, const char *path, uint64
     if (sim_random(s, 2) == 0) {
         h.type = ZK_OP_CHECK;
         rec_put_multi_header(frame, &h);
-        rec_put_check_version_request(
-            frame, &(struct rec_check_version_request){.path = slice_str("/nowhere"), .version = 0});
+        rec_put_check_version_request(frame, &(struct rec_check_version_request){
+                                                 .path = slice_str("/nowhere"), .version = 0});
     }
     rec_put_multi_header(frame, &(struct rec_multi_header){.type = -1, .done = true, .err = -1});
 }
@@ -120,10 +121,9 @@ static void request(struct sim *s, struct sim_client *c)
     case 6:
         r.value = ++s->next_value;
         begin_request(c, &frame, &r, ZK_OP_SET_DATA);
-        rec_put_set_data_request(&frame,
-                                 &(struct rec_set_data_request){.path = slice_str(path),
-                                                                .data = slice_of(&r.value, 8),
-                                                                .version = -1});
+        rec_put_set_data_request(
+            &frame, &(struct rec_set_data_request){
+                        .path = slice_str(path), .data = slice_of(&r.value, 8), .version = -1});
         break;
     default:
         r.watch = sim_random(s, 3) == 0;
@@ -373,8 +373,8 @@ void sim_check_recovered(struct sim *s)
         const struct znode *z = tree_find(t, slice_str(path));
         int32_t version = z ? z->version : -1;
         if (version < s->floor_version[k])
-            sim_violate(s, "after the crash %s is at version %d, %d was acknowledged", path, version,
-                        s->floor_version[k]);
+            sim_violate(s, "after the crash %s is at version %d, %d was acknowledged", path,
+                        version, s->floor_version[k]);
         for (int32_t v = version + 1; v < SIM_VERSIONS_MAX && s->value_of[k][v] != 0; v++)
             s->value_of[k][v] = 0;
     }

@@ -17,24 +17,27 @@
 
 #include <zookeeper/zookeeper.h>
 
-enum { WAIT_S = 20, EVENTS_MAX = 64, PATH_BYTES = 256 };
+enum {
+    WAIT_S = 20,
+    EVENTS_MAX = 64,
+    PATH_BYTES = 256
+};
 
-#define CHECK(claim)                                                                   \
-    do {                                                                               \
-        if (!(claim)) {                                                                \
-            fprintf(stderr, "line %d: not so: %s\n", __LINE__, #claim);                \
-            exit(1);                                                                   \
-        }                                                                              \
+#define CHECK(claim)                                                                               \
+    do {                                                                                           \
+        if (!(claim)) {                                                                            \
+            fprintf(stderr, "line %d: not so: %s\n", __LINE__, #claim);                            \
+            exit(1);                                                                               \
+        }                                                                                          \
     } while (0)
 
-#define IS(call, wanted)                                                               \
-    do {                                                                               \
-        int rc_ = (call);                                                              \
-        if (rc_ != (wanted)) {                                                         \
-            fprintf(stderr, "line %d: %s is %d, not %d\n", __LINE__, #call, rc_,       \
-                    (wanted));                                                         \
-            exit(1);                                                                   \
-        }                                                                              \
+#define IS(call, wanted)                                                                           \
+    do {                                                                                           \
+        int rc_ = (call);                                                                          \
+        if (rc_ != (wanted)) {                                                                     \
+            fprintf(stderr, "line %d: %s is %d, not %d\n", __LINE__, #call, rc_, (wanted));        \
+            exit(1);                                                                               \
+        }                                                                                          \
     } while (0)
 
 struct event {
@@ -136,7 +139,8 @@ static void basics(zhandle_t *zh)
 {
     struct Stat stat;
     char path[PATH_BYTES];
-    IS(zoo_create2(zh, below("a"), "one", 3, &ZOO_OPEN_ACL_UNSAFE, 0, path, sizeof path, &stat), ZOK);
+    IS(zoo_create2(zh, below("a"), "one", 3, &ZOO_OPEN_ACL_UNSAFE, 0, path, sizeof path, &stat),
+       ZOK);
     CHECK(strcmp(path, below("a")) == 0 && stat.dataLength == 3 && stat.version == 0);
     IS(zoo_create(zh, below("a"), NULL, -1, &ZOO_OPEN_ACL_UNSAFE, 0, NULL, 0), ZNODEEXISTS);
     IS(zoo_set2(zh, below("a"), "three", 5, 0, &stat), ZOK);
@@ -202,8 +206,9 @@ static void sequences(zhandle_t *zh)
     for (int n = 0; n < 3; n++) {
         char wanted[PATH_BYTES];
         snprintf(wanted, sizeof wanted, "%.100s/s-%010d", root, n);
-        IS(zoo_create(zh, below("s-"), "", 0, &ZOO_OPEN_ACL_UNSAFE,
-                      ZOO_SEQUENCE | ZOO_EPHEMERAL, path, sizeof path), ZOK);
+        IS(zoo_create(zh, below("s-"), "", 0, &ZOO_OPEN_ACL_UNSAFE, ZOO_SEQUENCE | ZOO_EPHEMERAL,
+                      path, sizeof path),
+           ZOK);
         CHECK(strcmp(path, wanted) == 0);
     }
 }
@@ -215,7 +220,8 @@ static void containers_and_ttl(zhandle_t *zh)
     IS(zoo_exists(zh, below("c"), 0, &stat), ZOK);
     CHECK(stat.ephemeralOwner == 0);
     IS(zoo_create2_ttl(zh, below("t"), "", 0, &ZOO_OPEN_ACL_UNSAFE, ZOO_PERSISTENT_WITH_TTL, 300,
-                       NULL, 0, &stat), ZOK);
+                       NULL, 0, &stat),
+       ZOK);
     IS(zoo_wexists(zh, below("t"), on_event, NULL, NULL), ZOK);
     expect_event(ZOO_DELETED_EVENT, below("t"));
 }
@@ -346,7 +352,9 @@ static void on_stat(int rc, const struct Stat *stat, const void *context)
 
 static void many_in_flight(zhandle_t *zh)
 {
-    enum { COUNT = 1000 };
+    enum {
+        COUNT = 1000
+    };
     static int codes[COUNT];
     for (int n = 0; n < COUNT; n++) {
         codes[n] = 1;
