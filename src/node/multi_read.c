@@ -2,6 +2,12 @@
  * FinalRequestProcessor.multiRead). */
 #include "node/node_internal.h"
 
+/* A request of 1 MiB has room for 60,000 reads of a znode of 1 MiB. ZooKeeper builds such an answer
+ * until it is out of memory. */
+enum {
+    ANSWER_BYTES_MAX = 64 * 1024 * 1024
+};
+
 /* False as well for what is no write at all. */
 static bool skip_write(struct dec *d, int32_t op)
 {
@@ -78,11 +84,14 @@ int32_t answer_multi_read(struct node *n, struct client *c, struct dec *d, struc
      * behind that error all the same (facts A.27). */
     struct rec_multi_header head;
     struct rec_get_data_request req;
+    size_t start = out->len;
     bool ok = shape.writes == 0;
     while (ok && rec_get_multi_header(d, &head) && !head.done) {
         ok = rec_get_get_data_request(d, &req) && !slice_is_null(req.path);
         if (ok)
             answer_part(n, c, head.type, req.path, who, out);
+        if (out->len - start > ANSWER_BYTES_MAX)
+            return ZK_SYSTEMERROR;
     }
     rec_put_multi_header(out, &(struct rec_multi_header){.type = -1, .done = true, .err = -1});
     *ret_keep_body = !ok;
