@@ -57,11 +57,11 @@ def ctest(log, preset, label, jobs=JOBS):
     return Result(total - failed, failed if status or not failed else failed)
 
 
-def pytest(log, paths, binary, extra=""):
-    if build(log, "release"):
+def pytest(log, paths, preset="release", extra=""):
+    if build(log, preset):
         return Result(failed=1)
     status, out = sh(log, f"build/venv/bin/python -m pytest -q -n {JOBS} {extra} {paths}",
-                     CAUCUSD=os.path.join(ROOT, binary))
+                     CAUCUSD=os.path.join(ROOT, f"build/{preset}/bin/caucusd"))
     count = lambda word: int((re.findall(rf"(\d+) {word}", out.splitlines()[-1] if out else "") or [0])[0])
     result = Result(count("passed"), count("failed") + count("error"), count("skipped"))
     if status != 0 and result.failed == 0:
@@ -98,8 +98,11 @@ def part_clang(log):
 
 
 def part_tsan(log):
-    """What has threads, under ThreadSanitizer."""
-    return ctest(log, "tsan", "threads")
+    """What has threads, under ThreadSanitizer: unit tests, and the server with its files and watches."""
+    units = ctest(log, "tsan", "threads")
+    served = pytest(log, "tests/integration/test_files.py tests/integration/test_watches.py", "tsan")
+    return Result(units.passed + served.passed, units.failed + served.failed,
+                  units.skipped + served.skipped)
 
 
 def part_sim(log):
@@ -117,12 +120,19 @@ def part_fuzz(log):
 
 def part_integration(log):
     """Real processes on loopback: the release build."""
-    return pytest(log, "tests/integration", "build/release/bin/caucusd")
+    return pytest(log, "tests/integration")
+
+
+def part_sanitized(log):
+    """The server under ASan and UBSan, driven by the integration tests that do not measure memory."""
+    return pytest(log, "tests/integration", "dev",
+                  "--ignore=tests/integration/test_many_connections.py "
+                  "--ignore=tests/integration/test_overload.py")
 
 
 def part_interop(log):
     """Other people's clients and servers."""
-    return pytest(log, "tests/interop", "build/release/bin/caucusd")
+    return pytest(log, "tests/interop")
 
 
 PARTS = {name[5:]: fn for name, fn in list(globals().items()) if name.startswith("part_")}
