@@ -25,8 +25,8 @@ static void on_timer_closed(uv_handle_t *handle)
     free(handle);
 }
 
-/* The handle first, then the socket: epoll must not hear of an fd that is closed. (uv_close stops the
- * polling at once.) */
+/* The handle first, then the socket: epoll must not hear of an fd that is closed. (uv_close stops
+ * the polling at once.) */
 void conn_destroy(struct conn *c)
 {
     list_remove(&c->all);

@@ -336,17 +336,27 @@ static void on_accept(void *arg, int fd, const struct sockaddr *address)
     server_carry_out(s);
 }
 
+/* Comes and goes many times a second while connections come and go at the limit. */
 static void on_accept_trouble(void *arg, int error)
 {
-    (void)arg;
+    struct server *s = arg;
+    struct clients *c = &s->clients;
     struct log_line l;
+    uint64_t held_back;
     if (error == 0) {
+        if (!c->trouble_told)
+            return;
+        c->trouble_told = false;
         log_begin(&l, LOG_INFO, "accepting_again");
-    } else {
-        log_begin(&l, LOG_ERROR, "accept_failed");
-        log_text(&l, "reason", strerror(error));
-        log_int(&l, "retry_ms", LISTEN_PAUSE_MS);
+        log_end(&l);
+        return;
     }
+    if (!log_gate_pass(&c->trouble_gate, loop_now_ns(&s->loop), &held_back))
+        return;
+    c->trouble_told = true;
+    log_begin(&l, LOG_ERROR, "accept_failed");
+    log_text(&l, "reason", strerror(error));
+    log_int(&l, "retry_ms", LISTEN_PAUSE_MS);
     log_end(&l);
 }
 

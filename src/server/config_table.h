@@ -193,7 +193,7 @@
     X(SUPER_DIGEST, "DigestAuthenticationProvider.superDigest", TEXT, "", 0, 255, OBEYED) \
     X(DIGEST_ALG, "DigestAuthenticationProvider.digestAlg", TEXT, "SHA1", 0, 0, OBEYED) \
     X(DIGEST_AUTH, "DigestAuthenticationProvider.enabled", BOOL, "true", 0, 0, OBEYED) \
-    X(X_FORWARDED_FOR, "IPAuthenticationProvider.usexforwardedfor", BOOL, "false", 0, 0, LATER) \
+    X(X_FORWARDED_FOR, "IPAuthenticationProvider.usexforwardedfor", BOOL, "false", 0, 0, OBEYED) \
     X(X509_SUPER, "X509AuthenticationProvider.superUser", TEXT, "", 0, 0, TLS) \
     X(ENSEMBLE_AUTH_NAME, "ensembleAuthName", TEXT, "", 0, 255, OBEYED) \
     X(ENFORCE_AUTH, "enforce.auth.enabled", BOOL, "false", 0, 0, OBEYED) \

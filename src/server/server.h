@@ -80,7 +80,8 @@ struct clients {
     int64_t silent_ns_max;
     size_t frame_bytes_max;
     struct throttle throttle;
-    struct log_gate refused_gate, closed_gate;
+    struct log_gate refused_gate, closed_gate, trouble_gate;
+    bool trouble_told;
 };
 
 /* Scratch space of carry.c. */
