@@ -53,6 +53,7 @@ static void adopt(struct node *n, struct tree *tree, const struct snapshot_sessi
         .enforce_quota = n->options.enforce_quota,
         .close_session_txn_enabled = n->options.close_session_txn,
         .reconfig_enabled = n->options.reconfig_enabled,
+        .no_digest_auth = !n->options.digest_auth_enabled,
     };
     n->prep = prep_create(tree, &prep, n->options.seed);
     n->last_proposed_zxid = tree_last_zxid(tree);

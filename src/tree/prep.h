@@ -26,6 +26,7 @@ struct prep_options {
     bool enforce_quota;
     bool close_session_txn_enabled; /* CloseSessionTxn lists the paths, default true */
     bool reconfig_enabled;
+    bool no_digest_auth; /* DigestAuthenticationProvider.enabled=false */
 };
 
 struct prep_request {

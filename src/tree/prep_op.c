@@ -22,11 +22,32 @@ static int32_t check_version(int32_t current, int32_t expected, int32_t *ret_nex
     return 0;
 }
 
-/* What acl_fixup left in the scratch buffer. */
+/* What fix_acl left in the scratch buffer. */
 static struct rec_vec fixed_acl(const struct prep *p)
 {
     return (struct rec_vec){.count = (int32_t)load_be32(p->acl.ptr),
                             .raw = slice_from(buf_slice(&p->acl), 4)};
+}
+
+static bool names_scheme(struct rec_vec acl, const char *scheme)
+{
+    struct dec d = dec_of(acl.raw);
+    struct rec_acl a;
+    for (int32_t i = 0; i < acl.count && rec_get_acl(&d, &a); i++) {
+        if (slice_eq_str(a.id.scheme, scheme))
+            return true;
+    }
+    return false;
+}
+
+/* Into the scratch buffer. A provider that is switched off is none that could call an id valid. */
+static int32_t fix_acl(struct prep *p, struct rec_vec acl, struct identities who)
+{
+    buf_clear(&p->acl);
+    int32_t err = acl_fixup(acl, who, &p->acl);
+    if (err == 0 && p->options.no_digest_auth && names_scheme(fixed_acl(p), "digest"))
+        err = ZK_INVALIDACL;
+    return err;
 }
 
 static int32_t check_acl(const struct prep *p, const struct node_state *s, int32_t perm,
@@ -257,8 +278,7 @@ static int32_t create_prep(struct prep *p, const struct prep_request *req,
     if (!parent_of(path, &parent_path))
         return ZK_BADARGUMENTS;
 
-    buf_clear(&p->acl);
-    err = acl_fixup(op->acl, req->who, &p->acl);
+    err = fix_acl(p, op->acl, req->who);
     if (err != 0)
         return err;
 
@@ -394,8 +414,7 @@ static int32_t set_acl_prep(struct prep *p, const struct prep_request *req,
         return req->session_err;
     if (path_check(op->path, false) != NULL)
         return ZK_BADARGUMENTS;
-    buf_clear(&p->acl);
-    int32_t err = acl_fixup(op->acl, req->who, &p->acl);
+    int32_t err = fix_acl(p, op->acl, req->who);
     if (err != 0)
         return err;
 

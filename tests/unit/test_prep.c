@@ -285,6 +285,19 @@ static void set_data_reports_the_first_failing_check(void **state)
     assert_int_equal(kit_node(k, "/p")->version, 3);
 }
 
+static void digest_ids_are_refused_where_digest_is_switched_off(void **state)
+{
+    (void)state;
+    struct kit_options options = KIT_DEFAULTS;
+    options.prep.no_digest_auth = true;
+    struct kit *k = kit_open(&options);
+    assert_int_equal(kit_create_acl(k, ZK_OP_CREATE, "/n", "", ALICES, 0), ZK_INVALIDACL);
+    assert_int_equal(kit_create(k, "/n", "", 0), 0);
+    assert_int_equal(kit_set_acl(k, "/n", ALICES, -1), ZK_INVALIDACL);
+    kit_commit_all(k);
+    kit_close(k);
+}
+
 static void set_acl_reports_the_first_failing_check(void **state)
 {
     struct kit *k = *state;
@@ -601,6 +614,7 @@ int main(void)
         CLAIM(delete_reports_the_first_failing_check),
         CLAIM(the_reaper_asks_neither_session_nor_permission),
         CLAIM(set_data_reports_the_first_failing_check),
+        CLAIM(digest_ids_are_refused_where_digest_is_switched_off),
         CLAIM(set_acl_reports_the_first_failing_check),
         CLAIM(skip_acl_lets_everybody_pass),
         CLAIM(versions_wrap_as_javas_int),
