@@ -88,7 +88,8 @@ void node_reset_client_stats(struct node *n)
 {
     for (struct list *at = n->clients_in_order.next; at != &n->clients_in_order; at = at->next) {
         struct client *c = list_entry(at, struct client, order);
-        c->stats = (struct client_stats){.last_op = "NA"};
+        /* ServerCnxn.resetStats: -1 = none since then. */
+        c->stats = (struct client_stats){.last_op = "NA", .last_cxid = -1, .last_zxid = -1};
     }
 }
 

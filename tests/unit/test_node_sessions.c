@@ -163,6 +163,11 @@ static void what_a_connection_shows_of_itself_is_its_last_real_operation(void **
     kit_sync(k);
     assert_true(node_client(k->node, 1, &v));
     assert_string_equal(v.last_op, "NA"); /* refused */
+
+    node_reset_client_stats(k->node);
+    assert_true(node_client(k->node, 1, &v));
+    assert_int_equal(v.last_cxid, -1);
+    assert_int_equal(v.last_zxid, -1);
     kit_close(k);
 }
 
