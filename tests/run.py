@@ -112,7 +112,7 @@ def part_sim(log):
 
 def part_fuzz(log):
     """Each fuzzer for a few seconds (FUZZ_SECONDS)."""
-    if build(log, "fuzz"):
+    if build(log, "fuzz", "fuzzers"):
         return Result(failed=1)
     status, out = sh(log, "tests/fuzz/run.sh", FUZZ_SECONDS=os.environ.get("FUZZ_SECONDS", "5"))
     return Result(out.count("\nok "), out.count("\nFAILED ") or (1 if status else 0))

@@ -68,5 +68,6 @@ fi
 if [ $# -eq 0 ]; then
     set -- $(cd "$here" && ls fuzz_*.c | sed 's/\.c$//')
 fi
+echo "$# fuzzers for $seconds seconds each"
 printf '%s\n' "$@" | xargs -P "${FUZZ_JOBS:-2}" -n 1 "$0" --one
 [ $? -eq 0 ]
