@@ -188,10 +188,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         gen_populate(w.t);
         w.zxid = GEN_POPULATED_ZXID;
     }
-    while (fz_more(&f)) {
+    for (int steps = 0; fz_more(&f); steps++) {
         step(&w, &f);
-        FUZZ_CHECK_NULL(tree_verify(w.t, false));
+        if (tree_node_count(w.t) < 200 || steps % 16 == 0)
+            FUZZ_CHECK_NULL(tree_verify(w.t, false));
     }
+    FUZZ_CHECK_NULL(tree_verify(w.t, false));
     snapshot_drop(&w);
     tree_effects_deinit(&w.fx);
     buf_deinit(&w.txn);
