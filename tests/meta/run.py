@@ -103,6 +103,17 @@ def check_pure_symbols(archives):
             for symbol in sorted(symbols) if symbol not in ours and not PURE_SYMBOLS.match(symbol)]
 
 
+def check_one_definition(archives):
+    """No name is defined in two archives: the linker would take either, silently."""
+    owner, bad = {}, []
+    for name, (_, defined) in archives.items():
+        for symbol in sorted(defined):
+            if symbol in owner:
+                bad.append(f"{symbol}: in libcaucus_{owner[symbol]}.a and libcaucus_{name}.a")
+            owner[symbol] = name
+    return bad
+
+
 def check_no_globals(archives_data):
     """Pure archives hold no writable data."""
     return [f"libcaucus_{name}.a: writable object {symbol}" for name, symbols in archives_data.items()
@@ -191,6 +202,7 @@ def self_test():
         check_pure_headers([("src/tree/x.c", "#include <time.h>\n")]),
         check_pure_symbols({"tree": ({"clock_gettime"}, set())}),
         check_no_globals({"tree": ["counter"]}),
+        check_one_definition({"node": (set(), {"on_request"}), "server": (set(), {"on_request"})}),
         check_words([("src/x.c", "/* TO" + "DO later */")]),
         check_links([("docs/x.md", "[gone](nowhere.md)")]),
         check_guards([("src/x/y.h", "#ifndef Y_H\n")]),
@@ -208,6 +220,7 @@ def main(argv):
         ".c", ".h", ".py", ".md", ".sh", ".txt", ".cmake", ".json", ".js", ".java", ".schema", "Makefile",
         "run", "test")]
     archives = {m: os.path.join(build, f"libcaucus_{m}.a") for m in PURE}
+    all_archives = {m: os.path.join(build, f"libcaucus_{m}.a") for m in LAYERS}
     missing = [a for a in archives.values() if not os.path.exists(a)]
     folders = sorted({"/".join(f.split("/")[:2]) for f, _ in code})
 
@@ -219,6 +232,8 @@ def main(argv):
         ("pure modules include only memory and strings", check_pure_headers(code)),
         ("pure archives call nothing of the system",
          [] if missing else check_pure_symbols({m: undefined_and_defined(a) for m, a in archives.items()})),
+        ("no name is defined in two archives",
+         [] if missing else check_one_definition({m: undefined_and_defined(a) for m, a in all_archives.items()})),
         ("pure archives hold no writable data",
          [] if missing else check_no_globals({m: writable_objects(a) for m, a in archives.items()})),
         ("headers are guarded by their path", check_guards(headers)),
