@@ -155,13 +155,9 @@ class FolderWatch:
             os.read(self.fd, 65536)
 
     def wait_for(self, name, timeout_s=20):
-        """Wait until something happens to the file of that name."""
-        while True:
+        """Wait until the file of that name is there, or something happens to it."""
+        happened = b""
+        while name.encode() not in happened and not os.path.exists(f"{self.folder}/{name}"):
             ready, _, _ = select.select([self.fd], [], [], timeout_s)
             assert ready, f"nothing happens to {name} in {self.folder}"
-            events = os.read(self.fd, 65536)
-            while events:
-                (length,) = struct.unpack_from("=I", events, 12)
-                if events[16 : 16 + length].rstrip(b"\0") == name.encode():
-                    return
-                events = events[16 + length :]
+            happened = os.read(self.fd, 65536)
