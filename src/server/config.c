@@ -314,6 +314,41 @@ static void check_sessions(struct config *c)
                     (long long)config_int(c, CONFIG_MAX_SESSION_TIMEOUT));
 }
 
+/* Whether anybody could prove an identity of that scheme to this server. */
+static bool scheme_is_available(const struct config *c, const char *scheme, size_t len)
+{
+    static const char *const schemes[] = {"ip", "digest", "ensemble"};
+    const bool there[] = {true, config_flag(c, CONFIG_DIGEST_AUTH),
+                          config_text(c, CONFIG_ENSEMBLE_AUTH_NAME)[0] != 0};
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+        if (strlen(schemes[i]) == len && strncmp(scheme, schemes[i], len) == 0)
+            return there[i];
+    }
+    return false;
+}
+
+/* Otherwise the server would start, and refuse everybody (AuthenticationHelper). */
+static void check_enforced_auth(struct config *c)
+{
+    if (config_flag(c, CONFIG_REQUIRE_SASL))
+        config_tell(c, CONFIG_WRONG, property_of(c, CONFIG_REQUIRE_SASL),
+                    "nobody could pass: there is no SASL");
+    if (!config_flag(c, CONFIG_ENFORCE_AUTH))
+        return;
+    const char *at = config_text(c, CONFIG_ENFORCE_AUTH_SCHEMES);
+    if (at[0] == 0)
+        config_tell(c, CONFIG_WRONG, property_of(c, CONFIG_ENFORCE_AUTH),
+                    "wants enforce.auth.schemes");
+    while (*at != 0) {
+        at += strspn(at, ", ");
+        size_t len = strcspn(at, ", ");
+        if (len > 0 && !scheme_is_available(c, at, len))
+            config_tell(c, CONFIG_WRONG, property_of(c, CONFIG_ENFORCE_AUTH_SCHEMES),
+                        "nobody could pass: scheme '%.*s' is not available", (int)len, at);
+        at += len;
+    }
+}
+
 int config_finish(struct config *c)
 {
     for (size_t i = 0; i < c->properties.count; i++)
@@ -333,6 +368,7 @@ int config_finish(struct config *c)
     read_dynamic_file(c);
     config_check_servers(c);
     check_sessions(c);
+    check_enforced_auth(c);
     if (!config_given(c, CONFIG_CLIENT_PORT) && c->wrong_count == 0)
         config_tell(c, CONFIG_WRONG, NULL, "clientPort is not set");
     return c->wrong_count > 0 ? ERR_INVALID : 0;

@@ -24,6 +24,10 @@ Snapshot = collections.namedtuple(
 )
 
 
+# The end of a snapshot without a digest.
+ZXID_AND_SEAL_BYTES = 8 + 13
+
+
 def version_dir(data_dir):
     return pathlib.Path(data_dir) / "version-2"
 
@@ -87,7 +91,7 @@ def read_snapshot(path):
     seal(r)
     digest = (None, None, None)
     last_zxid = None
-    if r.at < len(data):
+    if len(data) - r.at > ZXID_AND_SEAL_BYTES:
         digest = r.i64(), r.i32(), r.i64()
         seal(r)
     if r.at < len(data):
