@@ -104,7 +104,9 @@ struct storage {
     bool woken;         /* T1 or T2 has something to report */
     bool snap_complete; /* the node has emitted the end; the writer has not finished yet */
     bool full, failed;
-    uint64_t appended_ticket, durable_ticket;
+    uint64_t appended_ticket, submitted_ticket, durable_ticket;
+    uint64_t released;       /* by the last sync */
+    int64_t gather_until_ns; /* 0 = a batch is not being gathered */
     int64_t appended_zxid;
     int64_t sync_warning_ns;
     uv_timer_t retry;

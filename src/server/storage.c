@@ -10,6 +10,8 @@
 
 enum {
     NS_PER_MS = 1000000,
+    /* About one sync of a fast disk: to wait longer than what is saved never pays. */
+    GATHER_NS_MAX = 100 * 1000,
     MS_PER_HOUR = 3600 * 1000,
 };
 
@@ -112,9 +114,37 @@ void storage_persist(struct server *s, const struct persist_effect *p)
     }
 }
 
+/* Whether to wait a moment before T1 is given a small batch. Those who were answered by the last
+ * sync are about to write again; a sync begun for the first of them keeps all others waiting for
+ * the next one. So while T1 has nothing to do, up to as many writes as the last sync released are
+ * gathered, for a fraction of what a sync takes. A lone writer never waits. */
+static bool gathers(struct server *s, uint64_t pending)
+{
+    struct storage *st = &s->storage;
+    bool idle = logthread_durable(st->log) == st->submitted_ticket;
+    if (!idle || pending >= st->released || s->phase != SERVER_SERVING) {
+        st->gather_until_ns = 0;
+        return false;
+    }
+    int64_t now_ns = loop_clock_ns();
+    if (st->gather_until_ns == 0)
+        st->gather_until_ns = now_ns + GATHER_NS_MAX;
+    if (now_ns < st->gather_until_ns)
+        return true;
+    st->gather_until_ns = 0;
+    return false;
+}
+
 void storage_submit(struct server *s)
 {
-    logthread_submit(s->storage.log);
+    struct storage *st = &s->storage;
+    uint64_t pending = st->appended_ticket - st->submitted_ticket;
+    if (pending > 0 && gathers(s, pending)) {
+        loop_again(&s->loop);
+        return;
+    }
+    logthread_submit(st->log);
+    st->submitted_ticket = st->appended_ticket;
 }
 
 bool storage_is_behind(const struct server *s)
@@ -134,6 +164,7 @@ static void step_durable(struct server *s)
     uint64_t ticket = logthread_durable(st->log);
     if (ticket == st->durable_ticket || st->failed)
         return;
+    st->released = ticket - st->durable_ticket;
     st->durable_ticket = ticket;
     server_step(s, &(struct node_event){.type = NODE_DURABLE, .ticket = ticket});
     server_carry_out(s);
