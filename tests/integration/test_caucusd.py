@@ -5,6 +5,7 @@ import signal
 import subprocess
 
 import pytest
+import rawzk
 import zkfiles
 from peers import caucusd
 from rawzk import create
@@ -113,6 +114,16 @@ def test_livez_and_readyz_need_no_white_list(start_server):
     for path in ("/livez", "/readyz"):
         status, _, _ = server.http(path)
         assert status == 200, path
+
+
+# --- protocol ------------------------------------------------------------------------
+
+
+def test_create_session_of_a_client_is_an_unknown_operation(start_server):
+    s = start_server().session()
+    reply = s.call(rawzk.Op(rawzk.CREATESESSION, rawzk.i32(5000), None))
+    assert (reply.err, reply.body) == (rawzk.UNIMPLEMENTED, b"")
+    s.expect_closed()
 
 
 # --- damage --------------------------------------------------------------------------

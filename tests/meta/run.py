@@ -179,12 +179,70 @@ def check_generated():
     return bad
 
 
+def has_test(path, name):
+    """A test program may list a function; only its definition counts."""
+    pattern = rf"^def {name}\(" if path.endswith(".py") else rf"^(static )?void {name}\("
+    return re.search(pattern, text(path), re.M) is not None
+
+
 def check_compat_tests(source):
-    """Tests named in docs/COMPATIBILITY.md exist."""
+    """Tests named in docs/COMPATIBILITY.md exist: the file, and the function behind '::'."""
     bad = []
-    for path in sorted(set(re.findall(r"`(tests/[\w/.-]+\.(?:py|c|sh))(?:::\w+)?`", source))):
+    for path, name in sorted(set(re.findall(r"`(tests/[\w/.-]+\.(?:py|c|sh))(?:::(\w+))?`", source))):
         if not os.path.exists(os.path.join(ROOT, path)):
             bad.append(f"docs/COMPATIBILITY.md: {path} does not exist")
+        elif name and not has_test(path, name):
+            bad.append(f"docs/COMPATIBILITY.md: {path} has no test {name}")
+    return bad
+
+
+def section(source, title):
+    found = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", source, re.M | re.S)
+    return found[1] if found else ""
+
+
+def named_in_row(source, title, state):
+    """The names in backquotes in the row of a section's table that begins with this state."""
+    row = re.search(rf"^\| {re.escape(state)} \|(.*)\|$", section(source, title), re.M)
+    return set(re.findall(r"`([^`]+)`", row[1])) if row else set()
+
+
+SETTING_STATES = {
+    "OBEYED": "obeyed",
+    "CLAMPED": "obeyed; raised to the least there can be",
+    "ENSEMBLE": "no effect yet: ensembles",
+    "TLS": "no effect yet: TLS",
+    "SASL": "no effect yet: SASL",
+    "LATER": "no effect yet: not built",
+    "NOTHING": "no effect: what it tunes does not exist here",
+}
+
+
+def check_compat_settings(source):
+    """docs/COMPATIBILITY.md says of every key of zoo.cfg what src/server/config_table.h says."""
+    sys.path.insert(0, os.path.join(ROOT, "tests/lib"))
+    import config_table
+
+    bad = []
+    for effect, state in SETTING_STATES.items():
+        table = {key.name for key in config_table.keys() if key.effect == effect}
+        table |= {f"{family}*" for family, e in config_table.families().items() if e == effect}
+        page = named_in_row(source, "Settings", state)
+        bad += [f"docs/COMPATIBILITY.md: '{name}' is to be under '{state}'" for name in sorted(table - page)]
+        bad += [f"docs/COMPATIBILITY.md: '{name}' is not to be under '{state}'" for name in sorted(page - table)]
+    return bad
+
+
+def check_compat_metrics(source, code):
+    """docs/COMPATIBILITY.md says which metrics are counted and which stay 0."""
+    used = {word for _, text_of_file in code for word in re.findall(r"\bMETRIC_(\w+)\b", text_of_file)}
+    names = re.findall(r'X\(([A-Z0-9_]+), "([a-z0-9_]+)"', text("src/node/metrics.h"))
+    bad = []
+    for state, metrics in (("counted", {name for id, name in names if id in used}),
+                           ("always 0", {name for id, name in names if id not in used})):
+        page = named_in_row(source, "Metrics", state)
+        bad += [f"docs/COMPATIBILITY.md: metric '{name}' is to be '{state}'" for name in sorted(metrics - page)]
+        bad += [f"docs/COMPATIBILITY.md: metric '{name}' is not '{state}'" for name in sorted(page - metrics)]
     return bad
 
 
@@ -207,6 +265,9 @@ def self_test():
         check_links([("docs/x.md", "[gone](nowhere.md)")]),
         check_guards([("src/x/y.h", "#ifndef Y_H\n")]),
         check_compat_tests("`tests/unit/test_nothing.c`"),
+        check_compat_tests("`tests/meta/run.py::no_such_test`"),
+        check_compat_settings(text("docs/COMPATIBILITY.md").replace("`tickTime` ", "")),
+        check_compat_metrics(text("docs/COMPATIBILITY.md"), []),
     ]
     return all(planted)
 
@@ -215,6 +276,7 @@ def main(argv):
     build = os.path.join(ROOT, argv[1] if len(argv) > 1 else "build/dev")
     code = [(f, text(f)) for f in tracked(".c", ".h") if f.startswith("src/")]
     headers = [(f, s) for f, s in code if f.endswith(".h")]
+    compatibility = text("docs/COMPATIBILITY.md")
     documents = [(f, text(f)) for f in tracked(".md")]
     everything = [(f, text(f)) for f in tracked(
         ".c", ".h", ".py", ".md", ".sh", ".txt", ".cmake", ".json", ".js", ".java", ".schema", "Makefile",
@@ -240,9 +302,9 @@ def main(argv):
         ("generated code is fresh", check_generated()),
         ("every folder of src has a README of one screen", check_readmes(folders)),
         ("links in documents lead somewhere", check_links(documents)),
-        ("the compatibility table names tests that exist",
-         check_compat_tests(text("docs/COMPATIBILITY.md")
-                            if os.path.exists(os.path.join(ROOT, "docs/COMPATIBILITY.md")) else "")),
+        ("the compatibility table names tests that exist", check_compat_tests(compatibility)),
+        ("the compatibility table knows every setting", check_compat_settings(compatibility)),
+        ("the compatibility table knows every metric", check_compat_metrics(compatibility, code)),
         ("the project speaks of itself alone", check_words(everything)),
     ]
     return 0 if all([report(name, bad) for name, bad in checks]) else 1
