@@ -43,6 +43,7 @@ void on_client_open(struct node *n, const struct node_event *ev)
     c->secure = ev->open.secure;
     c->opened_wall_ms = n->wall_ms;
     c->stats.last_op = "NA";
+    list_init(&c->held);
     client_add_identity(c, slice_str("ip"), ev->open.address);
     void *same = map_put(&n->clients, c->id, c);
     invariant(same == NULL && c->id != 0);
@@ -50,8 +51,9 @@ void on_client_open(struct node *n, const struct node_event *ev)
     n->client_count++;
 }
 
-void client_free(struct node *n, struct client *c)
+static void client_free(struct node *n, struct client *c)
 {
+    throttler_discard(n, c);
     struct fifo_entry *e;
     while ((e = fifo_head(&c->fifo)) != NULL) {
         n->large_bytes -= e->large_bytes;
@@ -65,16 +67,24 @@ void client_free(struct node *n, struct client *c)
     free(c);
 }
 
-/* What it has sent before it went is carried out all the same; only nobody waits for the answers.
- */
-void on_client_closed(struct node *n, uint64_t id)
+/* What it has sent before it went is carried out all the same, but for what the throttler holds;
+ * only nobody waits for the answers. */
+void on_client_closed(struct node *n, uint64_t id, struct effects *fx)
 {
-    struct client *c = map_remove(&n->clients, id);
+    struct client *c = client_find(n, id);
     if (c == NULL)
         return;
+    if (c->held_count > 0)
+        throttler_let_go(n, c, fx);
+    client_forget(n, c);
+}
+
+void client_forget(struct node *n, struct client *c)
+{
+    map_remove(&n->clients, c->id);
     if (c->session != NULL)
         c->session->owner = 0;
-    watch_remove_watcher(n->watches, id);
+    watch_remove_watcher(n->watches, c->id);
     list_remove(&c->order);
     n->client_count--;
     client_free(n, c);
@@ -93,13 +103,14 @@ void client_close(struct client *c, const char *reason, struct effects *fx)
  * others, or of large ones, has a limit of its own. */
 void client_throttle(struct node *n, struct client *c, struct effects *fx)
 {
-    bool pause = (n->inflight > n->options.outstanding_max && c->outstanding > 0) ||
-                 c->fifo.count > FIFO_COUNT_MAX || c->fifo.bytes.len > FIFO_BYTES_MAX;
+    bool too_many =
+        n->inflight > n->options.outstanding_max || n->held_count > n->options.outstanding_max;
+    bool pause = (too_many && c->outstanding > 0) ||
+                 c->fifo.count + c->held_count > FIFO_COUNT_MAX ||
+                 c->fifo.bytes.len + c->held_bytes > FIFO_BYTES_MAX;
     if (pause != c->paused && c->state == CLIENT_READY) {
         c->paused = pause;
         fx_read(fx, c->id, pause);
-        if (pause)
-            metric_inc(&n->metrics, METRIC_REQUEST_THROTTLE_WAIT_COUNT);
     }
 }
 
@@ -118,7 +129,9 @@ static void answer_ready(struct node *n, struct client *c, const struct fifo_ent
 {
     if (e->kind == FIFO_ERROR) {
         reply_header(n, c, e->xid, tree_last_zxid(n->tree), e->err, fx);
-        reply_stats(n, c, "NA", e->xid, e->received_ns, !op_is_read(e->op));
+        /* A throttled write never got as far as a header of a txn: it counts among the reads. */
+        bool write = !op_is_read(e->op) && e->err != ZK_THROTTLEDOP;
+        reply_stats(n, c, "NA", e->xid, e->received_ns, write);
         return;
     }
     invariant(e->kind == FIFO_READ);

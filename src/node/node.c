@@ -76,6 +76,7 @@ struct node *node_create(const struct node_options *options, struct tree *tree,
     n->prng = options->seed | 1;
     map_init(&n->clients, options->seed);
     list_init(&n->clients_in_order);
+    list_init(&n->held);
     n->watches = watch_create(options->seed);
     adopt(n, tree, sessions, session_count);
     snapshot_plan(n);
@@ -88,7 +89,7 @@ void node_free(struct node *n)
         return;
     while (!list_is_empty(&n->clients_in_order)) {
         struct client *c = list_entry(n->clients_in_order.next, struct client, order);
-        on_client_closed(n, c->id);
+        client_forget(n, c);
     }
     map_deinit(&n->clients);
     watch_free(n->watches);
@@ -143,7 +144,7 @@ void node_step(struct node *n, const struct node_event *ev, struct effects *fx)
         on_client_frame(n, ev, fx);
         break;
     case NODE_CLIENT_CLOSED:
-        on_client_closed(n, ev->client);
+        on_client_closed(n, ev->client, fx);
         break;
     case NODE_DURABLE:
         on_durable(n, ev->ticket, fx);
@@ -170,6 +171,8 @@ void node_step(struct node *n, const struct node_event *ev, struct effects *fx)
         n->stopping = true;
         break;
     }
+    if (!list_is_empty(&n->held))
+        throttler_run(n, fx);
     run_timers(n, fx);
     fx->deadline_ns = next_deadline_ns(n);
 }

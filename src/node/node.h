@@ -46,6 +46,12 @@ struct node_options {
     size_t outstanding_max;           /* globalOutstandingLimit */
     int64_t large_request_bytes;      /* largeRequestThreshold, <= 0 = off */
     int64_t large_requests_bytes_max; /* largeRequestMaxBytes */
+    size_t throttle_requests_max;     /* request_throttle_max_requests, 0 = off */
+    int64_t throttle_stall_ms;    /* request_throttle_stall_time, 0 = look again after answers */
+    int64_t throttled_op_wait_ms; /* throttled_op_wait_time, 0 = off */
+    bool throttle_drop_stale;     /* request_throttle_drop_stale */
+    bool stale_connection_check;  /* request_stale_connection_check */
+    bool stale_latency_check;     /* request_stale_latency_check */
     int64_t container_check_interval_ms;
     int32_t container_per_minute_max;
     int64_t container_never_used_ms; /* 0 = never */

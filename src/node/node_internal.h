@@ -48,9 +48,20 @@ struct client {
     struct identity *identities;
     uint32_t identity_count;
     size_t identity_bytes;
-    uint32_t outstanding; /* requests with xid > 0 in the fifo, as ServerCnxn counts them */
+    uint32_t outstanding; /* requests with xid > 0, queued or held, as ServerCnxn counts them */
     struct fifo fifo;
+    struct list held; /* those of node.held that are its */
+    size_t held_count, held_bytes;
     struct client_stats stats;
+};
+
+/* A request whose header was read and which was let in. */
+struct request {
+    int32_t xid, op;
+    int64_t received_ns;
+    int64_t large_bytes;     /* counted against largeRequestMaxBytes */
+    uint32_t identity_count; /* of its client, when it came */
+    struct slice record;
 };
 
 /* A txn that is in the log's hands and not yet committed. Its bytes are our own copy. */
@@ -76,6 +87,11 @@ struct node {
     size_t client_count;
     size_t inflight; /* entries in all fifos */
     int64_t large_bytes;
+
+    struct list held; /* requests that wait for room (throttle.c) */
+    size_t held_count;
+    bool held_head_waits;  /* there was no room for the first of them */
+    int64_t held_check_ns; /* when to look at it again; only if held_head_waits */
 
     struct proposal *proposals; /* a ring; capacity is a power of two */
     size_t proposal_head, proposal_count, proposal_cap;
@@ -120,8 +136,8 @@ static inline struct identities client_identities(const struct client *c)
 /* client.c */
 void on_client_open(struct node *n, const struct node_event *ev);
 void on_client_frame(struct node *n, const struct node_event *ev, struct effects *fx);
-void on_client_closed(struct node *n, uint64_t id);
-void client_free(struct node *n, struct client *c);
+void on_client_closed(struct node *n, uint64_t id, struct effects *fx);
+void client_forget(struct node *n, struct client *c);
 void client_close(struct client *c, const char *reason, struct effects *fx);
 bool client_add_identity(struct client *c, struct slice scheme, struct slice id);
 void client_throttle(struct node *n, struct client *c, struct effects *fx);
@@ -140,6 +156,21 @@ void session_detach_owner(struct node *n, struct session *s, const char *reason,
 
 /* request.c */
 void on_request(struct node *n, struct client *c, struct slice frame, struct effects *fx);
+void request_process(struct node *n, struct client *c, const struct request *r, struct effects *fx);
+/* In its turn it is answered THROTTLEDOP. */
+void request_throttled(struct node *n, struct client *c, const struct request *r,
+                       struct effects *fx);
+bool op_is_write(int32_t op);
+
+/* throttle.c: only if options.throttle_requests_max > 0 */
+/* true = the request waits, its record copied; false = there is room, process it now. */
+bool throttler_holds(struct node *n, struct client *c, const struct request *r, struct effects *fx);
+/* Processes what waits, as far as there is room. */
+void throttler_run(struct node *n, struct effects *fx);
+/* The connection is gone: drops what it has waiting, or carries it out unheard. */
+void throttler_let_go(struct node *n, struct client *c, struct effects *fx);
+void throttler_discard(struct node *n, struct client *c);
+int64_t throttler_deadline_ns(const struct node *n);
 
 /* propose.c */
 struct proposal_request {

@@ -3,7 +3,7 @@
 #include "node/effects_internal.h"
 #include "node/node_internal.h"
 
-static bool op_is_write(int32_t op)
+bool op_is_write(int32_t op)
 {
     switch (op) {
     case ZK_OP_CREATE:
@@ -39,33 +39,44 @@ static int32_t session_error(const struct client *c)
     return c->session == NULL || c->session->closing ? ZK_SESSIONEXPIRED : 0;
 }
 
-static void on_write(struct node *n, struct client *c, const struct rec_request_header *h,
-                     struct slice record, int64_t large_bytes, struct effects *fx)
+static struct fifo_entry entry_of(const struct request *r, enum fifo_kind kind, int32_t err)
 {
-    struct fifo_entry entry = {
-        .kind = FIFO_WRITE,
-        .op = h->type,
-        .xid = h->xid,
-        .received_ns = n->now_ns,
-        .large_bytes = large_bytes,
+    return (struct fifo_entry){
+        .kind = kind,
+        .op = r->op,
+        .xid = r->xid,
+        .err = err,
+        .received_ns = r->received_ns,
+        .large_bytes = r->large_bytes,
+        .identity_count = r->identity_count,
     };
+}
+
+static struct identities identities_of(const struct client *c, const struct request *r)
+{
+    return (struct identities){c->identities, r->identity_count};
+}
+
+static void on_write(struct node *n, struct client *c, const struct request *r, struct effects *fx)
+{
+    struct fifo_entry entry = entry_of(r, FIFO_WRITE, 0);
     struct proposal_request req = {
         .client = c->id,
         .session_id = c->session_id,
-        .cxid = h->xid,
-        .op = h->type,
-        .record = record,
-        .who = client_identities(c),
+        .cxid = r->xid,
+        .op = r->op,
+        .record = r->record,
+        .who = identities_of(c, r),
         .session_err = session_error(c),
     };
-    if (n->disk_full && h->type != ZK_OP_CLOSE_SESSION)
+    if (n->disk_full && r->op != ZK_OP_CLOSE_SESSION)
         entry.err = ZK_SYSTEMERROR;
     else
         entry.err = propose(n, &req, fx, &entry.zxid);
 
     if (entry.err != 0)
         entry.kind = FIFO_ERROR;
-    else if (h->type == ZK_OP_CLOSE_SESSION && c->session != NULL && !c->session->closing)
+    else if (r->op == ZK_OP_CLOSE_SESSION && c->session != NULL && !c->session->closing)
         session_mark_closing(n->sessions, c->session);
 
     enqueue(n, c, entry, (struct slice){0}, fx);
@@ -73,28 +84,57 @@ static void on_write(struct node *n, struct client *c, const struct rec_request_
         client_drain(n, c, fx);
 }
 
-static void on_read(struct node *n, struct client *c, const struct rec_request_header *h,
-                    struct slice record, int64_t large_bytes, struct effects *fx)
+static void on_read(struct node *n, struct client *c, const struct request *r, struct effects *fx)
 {
     /* PrepRequestProcessor asks for the session before anybody looks at the record. */
     int32_t err = session_error(c);
     if (c->fifo.count == 0 && err == 0) {
-        answer_read(n, c, h->type, h->xid, record, client_identities(c), fx);
-        reply_stats(n, c, op_short_name(h->type), h->xid, n->now_ns, false);
+        answer_read(n, c, r->op, r->xid, r->record, identities_of(c, r), fx);
+        reply_stats(n, c, op_short_name(r->op), r->xid, r->received_ns, false);
         return;
     }
-    struct fifo_entry entry = {
-        .kind = err == 0 ? FIFO_READ : FIFO_ERROR,
-        .op = h->type,
-        .xid = h->xid,
-        .err = err,
-        .received_ns = n->now_ns,
-        .large_bytes = large_bytes,
-        .identity_count = c->identity_count,
-    };
-    enqueue(n, c, entry, record, fx);
+    enqueue(n, c, entry_of(r, err == 0 ? FIFO_READ : FIFO_ERROR, err), r->record, fx);
     if (err != 0)
         client_drain(n, c, fx);
+}
+
+/* UnimplementedRequestProcessor: at once, ahead of what is queued, and good-bye. The zxid is that
+ * of a request which never got one. */
+static void on_unknown(struct node *n, struct client *c, const struct request *r,
+                       struct effects *fx)
+{
+    reply_header(n, c, r->xid, -1, ZK_UNIMPLEMENTED, fx);
+    client_close(c, "unknown operation", fx);
+}
+
+static void touch(struct node *n, struct client *c)
+{
+    if (c->session != NULL && !c->session->closing)
+        session_touch(n->sessions, c->session, c->timeout_ms, node_now_ms(n));
+}
+
+void request_process(struct node *n, struct client *c, const struct request *r, struct effects *fx)
+{
+    touch(n, c);
+    if (op_is_write(r->op))
+        on_write(n, c, r, fx);
+    else if (op_is_read(r->op))
+        on_read(n, c, r, fx);
+    else
+        on_unknown(n, c, r, fx);
+}
+
+/* Nobody looks at its session or its record. */
+void request_throttled(struct node *n, struct client *c, const struct request *r,
+                       struct effects *fx)
+{
+    touch(n, c);
+    if (!op_is_write(r->op) && !op_is_read(r->op)) {
+        on_unknown(n, c, r, fx);
+        return;
+    }
+    enqueue(n, c, entry_of(r, FIFO_ERROR, ZK_THROTTLEDOP), (struct slice){0}, fx);
+    client_drain(n, c, fx);
 }
 
 static bool is_large(const struct node *n, size_t len)
@@ -142,18 +182,15 @@ void on_request(struct node *n, struct client *c, struct slice frame, struct eff
     if (!auth_enforced(n, c, h.xid, fx))
         return;
 
-    int64_t large_bytes = is_large(n, record.len) ? (int64_t)record.len : 0;
-    if (c->session != NULL && !c->session->closing)
-        session_touch(n->sessions, c->session, c->timeout_ms, node_now_ms(n));
-
-    if (op_is_write(h.type)) {
-        on_write(n, c, &h, record, large_bytes, fx);
-    } else if (op_is_read(h.type)) {
-        on_read(n, c, &h, record, large_bytes, fx);
-    } else {
-        /* UnimplementedRequestProcessor: at once, ahead of what is queued, and good-bye. The zxid
-         * is that of a request which never got one. */
-        reply_header(n, c, h.xid, -1, ZK_UNIMPLEMENTED, fx);
-        client_close(c, "unknown operation", fx);
-    }
+    struct request r = {
+        .xid = h.xid,
+        .op = h.type,
+        .received_ns = n->now_ns,
+        .large_bytes = is_large(n, record.len) ? (int64_t)record.len : 0,
+        .identity_count = c->identity_count,
+        .record = record,
+    };
+    if (n->options.throttle_requests_max > 0 && throttler_holds(n, c, &r, fx))
+        return;
+    request_process(n, c, &r, fx);
 }

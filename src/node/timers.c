@@ -94,10 +94,12 @@ void run_timers(struct node *n, struct effects *fx)
 
 int64_t next_deadline_ns(const struct node *n)
 {
+    int64_t deadline = throttler_deadline_ns(n);
     if (n->disk_full || n->disk_failed || n->stopping)
-        return INT64_MAX;
+        return deadline;
     int64_t session_ms = session_next_deadline_ms(n->sessions);
-    int64_t deadline = session_ms == INT64_MAX ? INT64_MAX : session_ms * NS_PER_MS;
+    if (session_ms != INT64_MAX && session_ms * NS_PER_MS < deadline)
+        deadline = session_ms * NS_PER_MS;
     if (n->next_container_check_ns > 0 && next_reaping_ns(n) < deadline)
         deadline = next_reaping_ns(n);
     return deadline;

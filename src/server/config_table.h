@@ -96,18 +96,18 @@
     X(THROTTLE_GLOBAL, "connection_throttle_global_session_weight", INT, "3", 1, 1000000, OBEYED) \
     X(THROTTLE_LOCAL, "connection_throttle_local_session_weight", INT, "1", 1, 1000000, OBEYED) \
     X(THROTTLE_RENEW, "connection_throttle_renew_session_weight", INT, "2", 1, 1000000, OBEYED) \
-    X(REQUEST_THROTTLE_MAX, "request_throttle_max_requests", INT, "0", 0, CONFIG_INT_MAX, LATER) \
-    X(REQUEST_THROTTLE_STALL, "request_throttle_stall_time", INT, "100", 0, CONFIG_INT_MAX, LATER) \
-    X(REQUEST_THROTTLE_DROP, "request_throttle_drop_stale", BOOL, "true", 0, 0, LATER) \
-    X(REQUEST_STALE_LATENCY, "request_stale_latency_check", BOOL, "false", 0, 0, LATER) \
-    X(REQUEST_STALE_CONNECTION, "request_stale_connection_check", BOOL, "true", 0, 0, LATER) \
-    X(REQUEST_THROTTLER_SHUTDOWN, "request_throttler.shutdownTimeout", INT, "10000", 0, CONFIG_INT_MAX, LATER) \
+    X(REQUEST_THROTTLE_MAX, "request_throttle_max_requests", INT, "0", 0, CONFIG_INT_MAX, OBEYED) \
+    X(REQUEST_THROTTLE_STALL, "request_throttle_stall_time", INT, "100", 0, CONFIG_INT_MAX, OBEYED) \
+    X(REQUEST_THROTTLE_DROP, "request_throttle_drop_stale", BOOL, "true", 0, 0, OBEYED) \
+    X(REQUEST_STALE_LATENCY, "request_stale_latency_check", BOOL, "false", 0, 0, OBEYED) \
+    X(REQUEST_STALE_CONNECTION, "request_stale_connection_check", BOOL, "true", 0, 0, OBEYED) \
+    X(REQUEST_THROTTLER_SHUTDOWN, "request_throttler.shutdownTimeout", INT, "10000", 0, CONFIG_INT_MAX, NOTHING) \
     X(NETTY_FLOW_CONTROL, "netty.advancedFlowControl.enabled", BOOL, "false", 0, 0, NOTHING) \
     X(LARGE_REQUEST_BYTES_MAX, "largeRequestMaxBytes", INT, "104857600", 1, CONFIG_INT_MAX, OBEYED) \
     X(LARGE_REQUEST_THRESHOLD, "largeRequestThreshold", INT, "-1", -1, CONFIG_INT_MAX, OBEYED) \
     X(NETTY_HANDSHAKES, "netty.server.outstandingHandshake.limit", INT, "-1", -1, CONFIG_INT_MAX, TLS) \
     X(NETTY_EARLY_DROP, "netty.server.earlyDropSecureConnectionHandshakes", BOOL, "false", 0, 0, TLS) \
-    X(THROTTLED_OP_WAIT, "throttled_op_wait_time", INT, "0", 0, CONFIG_INT_MAX, LATER) \
+    X(THROTTLED_OP_WAIT, "throttled_op_wait_time", INT, "0", 0, CONFIG_INT_MAX, OBEYED) \
     X(MAX_SNAP_SYNCS, "leader.maxConcurrentSnapSyncs", INT, "10", 1, CONFIG_INT_MAX, ENSEMBLE) \
     X(MAX_DIFF_SYNCS, "leader.maxConcurrentDiffSyncs", INT, "100", 1, CONFIG_INT_MAX, ENSEMBLE) \
     X(ENFORCE_QUOTA, "enforceQuota", BOOL, "false", 0, 0, OBEYED)

@@ -17,6 +17,7 @@ from rawzk import (
     SEQUENTIAL,
     Closed,
     add_watch,
+    auth,
     connect_request,
     create,
     exists,
@@ -27,6 +28,7 @@ from rawzk import (
 )
 
 WORDS = {"4lw.commands.whitelist": "*"}
+THROTTLEDOP = -127
 
 
 def metric(server, name):
@@ -81,6 +83,60 @@ def test_no_more_requests_than_the_outstanding_limit_are_taken(start_server, tmp
         assert limit <= metric(server, "outstanding_requests") <= limit + len(floods)
     for s, xids in zip(floods, sent):
         assert [s.reply().xid for _ in xids] == xids
+
+
+# --- requests in process -------------------------------------------------------------
+
+
+def test_requests_beyond_the_throttle_limit_are_answered_in_order(start_server):
+    server = start_server({"request_throttle_max_requests": 5} | WORDS)
+    sessions = [server.session() for _ in range(3)]
+    sessions[0].ok(create("/top"))
+    ops = [create("/top/s-", flags=SEQUENTIAL), get_data("/top"), exists("/top/x"), ping()]
+    sent = [s.send_all(ops * 50) for s in sessions]
+    for s, xids in zip(sessions, sent):
+        assert [s.reply().xid for _ in xids] == xids
+    assert sessions[0].ok(exists("/top")).num_children == 3 * 50
+    assert metric(server, "request_throttle_wait_count") > 0
+
+
+@pytest.mark.caucusd_only
+@pytest.mark.parametrize("limit", [1, 5])
+def test_no_more_requests_than_the_throttle_limit_are_in_process(start_server, tmp_path, limit):
+    disk = ShimDisk(tmp_path)
+    server = start_server({"requestThrottleLimit": limit} | WORDS, env=disk.env)
+    writer, reader, lost = (server.session() for _ in range(3))
+    with disk.held():
+        xids = writer.send_all([create("/s-", flags=SEQUENTIAL)] * 200)
+        read = reader.send(exists("/"))
+        lost.send(create("/lost"))
+        # Whatever was sent before is there when this is answered; it does not wait.
+        for s in (writer, lost):
+            assert s.call(auth("digest", b"u:p")).xid == rawzk.XID_AUTH
+        assert metric(server, "outstanding_requests") == limit
+        lost.close()
+        server.session(session_id=lost.id, password=lost.password)
+    assert [writer.reply().xid for _ in xids] == xids
+    assert reader.reply().xid == read
+    assert reader.err(exists("/lost")) == rawzk.NONODE
+    assert metric(server, "stale_requests_dropped") == 1
+
+
+@pytest.mark.caucusd_only
+def test_ops_that_waited_longer_than_the_throttle_allows_are_refused_in_order(
+    start_server, tmp_path
+):
+    disk = ShimDisk(tmp_path)
+    config = {"request_throttle_max_requests": 1, "throttledOpWaitTime": 50}
+    server = start_server(config | WORDS, env=disk.env)
+    s = server.session()
+    disk["sync_delay_us"] = 300_000
+    xids = s.send_all([create("/a"), create("/b"), exists("/a"), ping()])
+    replies = [s.reply() for _ in xids]
+    assert [r.xid for r in replies] == xids
+    assert [r.err for r in replies] == [0, THROTTLEDOP, THROTTLEDOP, 0]
+    assert s.err(exists("/b")) == rawzk.NONODE
+    assert metric(server, "throttled_ops") == 2
 
 
 # --- large requests ------------------------------------------------------------------
