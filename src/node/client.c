@@ -142,12 +142,15 @@ static void answer_ready(struct node *n, struct client *c, const struct fifo_ent
 
 void client_drain(struct node *n, struct client *c, struct effects *fx)
 {
+    size_t begun = fx->send_bytes.len;
     struct fifo_entry *e;
     while (c->state == CLIENT_READY && (e = fifo_head(&c->fifo)) != NULL &&
            (e->kind == FIFO_READ || e->kind == FIFO_ERROR)) {
         struct fifo_entry entry = *e;
         answer_ready(n, c, &entry, fx);
         client_popped(n, c, &entry, fx);
+        if (fx->send_bytes.len - begun > DRAIN_BYTES_MAX)
+            client_close(c, "answers to queued requests exceed 64 MiB", fx);
     }
 }
 

@@ -147,7 +147,9 @@ void node_step(struct node *n, const struct node_event *ev, struct effects *fx)
         on_client_closed(n, ev->client, fx);
         break;
     case NODE_DURABLE:
-        on_durable(n, ev->ticket, fx);
+        invariant(ev->ticket <= n->last_ticket);
+        if (ev->ticket > n->durable_ticket)
+            n->durable_ticket = ev->ticket;
         break;
     case NODE_DISK_FAILED:
         n->disk_failed = true;
@@ -171,6 +173,7 @@ void node_step(struct node *n, const struct node_event *ev, struct effects *fx)
         n->stopping = true;
         break;
     }
+    commit_durable(n, fx);
     if (!list_is_empty(&n->held))
         throttler_run(n, fx);
     run_timers(n, fx);

@@ -32,6 +32,14 @@ struct client_stats {
     uint64_t latency_count;
 };
 
+/* Answers made in one step. Requests are small and answers may be large, so what waits in a queue
+ * can ask for any amount of memory at once: a commit goes on in the next step when the answers so
+ * far exceed the first bound, and a connection whose queue alone exceeds the second is closed. */
+enum {
+    COMMIT_BYTES_MAX = 16 << 20,
+    DRAIN_BYTES_MAX = 64 << 20,
+};
+
 /* A connection. Identities only ever grow, so "the identities at the time of a request" is a count.
  */
 struct client {
@@ -101,6 +109,7 @@ struct node {
     int64_t now_ns, wall_ms; /* of the event being stepped */
     int64_t last_proposed_zxid;
     uint64_t last_ticket;
+    uint64_t durable_ticket; /* everything up to it may be applied */
     int64_t next_session_id; /* 0 until the first session is made */
 
     uint64_t prng;
@@ -190,7 +199,9 @@ int32_t propose(struct node *n, const struct proposal_request *req, struct effec
 /* The newest proposal of a session that is not committed yet now has `client` waiting for it: its
  * zxid; 0 = there is none. Whoever waited for it before must be gone. */
 int64_t proposal_wait_for(struct node *n, int64_t session_id, uint64_t client);
-void on_durable(struct node *n, uint64_t ticket, struct effects *fx);
+/* Applies what is durable, as far as one step may go. */
+void commit_durable(struct node *n, struct effects *fx);
+bool commit_is_behind(const struct node *n);
 void proposals_drop_all(struct node *n);
 
 /* write_reply.c: the answer to a write that was just applied (n->tree_fx). */

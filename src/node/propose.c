@@ -209,10 +209,13 @@ static void commit_oldest(struct node *n, struct effects *fx)
     proposal_pop(n);
 }
 
-void on_durable(struct node *n, uint64_t ticket, struct effects *fx)
+bool commit_is_behind(const struct node *n)
 {
-    invariant(ticket <= n->last_ticket);
-    struct proposal *p;
-    while ((p = proposal_oldest(n)) != NULL && p->ticket <= ticket)
+    return n->proposal_count > 0 && n->proposals[n->proposal_head].ticket <= n->durable_ticket;
+}
+
+void commit_durable(struct node *n, struct effects *fx)
+{
+    while (commit_is_behind(n) && fx->send_bytes.len < COMMIT_BYTES_MAX)
         commit_oldest(n, fx);
 }

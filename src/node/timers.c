@@ -94,6 +94,8 @@ void run_timers(struct node *n, struct effects *fx)
 
 int64_t next_deadline_ns(const struct node *n)
 {
+    if (commit_is_behind(n))
+        return n->now_ns;
     int64_t deadline = throttler_deadline_ns(n);
     if (n->disk_full || n->disk_failed || n->stopping)
         return deadline;

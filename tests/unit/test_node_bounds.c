@@ -56,10 +56,81 @@ static void the_answer_to_a_multi_read_has_a_bound(void **state)
     kit_close(k);
 }
 
+static void make_big(struct kit *k)
+{
+    kit_create_open(k, 1, "/big");
+    kit_sync(k);
+    static const uint8_t zeros[100000];
+    struct buf b = {0};
+    struct rec_set_data_request set = {slice_str("/big"), slice_of(zeros, sizeof zeros), -1};
+    rec_put_set_data_request(&b, &set);
+    kit_request(k, 1, 2, ZK_OP_SET_DATA, &b);
+    buf_deinit(&b);
+    kit_sync(k);
+    kit_reply(k, 1);
+    kit_reply(k, 1);
+}
+
+/* A write, and reads of 100,000 bytes that wait behind it. */
+static void queue_reads(struct kit *k, uint64_t client, const char *path, int count)
+{
+    kit_create_open(k, client, path);
+    for (int i = 0; i < count; i++)
+        kit_read(k, client, ZK_OP_GET_DATA, "/big", false);
+}
+
+static void a_commit_with_much_to_answer_goes_on_in_the_next_step(void **state)
+{
+    (void)state;
+    struct node_options o;
+    kit_defaults(&o);
+    struct kit *k = kit_open(&o);
+    kit_connect(k, 1);
+    kit_connect(k, 2);
+    make_big(k);
+    queue_reads(k, 1, "/a", 200); /* 20 MB, more than one step's worth */
+    queue_reads(k, 2, "/b", 1);
+
+    kit_step(k, (struct node_event){.type = NODE_DURABLE, .ticket = k->ticket});
+    assert_true(kit_has_reply(k, 1));
+    assert_false(kit_has_reply(k, 2));
+    assert_int_equal(k->fx.deadline_ns, k->now_ms * 1000000); /* at once */
+
+    kit_tick(k, 0);
+    assert_int_equal(kit_reply(k, 2).err, 0);
+    assert_int_equal(kit_reply(k, 2).err, 0);
+    for (int i = 0; i <= 200; i++)
+        assert_int_equal(kit_reply(k, 1).err, 0);
+    kit_close(k);
+}
+
+static void a_queue_whose_answers_fill_memory_ends_its_connection(void **state)
+{
+    (void)state;
+    struct node_options o;
+    kit_defaults(&o);
+    struct kit *k = kit_open(&o);
+    kit_connect(k, 1);
+    kit_connect(k, 2);
+    make_big(k);
+    queue_reads(k, 1, "/a", 900); /* 90 MB */
+    queue_reads(k, 2, "/b", 1);
+    kit_sync(k);
+    assert_true(k->clients[1].closed);
+    assert_true(k->clients[1].said.len < 70 << 20);
+
+    kit_tick(k, 0);
+    assert_int_equal(kit_reply(k, 2).err, 0); /* the others go on */
+    assert_false(k->clients[2].closed);
+    kit_close(k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_answer_to_a_multi_read_has_a_bound),
+        cmocka_unit_test(a_commit_with_much_to_answer_goes_on_in_the_next_step),
+        cmocka_unit_test(a_queue_whose_answers_fill_memory_ends_its_connection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
