@@ -45,6 +45,8 @@ class ShimDisk:
         self.events = os.open(folder / "disk_shim.events", os.O_RDWR)
         self.env = {
             "LD_PRELOAD": str(library),
+            # A server built with ASan minds who was loaded before it, unless told otherwise.
+            "ASAN_OPTIONS": "verify_asan_link_order=0",
             "DISK_SHIM_CONTROL": str(self.control),
             "DISK_SHIM_EVENTS": str(folder / "disk_shim.events"),
         }
