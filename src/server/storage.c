@@ -12,6 +12,7 @@ enum {
     NS_PER_MS = 1000000,
     /* About one sync of a fast disk: to wait longer than what is saved never pays. */
     GATHER_NS_MAX = 100 * 1000,
+    GATHER_WRITES_MAX = 64,
     MS_PER_HOUR = 3600 * 1000,
 };
 
@@ -122,7 +123,8 @@ static bool gathers(struct server *s, uint64_t pending)
 {
     struct storage *st = &s->storage;
     bool idle = logthread_durable(st->log) == st->submitted_ticket;
-    if (!idle || pending >= st->released || s->phase != SERVER_SERVING) {
+    bool few = st->released <= GATHER_WRITES_MAX; /* many make a batch by themselves */
+    if (!idle || !few || pending >= st->released || s->phase != SERVER_SERVING) {
         st->gather_until_ns = 0;
         return false;
     }
