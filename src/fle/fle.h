@@ -1,7 +1,7 @@
 /* fle.h: fast leader election (FastLeaderElection; facts A.21): votes, rounds, notifications.
  *
- * A server that does not know a leader is LOOKING: it sends its vote to all, takes over better ones,
- * and decides when a quorum has the same. Servers that have a leader answer those who look.
+ * A server that does not know a leader is LOOKING: it sends its vote to all, takes over better
+ * ones, and decides when a quorum has the same. Servers that have a leader answer those who look.
  *
  *   fle_look(f, mine)              -> notifications; then messages and ticks, until
  *   fle_decided(f, &vote)          -> true: the owner becomes LEADING, FOLLOWING or OBSERVING and
@@ -51,10 +51,10 @@ struct fle_host {
 
 struct fle_options {
     int64_t sid;
-    int64_t finalize_wait_ms;      /* 200 */
-    int64_t notification_ms_min;   /* 200: the first repetition */
-    int64_t notification_ms_max;   /* zookeeper.fastleader.maxNotificationInterval, 60000 */
-    bool reconfig_enabled;         /* newer configurations in notifications are looked at */
+    int64_t finalize_wait_ms;    /* 200 */
+    int64_t notification_ms_min; /* 200: the first repetition */
+    int64_t notification_ms_max; /* zookeeper.fastleader.maxNotificationInterval, 60000 */
+    bool reconfig_enabled;       /* newer configurations in notifications are looked at */
 };
 
 struct fle;
