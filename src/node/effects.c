@@ -19,6 +19,7 @@ static void arena_clear(struct buf *b)
 void effects_clear(struct effects *fx)
 {
     fx->persist_count = fx->send_count = fx->close_count = fx->read_count = fx->trace_count = 0;
+    fx->election_count = fx->link_count = 0;
     arena_clear(&fx->persist_bytes);
     arena_clear(&fx->send_bytes);
 }
@@ -30,6 +31,8 @@ void effects_deinit(struct effects *fx)
     free(fx->closes);
     free(fx->reads);
     free(fx->traces);
+    free(fx->elections);
+    free(fx->links);
     buf_deinit(&fx->persist_bytes);
     buf_deinit(&fx->send_bytes);
     *fx = (struct effects){0};
@@ -79,4 +82,19 @@ void fx_trace(struct effects *fx, struct trace_effect t)
 {
     fx->traces = room(fx->traces, fx->trace_count, &fx->trace_cap, sizeof t);
     fx->traces[fx->trace_count++] = t;
+}
+
+void fx_election(struct effects *fx, int64_t sid, struct slice payload)
+{
+    fx->elections =
+        room(fx->elections, fx->election_count, &fx->election_cap, sizeof *fx->elections);
+    fx->elections[fx->election_count++] =
+        (struct election_effect){.sid = sid, .at = fx->send_bytes.len, .len = payload.len};
+    buf_put_slice(&fx->send_bytes, payload);
+}
+
+void fx_link(struct effects *fx, struct link_effect l)
+{
+    fx->links = room(fx->links, fx->link_count, &fx->link_cap, sizeof l);
+    fx->links[fx->link_count++] = l;
 }

@@ -172,6 +172,18 @@ void node_step(struct node *n, const struct node_event *ev, struct effects *fx)
     case NODE_STOP:
         n->stopping = true;
         break;
+    case NODE_START:
+    case NODE_ELECTION_CHANNEL:
+    case NODE_ELECTION_MESSAGE:
+    case NODE_LINK_OPEN:
+    case NODE_LINK_BYTES:
+    case NODE_LINK_CLOSED:
+    case NODE_LINK_ROOM:
+    case NODE_LOG_READ:
+    case NODE_TRUNCATED:
+    case NODE_INSTALLED:
+    case NODE_ORACLE:
+        break; /* a server that stands alone has no peers */
     }
     commit_durable(n, fx);
     if (!list_is_empty(&n->held))

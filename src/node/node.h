@@ -1,8 +1,8 @@
 /* node.h: one replica as a state machine: node_step(event) -> effects.
  *
- * Composes tree, session and watch (later fle and zab). No clock, socket, file, thread, global or
- * random source: time, bytes and seeds come in with events, everything to be done goes out as
- * effects. The driver (server/) carries effects out in this order: persist, send, close. The same
+ * Composes tree, session, watch, and for an ensemble fle and zab. No clock, socket, file, thread,
+ * global or random source: time, bytes and seeds come in with events, everything to be done goes
+ * out as effects. The driver (server/) carries effects out in the order effects.h gives. The same
  * events give the same effects, to the byte.
  *
  * Life of a write: NODE_CLIENT_FRAME -> prep -> fx.persist (append, ticket) -> ... the log is
@@ -10,6 +10,10 @@
  * -> NODE_DURABLE(ticket) -> applied to the tree, watch events and the reply in fx.sends. Reads are
  * answered in the step that brings them unless an earlier request of the same session is still on
  * its way.
+ *
+ * In an ensemble a write is committed by a quorum instead (zab/zab.h): on the leader it goes to the
+ * followers while our own log syncs; on a learner it is forwarded, and answered when the leader's
+ * commit of it comes.
  *
  * Memory: slices in events are borrowed for the step. Effects own their bytes; the driver empties
  * them with effects_clear after carrying them out. One owner thread, the core. */
@@ -21,6 +25,7 @@
 
 #include "base/buf.h"
 #include "base/slice.h"
+#include "fle/fle.h"
 #include "node/effects.h"
 #include "node/metrics.h"
 #include "session/session.h"
@@ -28,6 +33,7 @@
 #include "tree/snapshot.h"
 #include "tree/tree.h"
 #include "watch/watch.h"
+#include "zab/zab.h"
 
 /* What a digest, super or other secret is made with, handed in because the core may not call a
  * crypto library: base64(HASH(text)) written to `ret` (<= 128 bytes), its length returned; 0 = not
@@ -66,6 +72,26 @@ struct node_options {
     bool require_sasl;              /* sessionRequireClientSASLAuth */
     char ensemble_auth_name[256];   /* ensembleAuthName, "" = any */
     node_digest_fn *digest;
+    const struct node_ensemble *ensemble; /* NULL = alone; read by node_create only */
+};
+
+/* A server of an ensemble; without it (NULL in node_options) the server stands alone. */
+struct node_ensemble {
+    const struct quorum *config;                   /* active at the start; copied */
+    const struct quorum *config_seen;              /* proposed, not active; NULL = none; copied */
+    int64_t accepted_epoch, current_epoch;         /* as the files have them */
+    bool observer;                                 /* peerType=observer */
+    int32_t init_limit, sync_limit, connect_limit; /* ticks */
+    size_t commit_log_count;
+    bool log_sync; /* snapshotSizeFactor > 0 */
+    size_t snap_syncs_max, diff_syncs_max;
+    int64_t finalize_wait_ms, notification_ms_min, notification_ms_max;
+    int64_t connect_retry_ms;
+    bool leader_serves; /* leaderServes */
+    bool local_sessions, local_sessions_upgrade;
+    bool read_only_mode; /* readonlymode.enabled */
+    bool standalone_enabled;
+    int64_t observer_election_delay_ms, observer_reconnect_delay_ms;
 };
 
 struct node;
@@ -91,7 +117,21 @@ enum node_event_type {
     NODE_SNAPSHOT_PULL,    /* the snapshot writer has room for `bytes_max` more bytes */
     NODE_SNAPSHOT_DONE,    /* the file of snapshot `zxid` is durable, or `failed` */
     NODE_REPLACE_STATE,    /* admin restore: take over another tree */
-    NODE_STOP, /* refuse new requests; what is appended is still answered when durable */
+    NODE_STOP, /* refuse new requests; what is appended is still answered when durable. A leader
+                  hands over first: node_stopped says when it is done */
+
+    /* Of an ensemble. */
+    NODE_START,            /* the driver is ready: the election may begin */
+    NODE_ELECTION_CHANNEL, /* election.up: there is (no longer) a channel to election.sid */
+    NODE_ELECTION_MESSAGE, /* from election.sid: election.bytes, without the length in front */
+    NODE_LINK_OPEN,  /* inbound: a server connected to our quorum port; else: LINK_CONNECT worked */
+    NODE_LINK_BYTES, /* whatever came, in order, chopped anywhere */
+    NODE_LINK_CLOSED, /* gone, or could not be made; the number never comes again */
+    NODE_LINK_ROOM,   /* see LINK_WANT_ROOM */
+    NODE_LOG_READ,    /* a piece of what LINK_READ_LOG asked for */
+    NODE_TRUNCATED,   /* see PERSIST_TRUNCATE */
+    NODE_INSTALLED,   /* see PERSIST_INSTALL_BEGIN */
+    NODE_ORACLE,      /* oracle_says */
 };
 
 struct node_event {
@@ -116,9 +156,27 @@ struct node_event {
             struct tree *tree;
             const struct snapshot_session *sessions;
             size_t session_count;
-        } replace; /* NODE_REPLACE_STATE: the node takes over the tree */
+        } replace; /* NODE_REPLACE_STATE, NODE_TRUNCATED: the node takes over the tree; NULL in
+                      NODE_TRUNCATED = it keeps its own (ok) or could not (failed) */
+        struct {
+            int64_t sid;
+            bool up;
+            struct slice bytes;
+        } election;
+        struct {
+            uint64_t
+                link; /* the driver's number, below NODE_LINK_OURS; ours (LINK_CONNECT) above */
+            bool inbound;
+            struct slice bytes;    /* NODE_LINK_BYTES; NODE_LOG_READ: {int length, entry}* */
+            enum zab_log_read how; /* NODE_LOG_READ */
+        } link;
+        bool oracle_says;
     };
+    bool failed; /* NODE_TRUNCATED, NODE_INSTALLED: could not be done */
 };
+
+/* Numbers of links that the node asked for. */
+#define NODE_LINK_OURS (UINT64_C(1) << 63)
 
 void node_step(struct node *n, const struct node_event *ev, struct effects *fx);
 
@@ -129,6 +187,20 @@ const struct watch_table *node_watches(const struct node *n);
 struct node_metrics *node_metrics(struct node *n);
 uint64_t node_outstanding(const struct node *n); /* requests taken and not answered */
 bool node_snapshot_active(const struct node *n);
+
+enum node_role {
+    NODE_ALONE,
+    NODE_LOOKING,
+    NODE_LEADING,
+    NODE_FOLLOWING,
+    NODE_OBSERVING,
+};
+enum node_role node_role(const struct node *n);
+bool node_serving(const struct node *n);          /* requests are answered (also read-only) */
+bool node_read_only(const struct node *n);        /* without a quorum, reads only */
+bool node_stopped(const struct node *n);          /* after NODE_STOP: nothing is owed to anybody */
+const struct zab *node_zab(const struct node *n); /* NULL = alone */
+const struct fle *node_fle(const struct node *n); /* NULL = alone */
 size_t node_client_count(const struct node *n);
 void node_reset_stats(struct node *n); /* srst */
 

@@ -152,7 +152,7 @@ struct server {
     int exit_code;
     uv_signal_t on_term, on_int;
     uv_timer_t stop_timer;
-    struct log_gate trace_gates[TRACE_LARGE_REQUEST + 1];
+    struct log_gate trace_gates[TRACE_TYPE_COUNT];
 };
 
 /* Runs until it is told to stop. The exit code. `started_ns`: when the process began. */

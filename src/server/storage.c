@@ -5,6 +5,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "io/purge.h"
 #include "server/server.h"
 
@@ -112,6 +113,16 @@ void storage_persist(struct server *s, const struct persist_effect *p)
         snapthread_abort(st->snap);
         st->snap_complete = true;
         break;
+    case PERSIST_ACCEPTED_EPOCH:
+    case PERSIST_CURRENT_EPOCH:
+    case PERSIST_CONFIG_NEXT:
+    case PERSIST_CONFIG:
+    case PERSIST_TRUNCATE:
+    case PERSIST_INSTALL_BEGIN:
+    case PERSIST_INSTALL_CHUNK:
+    case PERSIST_INSTALL_END:
+    case PERSIST_INSTALL_ABORT:
+        invariant(!"a server that stands alone does not ask for this");
     }
 }
 

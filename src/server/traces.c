@@ -23,6 +23,20 @@ static const struct trace_style styles[] = {
     [TRACE_WRITES_ACCEPTED] = {"writes_accepted", LOG_INFO, false},
     [TRACE_STATE_REPLACED] = {"state_replaced", LOG_WARN, false},
     [TRACE_LARGE_REQUEST] = {"large_request_refused", LOG_WARN, true},
+    [TRACE_LOOKING] = {"looking", LOG_INFO, false},
+    [TRACE_ELECTED] = {"elected", LOG_INFO, false},
+    [TRACE_LEADING] = {"leading", LOG_INFO, false},
+    [TRACE_FOLLOWING] = {"following", LOG_INFO, false},
+    [TRACE_OBSERVING] = {"observing", LOG_INFO, false},
+    [TRACE_SERVING] = {"serving_epoch", LOG_INFO, false},
+    [TRACE_SERVING_READ_ONLY] = {"serving_read_only", LOG_WARN, false},
+    [TRACE_ROLE_LOST] = {"role_lost", LOG_WARN, false},
+    [TRACE_LEARNER_SYNCED] = {"learner_synced", LOG_INFO, false},
+    [TRACE_LEARNER_GONE] = {"learner_gone", LOG_WARN, false},
+    [TRACE_SYNCED_BY] = {"synced_by", LOG_INFO, false},
+    [TRACE_CONFIG_ACTIVE] = {"config_active", LOG_INFO, false},
+    [TRACE_PEER_REFUSED] = {"peer_refused", LOG_WARN, true},
+    [TRACE_SESSION_UPGRADED] = {"session_upgraded", LOG_DEBUG, false},
 };
 
 static void add_peer(struct log_line *l, struct server *s, uint64_t client)
@@ -51,6 +65,8 @@ void server_trace(struct server *s, const struct trace_effect *t)
         add_peer(&l, s, t->client);
     if (t->value != 0)
         log_int(&l, "value", t->value);
+    if (t->text != NULL)
+        log_text(&l, "what", t->text);
     if (held_back > 0)
         log_int(&l, "not_shown", (int64_t)held_back);
     log_end(&l);

@@ -20,11 +20,13 @@ LAYERS = {
     "tree": ["base", "wire"],
     "session": ["base", "wire"],
     "watch": ["base", "wire"],
-    "node": ["base", "wire", "tree", "session", "watch"],
+    "fle": ["base", "wire"],
+    "zab": ["base", "wire"],
+    "node": ["base", "wire", "tree", "session", "watch", "fle", "zab"],
     "io": ["base", "wire"],
-    "server": ["base", "wire", "tree", "session", "watch", "node", "io"],
+    "server": ["base", "wire", "tree", "session", "watch", "fle", "zab", "node", "io"],
 }
-PURE = ["base", "wire", "tree", "session", "watch", "node"]
+PURE = ["base", "wire", "tree", "session", "watch", "fle", "zab", "node"]
 PURE_HEADERS = {
     "assert.h", "inttypes.h", "limits.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h",
     "stdlib.h", "string.h", "xxhash.h", "sanitizer/asan_interface.h", "immintrin.h", "wmmintrin.h", "smmintrin.h", "emmintrin.h",

@@ -58,6 +58,8 @@ void sim_disk_persist(struct sim *s, const struct persist_effect *p, struct slic
     case PERSIST_SNAPSHOT_ABORT:
         d->writing_open = false;
         break;
+    default:
+        invariant(!"only of an ensemble");
     }
 }
 
