@@ -1,8 +1,9 @@
 /* quorum.h: the configuration of an ensemble, as text and as a rule who is a quorum
  * (QuorumVerifier, QuorumMaj, QuorumHierarchical, QuorumOracleMaj; facts A.18, A.19).
  *
- * The text is what /zookeeper/config, NEWLEADER and notifications carry: lines server.N=... sorted
- * as ZooKeeper sorts them, group.N and weight.N if there are any, and version=<hex> last.
+ * The text is what /zookeeper/config, NEWLEADER and notifications carry: lines server.N=... in the
+ * order of a Java hash map (ascending, unless there are numbers above 15), group.N and weight.N
+ * if there are any, and version=<hex> last, without a newline behind it.
  *
  * Pure. A struct quorum is immutable after it was made; quorum_copy makes another, quorum_free
  * ends it. */
@@ -17,7 +18,8 @@
 #include "base/slice.h"
 
 enum {
-    QUORUM_SID_MAX = 255 /* the number of a server is also the high byte of session ids */
+    QUORUM_SID_MAX = 255,     /* the number of a server is also the high byte of session ids */
+    QUORUM_ADDRESSES_MAX = 64 /* of one server */
 };
 
 /* A set of servers. Ids outside of 0..QUORUM_SID_MAX are never in it. */
@@ -37,19 +39,19 @@ static inline bool sid_set_has(const struct sid_set *s, int64_t sid)
 }
 
 struct quorum_address {
-    char *host; /* a name or an address, IPv6 without brackets */
+    char *host; /* a name or an address; IPv6 without brackets and without "::", as Java has it */
     int quorum_port, election_port;
 };
 
 struct quorum_server {
     int64_t sid;
     bool observer;
-    struct quorum_address *addresses; /* one, or more with multiAddress */
+    struct quorum_address *addresses; /* one, or more (whether that is allowed, the owner says) */
     size_t address_count;
-    char *client_host; /* NULL = none given */
+    char *client_host; /* NULL = none given; "0.0.0.0" if only a port was */
     int client_port;   /* -1 = none given */
     int64_t group;     /* -1 = none */
-    int64_t weight;    /* 1 unless given */
+    int64_t weight;    /* 1 unless given; in a hierarchical configuration an observer's is -1 */
 };
 
 struct quorum {
@@ -57,14 +59,20 @@ struct quorum {
     size_t server_count, voter_count;
     int64_t version; /* zxid of the reconfig that made it; 0 = from the static file */
     bool hierarchical;
-    bool oracle; /* of two voters one is enough if the oracle says so (QuorumOracleMaj) */
+    bool oracle; /* of two voters one is enough if the oracle says so (QuorumOracleMaj). Not in the
+                  * text: who parsed it says it, before anybody else sees it. */
 };
 
-/* The text of a configuration; blank lines are passed over. ERR_INVALID with the line and what is
- * wrong; *ret is then untouched. A configuration without voters is an error. */
+/* The text of a configuration; blank lines and comments are passed over. ERR_INVALID with the key
+ * and what is wrong; *ret is then untouched. A configuration without voters is an error. */
 int quorum_parse(struct slice text, struct quorum **ret, struct err *err);
 struct quorum *quorum_copy(const struct quorum *q);
 void quorum_free(struct quorum *q); /* NULL is fine */
+
+/* One server, from what stands behind "server.N=" (QuorumPeer.QuorumServer). ERR_INVALID with what
+ * is wrong; *ret is then untouched. */
+int quorum_parse_server(int64_t sid, struct slice text, struct quorum_server *ret, struct err *err);
+void quorum_server_deinit(struct quorum_server *s); /* a zeroed one is fine */
 
 /* QuorumVerifier.toString: what quorum_parse reads, byte for byte what Apache writes. */
 void quorum_format(const struct quorum *q, struct buf *out);
