@@ -13,6 +13,7 @@ import itertools
 
 import pytest
 import rawzk
+from ensemble import Ensemble
 from server import BACKENDS, Server
 
 
@@ -45,6 +46,8 @@ def pytest_runtest_makereport(item):
         arguments = getattr(item, "funcargs", {}).values()
         for value in {id(v): v for v in arguments if isinstance(v, Server)}.values():
             report.sections.append((f"log of {value.backend}", value.log()[-1500:]))
+        for value in {id(v): v for v in arguments if isinstance(v, Ensemble)}.values():
+            report.sections.append(("logs of the ensemble", value.log_tails()))
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +85,22 @@ def start_server(backend, tmp_path):
     for server in servers:
         server.close_sessions()
         server.kill()
+
+
+@pytest.fixture
+def start_ensemble(tmp_path):
+    """start_ensemble(kinds, leader=..., **as Ensemble): an ensemble that ends with the test."""
+    ensembles = []
+
+    def start(kinds, leader=None, **more):
+        ensemble = Ensemble(tmp_path / f"ensemble{len(ensembles)}", kinds, **more)
+        ensembles.append(ensemble)
+        ensemble.start(leader)
+        return ensemble
+
+    yield start
+    for ensemble in ensembles:
+        ensemble.kill()
 
 
 _serial = itertools.count(1)

@@ -89,8 +89,7 @@ class Server:
         assert self.process is None, "already running"
         self.folder.mkdir(parents=True, exist_ok=True)
         self.data_dir.mkdir(exist_ok=True)
-        config = self.folder / "zoo.cfg"
-        config.write_text("".join(f"{k}={v}\n" for k, v in self._settings().items()))
+        config = self._write_config()
         self._serving.clear()
         self.process = subprocess.Popen(
             self.prefix + self._command(config),
@@ -107,6 +106,11 @@ class Server:
         if wait:
             self.wait_serving()
         return self
+
+    def _write_config(self):
+        config = self.folder / "zoo.cfg"
+        config.write_text("".join(f"{k}={v}\n" for k, v in self._settings().items()))
+        return config
 
     def _settings(self):
         settings = {
@@ -158,14 +162,15 @@ class Server:
     def log(self):
         return self.log_path.read_text() if self.log_path.exists() else ""
 
-    def wait_log(self, pattern, count=1):
-        """Wait until the log holds so many lines that match; returns the last of them."""
+    def wait_log(self, pattern, count=1, since=0, timeout_s=LOG_TIMEOUT_S):
+        """Wait until the log, from the character `since` on, holds so many lines that match; returns the
+        last of them."""
         def found():
-            lines = [line for line in self.log().split("\n") if re.search(pattern, line)]
+            lines = [line for line in self.log()[since:].split("\n") if re.search(pattern, line)]
             return lines[-1] if len(lines) >= count else None
 
         with self._log_grew:
-            line = self._log_grew.wait_for(found, LOG_TIMEOUT_S)
+            line = self._log_grew.wait_for(found, timeout_s)
         assert line, f"no line with {pattern!r}:\n{self.log()[-4000:]}"
         return line
 
