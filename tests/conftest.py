@@ -6,7 +6,7 @@
 Every test must pass on Apache 3.9.5: that is how we know that it is right.
 
 `server` is one server per module, with the module's SERVER_CONFIG; `root` is a node of its
-own for each test; `start_server` starts further servers which end with the test.
+own for each test; `start_server` and `start_ensemble` start further ones, which end with the test.
 """
 
 import itertools
