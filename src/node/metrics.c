@@ -61,8 +61,7 @@ void node_metrics_reset(struct node_metrics *m)
     for (size_t i = 0; i < METRIC_SUMMARY_COUNT; i++)
         summary_reset(&m->summary[i]);
     m->latency = (struct metric_amount){0};
-    m->response_count = 0;
-    m->response_last = m->response_min = m->response_max = 0;
+    m->response_sizes = (struct metric_sizes){0};
     node_metrics_deinit(m);
 }
 

@@ -176,6 +176,12 @@ struct metric_amount {
     uint64_t count, sum, min, max;
 };
 
+/* Of buffers (BufferStats); ZooKeeper shows -1 for "none yet", see metric_sizes_shown. */
+struct metric_sizes {
+    uint64_t count;
+    int64_t last, min, max;
+};
+
 struct metric_namespace {
     struct metric_amount read, write; /* read_per_namespace, write_per_namespace: bytes */
     uint64_t quota_exceeded;          /* quota_exceeded_error_per_namespace */
@@ -187,14 +193,14 @@ struct node_metrics {
     uint64_t counter[METRIC_COUNTER_COUNT];
     struct summary summary[METRIC_SUMMARY_COUNT];
     struct metric_amount latency; /* of every answered request: `srvr`, avg_latency, ... */
-    uint64_t response_count;      /* of the three sizes; ZooKeeper shows -1 for "none yet" */
-    int64_t response_last, response_min, response_max;
+    struct metric_sizes response_sizes;
+    struct metric_sizes proposal_sizes;  /* shown by a leader only */
     struct metric_namespace *namespaces; /* an open hash table, or NULL */
     size_t namespace_count;
 };
 
 void node_metrics_deinit(struct node_metrics *m);
-/* `srst`: all but the stats and gauges that ZooKeeper keeps. */
+/* `srst`: all but the stats and gauges that ZooKeeper keeps, and the sizes of proposals. */
 void node_metrics_reset(struct node_metrics *m);
 
 static inline void metric_inc(struct node_metrics *m, enum metric_counter id)
@@ -232,15 +238,40 @@ static inline void metric_latency(struct node_metrics *m, int64_t latency_ms, bo
     metric_add_sample(m, write ? METRIC_UPDATELATENCY : METRIC_READLATENCY, (uint64_t)latency_ms);
 }
 
-/* Bytes of a response without its length prefix (BufferStats). */
+static inline void metric_size_add(struct metric_sizes *s, int64_t bytes)
+{
+    if (s->count == 0 || bytes < s->min)
+        s->min = bytes;
+    if (s->count == 0 || bytes > s->max)
+        s->max = bytes;
+    s->last = bytes;
+    s->count++;
+}
+
+static inline struct metric_sizes metric_sizes_shown(const struct metric_sizes *s)
+{
+    return s->count > 0 ? *s : (struct metric_sizes){.last = -1, .min = -1, .max = -1};
+}
+
+/* Bytes of a response without its length prefix. */
 static inline void metric_response_size(struct node_metrics *m, int64_t bytes)
 {
-    if (m->response_count == 0 || bytes < m->response_min)
-        m->response_min = bytes;
-    if (bytes > m->response_max)
-        m->response_max = bytes;
-    m->response_last = bytes;
-    m->response_count++;
+    metric_size_add(&m->response_sizes, bytes);
+}
+
+/* A transaction was proposed: bytes of header, body and digest together. */
+static inline void metric_proposal_size(struct node_metrics *m, size_t bytes)
+{
+    metric_size_add(&m->proposal_sizes, (int64_t)bytes);
+}
+
+/* How old a transaction is, by the leader's wall clock in its header and by ours: two clocks, so it
+ * may be negative, and is not counted then (Request.logLatency). */
+static inline void metric_age(struct node_metrics *m, enum metric_summary id, int64_t made_ms,
+                              int64_t wall_ms)
+{
+    if (wall_ms >= made_ms)
+        metric_add_sample(m, id, (uint64_t)(wall_ms - made_ms));
 }
 
 /* DataTree.updateReadStat and updateWriteStat: `bytes` as they count them, before path and stat are

@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "server/admin_ensemble.h"
 #include "server/command_internal.h"
 #include "server/metrics.h"
+#include "server/standing.h"
 
 static void put_key(char key[24], int64_t number)
 {
@@ -154,8 +156,11 @@ static void put_owner(void *arg, int64_t session_id)
 static const char *run_dump(const struct admin_call *call, struct json *j)
 {
     struct node *n = call->info->node;
+    struct server_ensemble e;
+    standing_read(call->info, &e);
     json_object_open(j, "expiry_time_to_session_ids");
-    session_each_by_expiry(node_sessions(n), put_session, j);
+    if (e.role == NODE_ALONE || standing_leads(&e)) /* nobody else knows when a session ends */
+        session_each_by_expiry(node_sessions(n), put_session, j);
     if (j->level[j->depth].array)
         json_array_close(j);
     json_object_close(j);
@@ -240,8 +245,9 @@ static const char *run_initial_configuration(const struct admin_call *call, stru
 
 static const char *run_is_read_only(const struct admin_call *call, struct json *j)
 {
-    (void)call;
-    json_bool(j, "read_only", false);
+    struct server_ensemble e;
+    standing_read(call->info, &e);
+    json_bool(j, "read_only", e.read_only);
     return NULL;
 }
 
@@ -254,14 +260,6 @@ static const char *run_last_snapshot(const struct admin_call *call, struct json 
     return NULL;
 }
 
-/* A standalone server has no election. */
-static const char *run_leader(const struct admin_call *call, struct json *j)
-{
-    (void)call;
-    (void)j;
-    return "server is not initialized";
-}
-
 static void put_metric(void *arg, const char *name, const struct metric_value *value)
 {
     if (value->is_real)
@@ -272,30 +270,31 @@ static void put_metric(void *arg, const char *name, const struct metric_value *v
 
 static const char *run_monitor(const struct admin_call *call, struct json *j)
 {
+    struct server_ensemble e;
+    standing_read(call->info, &e);
     text(j, "version", SERVER_VERSION_TEXT);
-    text(j, "server_state", "standalone");
+    text(j, "server_state", standing_mode(&e));
+    if (e.role != NODE_ALONE && !e.read_only) {
+        struct buf state = {0};
+        standing_peer_state(&e, &state);
+        json_text(j, "peer_state", buf_slice(&state));
+        buf_deinit(&state);
+    }
+    if (standing_in_quorum(&e) && e.role == NODE_OBSERVING)
+        json_integer(j, "observer_master_id", e.leader);
     metrics_each(call->info, put_metric, j);
-    return NULL;
-}
-
-static const char *run_observers(const struct admin_call *call, struct json *j)
-{
-    (void)call;
-    json_integer(j, "synced_observers", 0);
-    json_array_open(j, "observers");
-    json_array_close(j);
     return NULL;
 }
 
 /* --- statistics --- */
 
-static void put_response_sizes(struct json *j, const char *key, const struct node_metrics *m)
+static void put_sizes(struct json *j, const char *key, const struct metric_sizes *sizes)
 {
-    bool none = m->response_count == 0;
+    struct metric_sizes shown = metric_sizes_shown(sizes);
     json_object_open(j, key);
-    json_integer(j, "last_buffer_size", none ? -1 : m->response_last);
-    json_integer(j, "min_buffer_size", none ? -1 : m->response_min);
-    json_integer(j, "max_buffer_size", none ? -1 : m->response_max);
+    json_integer(j, "last_buffer_size", shown.last);
+    json_integer(j, "min_buffer_size", shown.min);
+    json_integer(j, "max_buffer_size", shown.max);
     json_object_close(j);
 }
 
@@ -304,7 +303,8 @@ static int64_t counted(const struct node_metrics *m, enum metric_counter id)
     return (int64_t)m->counter[id];
 }
 
-static void put_server_stats(struct server_info *info, struct json *j)
+static void put_server_stats(struct server_info *info, const struct server_ensemble *e,
+                             struct json *j)
 {
     const struct node_metrics *m = node_metrics(info->node);
     json_object_open(j, "server_stats");
@@ -312,12 +312,12 @@ static void put_server_stats(struct server_info *info, struct json *j)
     json_integer(j, "packets_received", counted(m, METRIC_PACKETS_RECEIVED));
     json_integer(j, "fsync_threshold_exceed_count",
                  counted(m, METRIC_FSYNC_THRESHOLD_EXCEED_COUNT));
-    put_response_sizes(j, "client_response_stats", m);
+    put_sizes(j, "client_response_stats", &m->response_sizes);
     json_integer(j, "data_dir_size", directory_bytes(info->conf.snap_dir));
     json_integer(j, "log_dir_size", directory_bytes(info->conf.log_dir));
     json_integer(j, "last_processed_zxid", tree_last_zxid(node_tree(info->node)));
     json_integer(j, "outstanding_requests", (int64_t)node_outstanding(info->node));
-    text(j, "server_state", "standalone");
+    text(j, "server_state", standing_mode(e));
     json_real(j, "avg_latency", metrics_mean(m->latency.sum, m->latency.count));
     json_integer(j, "max_latency", (int64_t)m->latency.max);
     json_integer(j, "min_latency", (int64_t)m->latency.min);
@@ -333,10 +333,14 @@ static void put_server_stats(struct server_info *info, struct json *j)
 static const char *run_server_stats(const struct admin_call *call, struct json *j)
 {
     struct server_info *info = call->info;
+    struct server_ensemble e;
+    standing_read(info, &e);
     text(j, "version", SERVER_VERSION_TEXT);
-    json_bool(j, "read_only", false);
-    put_server_stats(info, j);
-    put_response_sizes(j, "client_response", node_metrics(info->node));
+    json_bool(j, "read_only", e.read_only);
+    put_server_stats(info, &e, j);
+    put_sizes(j, "client_response", &node_metrics(info->node)->response_sizes);
+    if (standing_leads(&e))
+        put_sizes(j, "proposal_stats", &node_metrics(info->node)->proposal_sizes);
     json_integer(j, "node_count", (int64_t)tree_node_count(node_tree(info->node)) + 1);
     return NULL;
 }
@@ -351,23 +355,7 @@ static const char *run_stats(const struct admin_call *call, struct json *j)
 static const char *run_stat_reset(const struct admin_call *call, struct json *j)
 {
     (void)j;
-    node_reset_stats(call->info->node);
-    return NULL;
-}
-
-static const char *run_voting_view(const struct admin_call *call, struct json *j)
-{
-    (void)call;
-    json_object_open(j, "current_config");
-    json_object_close(j);
-    return NULL;
-}
-
-static const char *run_zabstate(const struct admin_call *call, struct json *j)
-{
-    (void)call;
-    json_bool(j, "voting", false);
-    text(j, "zabstate", "");
+    metrics_reset(call->info);
     return NULL;
 }
 
@@ -454,10 +442,10 @@ static const struct admin_command commands[] = {
     {"initial_configuration", "icfg", ADMIN_JSON, false, run_initial_configuration},
     {"is_read_only", "isro", ADMIN_JSON, false, run_is_read_only},
     {"last_snapshot", "lsnp", ADMIN_JSON, false, run_last_snapshot},
-    {"leader", "lead", ADMIN_JSON, false, run_leader},
+    {"leader", "lead", ADMIN_JSON, false, admin_run_leader},
     {"monitor", "mntr", ADMIN_JSON, true, run_monitor},
     {"observer_connection_stat_reset", "orst", ADMIN_JSON, false, run_nothing},
-    {"observers", "obsr", ADMIN_JSON, false, run_observers},
+    {"observers", "obsr", ADMIN_JSON, false, admin_run_observers},
     {"restore", "rest", ADMIN_RESTORE, false, NULL},
     {"ruok", "", ADMIN_JSON, false, run_nothing},
     {"server_stats", "srvr", ADMIN_JSON, false, run_server_stats},
@@ -466,11 +454,11 @@ static const struct admin_command commands[] = {
     {"stat_reset", "srst", ADMIN_JSON, false, run_stat_reset},
     {"stats", "stat", ADMIN_JSON, false, run_stats},
     {"system_properties", "sysp", ADMIN_JSON, true, run_system_properties},
-    {"voting_view", "", ADMIN_JSON, false, run_voting_view},
+    {"voting_view", "", ADMIN_JSON, false, admin_run_voting_view},
     {"watch_summary", "wchs", ADMIN_JSON, false, run_watch_summary},
     {"watches", "wchc", ADMIN_JSON, false, run_watches},
     {"watches_by_path", "wchp", ADMIN_JSON, false, run_watches_by_path},
-    {"zabstate", "", ADMIN_JSON, true, run_zabstate},
+    {"zabstate", "", ADMIN_JSON, true, admin_run_zabstate},
 };
 
 const struct admin_command *admin_command_at(size_t i)
@@ -519,7 +507,7 @@ void admin_command_error(const char *name, const char *error, struct buf *out)
 void admin_command_answer(const struct admin_command *c, const struct admin_call *call,
                           struct buf *out)
 {
-    if (call->info->node == NULL && !c->without_server) {
+    if (!c->without_server && !standing_serves(call->info)) {
         admin_command_error(c->name, SERVER_NOT_SERVING, out);
         return;
     }

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "server/admin_internal.h"
 #include "server/metrics.h"
+#include "server/standing.h"
 
 #define CONTENT_JSON    "application/json;charset=utf-8"
 #define CONTENT_HTML    "text/html;charset=utf-8"
@@ -101,8 +102,7 @@ static enum MHD_Result answer_metrics(struct request *r)
 
 static enum MHD_Result answer_ready(struct request *r)
 {
-    struct server_info *info = r->admin->info;
-    const char *why = info->node == NULL ? "not serving" : info->not_ready(info->driver);
+    const char *why = standing_not_ready(r->admin->info);
     return why == NULL ? answer_text(r, MHD_HTTP_OK, "ok", NULL)
                        : answer_text(r, MHD_HTTP_SERVICE_UNAVAILABLE, why, NULL);
 }

@@ -6,6 +6,7 @@
 #include "server/command_format.h"
 #include "server/command_internal.h"
 #include "server/metrics.h"
+#include "server/standing.h"
 
 /* A word's answer. Those that need no server are marked in the table. */
 typedef void word_run(struct server_info *info, uint64_t client, struct buf *out);
@@ -24,6 +25,9 @@ static void run_conf(struct server_info *info, uint64_t client, struct buf *out)
                c->session_timeout_max_ms);
     buf_printf(out, "clientPortListenBacklog=%d\nserverId=%" PRId64 "\n",
                c->client_port_listen_backlog, c->server_id);
+    struct server_ensemble e;
+    standing_read(info, &e);
+    standing_conf(&e, out);
 }
 
 static void run_cons(struct server_info *info, uint64_t client, struct buf *out)
@@ -84,7 +88,9 @@ static void run_hash(struct server_info *info, uint64_t client, struct buf *out)
 static void run_isro(struct server_info *info, uint64_t client, struct buf *out)
 {
     (void)client;
-    buf_printf(out, info->node == NULL ? "null" : "rw");
+    struct server_ensemble e;
+    standing_read(info, &e);
+    buf_printf(out, "%s", !e.serving ? "null" : e.read_only ? "ro" : "rw");
 }
 
 static void put_metric(void *arg, const char *name, const struct metric_value *value)
@@ -101,7 +107,17 @@ static void put_metric(void *arg, const char *name, const struct metric_value *v
 static void run_mntr(struct server_info *info, uint64_t client, struct buf *out)
 {
     (void)client;
-    buf_printf(out, "zk_version\t%s\nzk_server_state\tstandalone\n", SERVER_VERSION_TEXT);
+    struct server_ensemble e;
+    standing_read(info, &e);
+    buf_printf(out, "zk_version\t%s\nzk_server_state\t%s\n", SERVER_VERSION_TEXT,
+               standing_mode(&e));
+    if (standing_in_quorum(&e)) {
+        buf_printf(out, "zk_peer_state\t");
+        standing_peer_state(&e, out);
+        buf_put_u8(out, '\n');
+    }
+    if (standing_in_quorum(&e) && e.role == NODE_OBSERVING)
+        buf_printf(out, "zk_observer_master_id\t%" PRId64 "\n", e.leader);
     metrics_each(info, put_metric, out);
 }
 
@@ -115,16 +131,19 @@ static void run_ruok(struct server_info *info, uint64_t client, struct buf *out)
 static void run_srst(struct server_info *info, uint64_t client, struct buf *out)
 {
     (void)client;
-    node_reset_stats(info->node);
+    metrics_reset(info);
+    node_metrics(info->node)->proposal_sizes = (struct metric_sizes){0};
     buf_printf(out, "Server stats reset.\n");
 }
 
-static void put_version(struct buf *out)
+static void put_version(const struct server_ensemble *e, struct buf *out)
 {
     buf_printf(out, "Zookeeper version: %s\n", SERVER_VERSION_TEXT);
+    if (e->read_only)
+        buf_printf(out, "READ-ONLY mode; serving only read-only clients\n");
 }
 
-static void put_stats(struct server_info *info, struct buf *out)
+static void put_stats(struct server_info *info, const struct server_ensemble *e, struct buf *out)
 {
     const struct node_metrics *m = node_metrics(info->node);
     const struct tree *tree = node_tree(info->node);
@@ -134,24 +153,33 @@ static void put_stats(struct server_info *info, struct buf *out)
                m->counter[METRIC_PACKETS_RECEIVED], m->counter[METRIC_PACKETS_SENT]);
     buf_printf(out, "Connections: %zu\nOutstanding: %" PRIu64 "\n",
                info->connection_count(info->driver), node_outstanding(info->node));
-    buf_printf(out, "Zxid: 0x%" PRIx64 "\nMode: standalone\nNode count: %" PRIu64 "\n",
-               (uint64_t)tree_last_zxid(tree), tree_node_count(tree) + 1);
+    buf_printf(out, "Zxid: 0x%" PRIx64 "\nMode: %s\nNode count: %" PRIu64 "\n",
+               (uint64_t)tree_last_zxid(tree), standing_mode(e), tree_node_count(tree) + 1);
+    if (standing_leads(e)) {
+        struct metric_sizes shown = metric_sizes_shown(&m->proposal_sizes);
+        buf_printf(out, "Proposal sizes last/min/max: %" PRId64 "/%" PRId64 "/%" PRId64 "\n",
+                   shown.last, shown.min, shown.max);
+    }
 }
 
 static void run_srvr(struct server_info *info, uint64_t client, struct buf *out)
 {
     (void)client;
-    put_version(out);
-    put_stats(info, out);
+    struct server_ensemble e;
+    standing_read(info, &e);
+    put_version(&e, out);
+    put_stats(info, &e, out);
 }
 
 static void run_stat(struct server_info *info, uint64_t client, struct buf *out)
 {
-    put_version(out);
+    struct server_ensemble e;
+    standing_read(info, &e);
+    put_version(&e, out);
     buf_printf(out, "Clients:\n");
     dump_connections(info, client, true, out);
     buf_put_u8(out, '\n');
-    put_stats(info, out);
+    put_stats(info, &e, out);
 }
 
 static void run_wchc(struct server_info *info, uint64_t client, struct buf *out)
@@ -255,7 +283,7 @@ void command_run(struct server_info *info, const uint8_t four[4], struct slice a
             return;
         info->trace_mask = (int64_t)load_be64(argument.ptr);
         run_gtmk(info, client, reply);
-    } else if (info->node == NULL && !word->without_server) {
+    } else if (!word->without_server && !standing_serves(info)) {
         /* hash alone has no line end there (DigestCommand). */
         buf_printf(reply, "%s%s", SERVER_NOT_SERVING, word->run == run_hash ? "" : "\n");
     } else {

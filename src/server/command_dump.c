@@ -7,6 +7,7 @@
 #include "base/sort.h"
 #include "server/command_format.h"
 #include "server/command_internal.h"
+#include "server/standing.h"
 
 /* NIOServerCnxnFactory keeps its connections in an ExpiryQueue of this interval, and connections
  * without a session for as long (zookeeper.nio.sessionlessCnxnTimeout). */
@@ -103,6 +104,22 @@ static void put_session(void *arg, int64_t expires_ms, size_t count, const struc
         buf_printf(d->out, "\t0x%" PRIx64 "\n", (uint64_t)s->id);
 }
 
+/* Elsewhere than on the leader nobody knows when a session ends (LearnerSessionTracker); in the
+ * order of signed ids. */
+static void put_global_sessions(const struct session_table *sessions, struct buf *out)
+{
+    size_t count, first = 0;
+    struct session **sorted = session_sorted(sessions, &count);
+    buf_printf(out, "Global Sessions(%zu):\n", count);
+    while (first < count && sorted[first]->id >= 0)
+        first++;
+    for (size_t i = 0; i < count; i++) {
+        const struct session *s = sorted[(first + i) % count];
+        buf_printf(out, "0x%" PRIx64 "\t%" PRId32 "ms\n", (uint64_t)s->id, s->timeout_ms);
+    }
+    free(sorted);
+}
+
 static void count_owner(void *arg, int64_t session_id)
 {
     (void)session_id;
@@ -192,9 +209,16 @@ void dump_sessions(struct server_info *info, struct buf *out)
     const struct tree *tree = node_tree(info->node);
     struct sessions d = {info, out, info->wall_ms(info->driver) - info->now_ms(info->driver)};
 
-    buf_printf(out, "SessionTracker dump:\nSession Sets (%zu)/(%zu):\n",
-               session_bucket_count(sessions), session_count(sessions));
-    session_each_by_expiry(sessions, put_session, &d);
+    struct server_ensemble e;
+    standing_read(info, &e);
+    buf_printf(out, "SessionTracker dump:\n");
+    if (e.role == NODE_ALONE || standing_leads(&e)) {
+        buf_printf(out, "Session Sets (%zu)/(%zu):\n", session_bucket_count(sessions),
+                   session_count(sessions));
+        session_each_by_expiry(sessions, put_session, &d);
+    } else {
+        put_global_sessions(sessions, out);
+    }
 
     size_t owners = 0;
     tree_ephemeral_sessions(tree, count_owner, &owners);

@@ -9,6 +9,7 @@
 
 #include "server/command_format.h"
 #include "server/metrics_internal.h"
+#include "server/standing.h"
 #include "tree/quota.h"
 
 int64_t metrics_open_files(void)
@@ -71,9 +72,25 @@ static void add_real(struct gauges *g, const char *name, double value)
     g->items[g->count++] = (struct gauge){name, {.is_real = true, .real = value}};
 }
 
-static int64_t shown_size(const struct node_metrics *m, int64_t bytes)
+/* Of a leader, or of any server with a leader (LeaderZooKeeperServer, QuorumZooKeeperServer). */
+static void add_ensemble(struct gauges *g, const struct server_ensemble *e,
+                         const struct node_metrics *m)
 {
-    return m->response_count == 0 ? -1 : bytes;
+    if (!standing_in_quorum(e))
+        return;
+    add(g, "quorum_size", e->config != NULL ? (int64_t)e->config->voter_count : 0);
+    if (!standing_leads(e))
+        return;
+    add(g, "learners", (int64_t)e->learners);
+    add(g, "synced_followers", (int64_t)e->synced_followers);
+    add(g, "synced_non_voting_followers", (int64_t)e->synced_non_voting_followers);
+    add(g, "synced_observers", (int64_t)e->synced_observers);
+    add(g, "pending_syncs", (int64_t)e->pending_syncs);
+    add(g, "leader_uptime", e->leader_uptime_ms);
+    struct metric_sizes proposals = metric_sizes_shown(&m->proposal_sizes);
+    add(g, "last_proposal_size", proposals.last);
+    add(g, "max_proposal_size", proposals.max);
+    add(g, "min_proposal_size", proposals.min);
 }
 
 void gauges_read(struct server_info *info, struct gauges *ret)
@@ -81,8 +98,13 @@ void gauges_read(struct server_info *info, struct gauges *ret)
     struct node *n = info->node;
     const struct tree *tree = node_tree(n);
     const struct node_metrics *m = node_metrics(n);
+    struct metric_sizes responses = metric_sizes_shown(&m->response_sizes);
+    struct server_ensemble e;
+    standing_read(info, &e);
 
     ret->count = 0;
+    if (!e.serving)
+        return;
     add_real(ret, "avg_latency", metrics_mean(m->latency.sum, m->latency.count));
     add(ret, "max_latency", (int64_t)m->latency.max);
     add(ret, "min_latency", (int64_t)m->latency.min);
@@ -97,15 +119,17 @@ void gauges_read(struct server_info *info, struct gauges *ret)
     add(ret, "watch_count", (int64_t)watch_count(node_watches(n)));
     add(ret, "ephemerals_count", (int64_t)tree_ephemeral_count(tree));
     add(ret, "approximate_data_size", (int64_t)tree_approximate_data_bytes(tree));
-    add(ret, "global_sessions", (int64_t)session_count(node_sessions(n)));
-    add(ret, "local_sessions", 0);
+    add(ret, "global_sessions", (int64_t)(session_count(node_sessions(n)) - e.local_sessions));
+    add(ret, "local_sessions", (int64_t)e.local_sessions);
     add(ret, "open_file_descriptor_count", metrics_open_files());
     add(ret, "max_file_descriptor_count", open_files_max());
-    add_real(ret, "connection_drop_probability", 0);
-    add(ret, "last_client_response_size", shown_size(m, m->response_last));
-    add(ret, "max_client_response_size", shown_size(m, m->response_max));
-    add(ret, "min_client_response_size", shown_size(m, m->response_min));
+    add_real(ret, "connection_drop_probability",
+             info->drop_probability != NULL ? info->drop_probability(info->driver) : 0);
+    add(ret, "last_client_response_size", responses.last);
+    add(ret, "max_client_response_size", responses.max);
+    add(ret, "min_client_response_size", responses.min);
     add(ret, "outstanding_tls_handshake", 0);
+    add_ensemble(ret, &e, m);
 }
 
 void process_gauges_read(struct server_info *info, struct gauges *ret)
@@ -288,10 +312,23 @@ static void dump_quotas(struct dump *d, const struct tree *tree)
     }
 }
 
+void metrics_collect(struct server_info *info)
+{
+    if (info->collect != NULL)
+        info->collect(info->driver);
+}
+
+void metrics_reset(struct server_info *info)
+{
+    metrics_collect(info); /* what was counted so far is not to come back later */
+    node_reset_stats(info->node);
+}
+
 void metrics_each(struct server_info *info, metric_visit *visit, void *arg)
 {
     if (info->node == NULL)
         return;
+    metrics_collect(info);
     if (info->conf.prometheus_provider) {
         prometheus_each(info, visit, arg);
         return;
@@ -303,7 +340,8 @@ void metrics_each(struct server_info *info, metric_visit *visit, void *arg)
 
     struct dump d = {.visit = visit, .arg = arg};
     const struct node_metrics *m = node_metrics(info->node);
-    dump_quotas(&d, node_tree(info->node));
+    if (standing_serves(info))
+        dump_quotas(&d, node_tree(info->node));
     for (int id = METRIC_STAT_COUNT; id < METRIC_COUNTER_COUNT; id++)
         dump_integer(&d, "", slice_of(NULL, 0), metric_counter_name((enum metric_counter)id),
                      (int64_t)m->counter[id]);

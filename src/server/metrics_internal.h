@@ -5,7 +5,7 @@
 #include "server/metrics.h"
 
 enum {
-    GAUGES_MAX = 32
+    GAUGES_MAX = 48
 };
 
 struct gauge {
@@ -18,7 +18,10 @@ struct gauges {
     size_t count;
 };
 
-void gauges_read(struct server_info *info, struct gauges *ret); /* info->node is not NULL */
+/* info->node is not NULL. Nothing while the server does not serve: there is nothing to measure
+ * then, as in ZooKeeper. */
+void gauges_read(struct server_info *info, struct gauges *ret);
+void metrics_collect(struct server_info *info); /* before anything is read from node_metrics */
 void process_gauges_read(struct server_info *info,
                          struct gauges *ret); /* Prometheus' process_... */
 

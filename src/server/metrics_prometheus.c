@@ -4,6 +4,7 @@
 
 #include "server/command_format.h"
 #include "server/metrics_internal.h"
+#include "server/standing.h"
 
 /* Where samples go: the text of a scrape, or the visitor of mntr. */
 struct sink {
@@ -152,9 +153,11 @@ static void walk(struct server_info *info, struct sink *s)
     struct gauges gauges;
     if (info->node != NULL) {
         const struct node_metrics *m = node_metrics(info->node);
+        metrics_collect(info);
         gauges_read(info, &gauges);
         put_gauges(s, &gauges);
-        put_quotas(s, node_tree(info->node));
+        if (standing_serves(info))
+            put_quotas(s, node_tree(info->node));
         put_counters(s, m);
         put_summaries(s, m);
         put_namespaces(s, m);

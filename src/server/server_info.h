@@ -51,6 +51,39 @@ struct server_conf {
                                  form */
 };
 
+/* What a server of an ensemble is right now. Alone: role NODE_ALONE, serving as long as there is a
+ * node, and nothing else. */
+struct server_ensemble {
+    enum node_role role;
+    bool serving;   /* requests are answered, if only those of read-only clients */
+    bool read_only; /* without a quorum */
+    bool observer;  /* peerType=observer, or not a voter of the configuration */
+    int64_t sid;
+    int init_limit, sync_limit;       /* ticks */
+    const struct quorum *config;      /* active; NULL = alone */
+    const struct quorum_server *self; /* NULL = the configuration does not hold us any more */
+    const char *phase;                /* election, discovery, synchronization, broadcast */
+    const char *sync_mode;    /* diff, trunc, snap while we are being synchronized; or NULL */
+    int64_t leader;           /* of whom we follow, or ourselves; -1 = none */
+    int64_t leader_uptime_ms; /* since we began to serve as the leader */
+    size_t learners;          /* connected, whatever their state */
+    size_t synced_followers, synced_non_voting_followers, synced_observers;
+    size_t pending_syncs;
+    size_t local_sessions;
+};
+
+/* A learner of this leader (LearnerHandler.getLearnerHandlerInfo). */
+struct server_learner {
+    int64_t sid;
+    bool observer, synced;
+    struct slice address;        /* of its end of the connection, as text; "" = unknown */
+    int64_t established_wall_ms; /* 0 = unknown */
+    size_t queued_packets, queued_bytes;
+    uint64_t packets_received, packets_sent, requests;
+    int64_t last_zxid; /* that it has acknowledged; -1 = none */
+};
+typedef void server_learner_visit(void *arg, const struct server_learner *l);
+
 struct server_info {
     struct server_conf conf;
     struct node *node;            /* NULL = not serving (yet, or any more) */
@@ -67,6 +100,14 @@ struct server_info {
     size_t (*connection_count)(void *driver);
     /* The address of a connection; false = unknown. */
     bool (*peer)(void *driver, uint64_t client, struct sockaddr_storage *ret_peer);
+    /* How this server stands in its ensemble; the function may be NULL: alone. */
+    void (*ensemble)(void *driver, struct server_ensemble *ret);
+    /* The learners of this leader, in order of sid; nobody calls it on other servers. */
+    void (*each_learner)(void *driver, server_learner_visit *visit, void *arg);
+    /* Brings counters of node_metrics up to date that others keep; the function may be NULL. */
+    void (*collect)(void *driver);
+    /* The probability with which the throttle of connections refuses the next one. */
+    double (*drop_probability)(void *driver); /* may be NULL: 0 */
     /* NULL = ready for requests of clients, else why not, in a few words (for /readyz). */
     const char *(*not_ready)(void *driver);
     /* Asks for a snapshot. The driver calls admin_snapshot_done for every snapshot that ends, asked
