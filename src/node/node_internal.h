@@ -118,6 +118,7 @@ struct node {
     bool snapshot_active;  /* from BEGIN until NODE_SNAPSHOT_DONE */
     bool snapshot_wanted;  /* asked for while one was active */
     int64_t snapshot_zxid; /* of the active one */
+    int64_t snapshot_paced_ns;
 
     int64_t next_container_check_ns, next_reap_ns;
     struct buf reap_paths; /* containers and TTL znodes that may go, as ustrings */

@@ -70,6 +70,24 @@ static uint64_t snapshot_bytes_estimate(const struct node *n)
     return tree_approximate_data_bytes(n->tree) + NODE_FIXED_BYTES * tree_node_count(n->tree);
 }
 
+/* One automatic snapshot a second, and a few more in a burst. At half a million writes a second
+ * snapCount is reached five times a second; each snapshot and each new log file holds up the log
+ * for milliseconds, and what they save at the next start, the replay of less than a second's
+ * writes, is less than a second. */
+static bool snapshot_too_soon(struct node *n)
+{
+    static const int64_t GAP_NS = 1000000000;
+    enum {
+        BURST = 8
+    };
+    if (n->snapshot_paced_ns < n->now_ns)
+        n->snapshot_paced_ns = n->now_ns;
+    if (n->snapshot_paced_ns - n->now_ns >= BURST * GAP_NS)
+        return true;
+    n->snapshot_paced_ns += GAP_NS;
+    return false;
+}
+
 /* Due by the count of transactions, but not before the log is half as large as a snapshot would be:
  * otherwise a large tree that is written to fast is written to disk over and over (filling a
  * million znodes wrote 1.2 GB of snapshots). Recovery stays short: it replays at most that much. A
@@ -85,7 +103,7 @@ void snapshot_consider(struct node *n, size_t txn_bytes, struct effects *fx)
                     n->bytes_since_snapshot >= snapshot_bytes_estimate(n) / 2;
     bool by_bytes =
         n->options.snap_size_bytes > 0 && n->bytes_since_snapshot > n->snapshot_after_bytes;
-    if (!by_count && !by_bytes)
+    if (!by_bytes && (!by_count || snapshot_too_soon(n)))
         return;
 
     snapshot_plan(n);
