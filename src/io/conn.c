@@ -104,8 +104,9 @@ static bool out_grow(struct conn *c, size_t more)
     size_t need = c->out_len + more;
     if (need > UINT32_MAX)
         return false;
+    /* Half of it stays free, or a queue that is always nearly full would be moved at each send. */
     size_t cap = c->out_cap > OUT_CAP_MIN ? c->out_cap : OUT_CAP_MIN;
-    while (cap < need)
+    while (cap < need + need / 2)
         cap *= 2;
     if (cap > UINT32_MAX)
         cap = UINT32_MAX;
@@ -119,7 +120,7 @@ static bool out_grow(struct conn *c, size_t more)
 static void out_keep(struct conn *c, const uint8_t *bytes, size_t len)
 {
     /* One answer may be as large as it likes (a long list of children); a pile of them may not. */
-    if (conn_unsent(c) > CONN_OUT_BYTES_MAX) {
+    if (conn_unsent(c) > (c->link ? CONN_LINK_OUT_BYTES_MAX : CONN_OUT_BYTES_MAX)) {
         mark_broken(c, "does not read its answers");
         return;
     }
@@ -129,7 +130,7 @@ static void out_keep(struct conn *c, const uint8_t *bytes, size_t len)
     }
     memcpy(c->out + c->out_len, bytes, len);
     c->out_len += (uint32_t)len;
-    if (conn_unsent(c) > CONN_OUT_PAUSE_BYTES)
+    if (conn_unsent(c) > CONN_OUT_PAUSE_BYTES && !c->link)
         c->paused |= CONN_PAUSE_OUTPUT;
     wait_for(c);
 }
@@ -154,16 +155,40 @@ void conn_send(struct conn *c, const void *bytes, size_t len)
         out_keep(c, at, len);
 }
 
+static void serve_soon(struct conn *c)
+{
+    list_remove(&c->ready);
+    list_append(&c->loop->ready, &c->ready);
+}
+
 /* May be served again, if there is something to serve. */
 static void unpaused(struct conn *c)
 {
     if (conn_is_paused(c))
         return;
     wait_for(c);
-    if (c->in_len > 0 || layer_pending(c->top)) {
-        list_remove(&c->ready);
-        list_append(&c->loop->ready, &c->ready);
-    }
+    if (c->in_len > 0 || layer_pending(c->top))
+        serve_soon(c);
+}
+
+static void tell_room(struct conn *c)
+{
+    if (!c->wants_room || conn_unsent(c) >= CONN_ROOM_BYTES || c->closing || c->broken)
+        return;
+    c->wants_room = false;
+    c->ops->on_room(c);
+}
+
+void conn_want_room(struct conn *c)
+{
+    c->wants_room = true;
+    if (conn_unsent(c) < CONN_ROOM_BYTES && !c->broken)
+        serve_soon(c);
+}
+
+void conn_be_link(struct conn *c)
+{
+    c->link = true;
 }
 
 static void flush(struct conn *c)
@@ -189,6 +214,7 @@ static void flush(struct conn *c)
         unpaused(c);
     }
     wait_for(c);
+    tell_room(c);
 }
 
 static void on_flush_timeout(uv_timer_t *timer)
@@ -269,9 +295,10 @@ static ssize_t read_small(struct conn *c)
 {
     uint8_t *buffer = c->loop->read_buffer;
     size_t before = c->in_len;
+    size_t room = c->link ? LOOP_LINK_READ_BYTES : LOOP_READ_BYTES;
     if (before > 0)
         memcpy(buffer, c->in, before);
-    ssize_t got = layer_recv(c->top, buffer + before, LOOP_READ_BYTES - before);
+    ssize_t got = layer_recv(c->top, buffer + before, room - before);
     if (got > 0)
         offer(c, slice_of(buffer, before + (size_t)got));
     return got;
@@ -298,6 +325,7 @@ void conn_serve_input(struct conn *c)
         end(c, c->reason);
         return;
     }
+    tell_room(c);
     if (conn_is_paused(c))
         return;
     if (c->in_len > 0)

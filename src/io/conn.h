@@ -7,6 +7,10 @@
  * CONN_OUT_PAUSE_BYTES waiting nothing more is read from that peer; when CONN_OUT_BYTES_MAX are
  * waiting and still more comes, it is cut off.
  *
+ * A link between servers (conn_be_link) differs: it reads more at once, goes on reading whatever
+ * waits to be sent (two servers that each wait for the other to read would wait for ever), and may
+ * have much more waiting; who sends much paces himself by conn_want_room.
+ *
  * Memory: conn_open returns a connection that ends with on_end (exactly once, the last call), after
  * which it frees itself. Nothing is called from inside conn_send or conn_close, so they are safe
  * anywhere. One owner thread, the loop's. */
@@ -20,7 +24,9 @@
 enum {
     CONN_OUT_PAUSE_BYTES = 1 << 20,
     CONN_OUT_BYTES_MAX = 64 << 20,
-    CONN_FLUSH_MS_MAX = 5000, /* a closing connection may take that long to read what is left */
+    CONN_LINK_OUT_BYTES_MAX = 512 << 20,
+    CONN_ROOM_BYTES = 256 << 10, /* less than that waiting is "room" */
+    CONN_FLUSH_MS_MAX = 5000,    /* a closing connection may take that long to read what is left */
 };
 
 /* Why nothing is read from a connection: the owner's reasons (any other bits), and ours. */
@@ -37,6 +43,8 @@ struct conn_ops {
     size_t (*on_bytes)(struct conn *c, struct slice bytes, size_t *ret_want);
     /* It is over. `reason`: static text. After conn_close it is not called. */
     void (*on_end)(struct conn *c, const char *reason);
+    /* After conn_want_room: less than CONN_ROOM_BYTES wait to be sent. May be NULL. */
+    void (*on_room)(struct conn *c);
 };
 
 struct conn {
@@ -55,8 +63,10 @@ struct conn {
     uint32_t out_at, out_len, out_cap;
     int events;     /* what poll waits for */
     uint8_t paused; /* bits: why */
-    bool closing;   /* conn_close was called: flushes, then ends */
-    bool broken;    /* ends in the next turn, with `reason` */
+    bool link;      /* between servers */
+    bool wants_room;
+    bool closing; /* conn_close was called: flushes, then ends */
+    bool broken;  /* ends in the next turn, with `reason` */
     const char *reason;
     uv_timer_t *flush_timer; /* while closing with output left */
 };
@@ -67,6 +77,10 @@ struct conn *conn_open(struct loop *l, int fd, const struct conn_ops *ops, void 
 
 void conn_send(struct conn *c, const void *bytes, size_t len);
 void conn_close(struct conn *c); /* after what has been sent to it is out */
+
+void conn_be_link(struct conn *c);
+/* on_room is called once, in this turn or a later one, never from inside. */
+void conn_want_room(struct conn *c);
 
 /* Stops on_bytes for a reason (a bit below CONN_PAUSE_OUTPUT), and lets it go on when the last
  * reason is gone. Also inside on_bytes, which must look at conn_is_paused itself. */

@@ -126,11 +126,28 @@ static int open_named(const struct listener_options *o, int *ret_fd, struct err 
     return 0;
 }
 
+static int refused(const struct listener_options *o, int error, struct err *err)
+{
+    char text[LISTEN_ADDRESS_BYTES] = "every address";
+    int port = o->port;
+    if (o->at != NULL) {
+        listen_address_text(o->at, text);
+        port = listen_address_port(o->at);
+    }
+    return err_set(err, ERR_IO, "listen on port %d of '%s': %s", port,
+                   o->address != NULL ? o->address : text, strerror(error));
+}
+
 int listener_open(struct loop *loop, const struct listener_options *options, struct listener **ret,
                   struct err *err)
 {
     int fd = -1;
-    if (options->address == NULL) {
+    if (options->at != NULL) {
+        fd = open_socket(options->at,
+                         options->at->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                            : sizeof(struct sockaddr_in),
+                         options->backlog);
+    } else if (options->address == NULL) {
         fd = open_any(options->port, options->backlog);
     } else {
         int rc = open_named(options, &fd, err);
@@ -138,9 +155,7 @@ int listener_open(struct loop *loop, const struct listener_options *options, str
             return rc;
     }
     if (fd < 0)
-        return err_set(err, ERR_IO, "listen on port %d of '%s': %s", options->port,
-                       options->address != NULL ? options->address : "every address",
-                       strerror(errno));
+        return refused(options, errno, err);
 
     /* What is accepted inherits these, at no cost per connection. */
     int one = 1;
@@ -149,6 +164,7 @@ int listener_open(struct loop *loop, const struct listener_options *options, str
         setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
     struct listener *l = mem_calloc(1, sizeof *l);
     l->options = *options;
+    l->options.at = NULL;
     l->fd = fd;
     l->handles_open = 2;
     l->poll.data = l->pause.data = l;

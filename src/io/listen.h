@@ -20,10 +20,11 @@ enum {
 struct listener;
 
 struct listener_options {
-    const char *address; /* name or number; NULL = every address, IPv6 and IPv4 */
-    int port;            /* 0 = any free one */
-    int backlog;         /* <= 0: the system's largest */
-    bool keep_alive;     /* SO_KEEPALIVE on what is accepted */
+    const char *address;       /* name or number; NULL = every address, IPv6 and IPv4 */
+    const struct sockaddr *at; /* instead of address and port: resolved already; read by the open */
+    int port;                  /* 0 = any free one */
+    int backlog;               /* <= 0: the system's largest */
+    bool keep_alive;           /* SO_KEEPALIVE on what is accepted */
     /* A connected, non-blocking socket: the callee owns it. */
     void (*on_accept)(void *arg, int fd, const struct sockaddr *peer);
     void (*on_trouble)(void *arg,

@@ -102,7 +102,7 @@ void loop_init(struct loop *l)
     *l = (struct loop){.deadline_ns = INT64_MAX};
     list_init(&l->ready);
     list_init(&l->conns);
-    l->read_buffer = mem_alloc(LOOP_READ_BYTES);
+    l->read_buffer = mem_alloc(LOOP_LINK_READ_BYTES);
     int rc = uv_loop_init(&l->uv);
     invariant(rc == 0);
     uv_prepare_init(&l->uv, &l->prepare);

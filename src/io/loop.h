@@ -18,6 +18,8 @@
 enum {
     /* Read from one connection in one turn: bounds the turn, and is fair. */
     LOOP_READ_BYTES = 32 * 1024,
+    /* Links between servers are few and carry much. */
+    LOOP_LINK_READ_BYTES = 256 * 1024,
 };
 
 struct loop {
