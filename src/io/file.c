@@ -81,3 +81,53 @@ int file_write_full(struct files *fs, int fd, const struct iovec *parts, int cou
     }
     return 0;
 }
+
+static int write_and_sync(struct files *fs, const char *path, struct slice text)
+{
+    int fd = fs->open(fs, path, FILE_WRITE | FILE_CREATE | FILE_EMPTY);
+    if (fd < 0)
+        return fd;
+    struct iovec part = {(void *)(uintptr_t)text.ptr, text.len};
+    int rc = file_write_full(fs, fd, &part, 1, 0);
+    if (rc == 0)
+        rc = fs->sync(fs, fd);
+    fs->close(fs, fd);
+    return rc;
+}
+
+int file_replace(struct files *fs, const char *dir, const char *name, struct slice text,
+                 struct err *err)
+{
+    char path[FILE_PATH_MAX], tmp[FILE_PATH_MAX];
+    int rc = file_path(path, dir, name, err);
+    if (rc < 0)
+        return rc;
+    if (snprintf(tmp, sizeof tmp, "%s.tmp", path) >= FILE_PATH_MAX)
+        return err_set(err, ERR_TOOBIG, "path '%s.tmp' is too long", path);
+
+    rc = write_and_sync(fs, tmp, text);
+    if (rc < 0) {
+        fs->unlink(fs, tmp);
+        return file_error(err, rc, "write", tmp);
+    }
+    rc = fs->rename(fs, tmp, path);
+    if (rc < 0)
+        return file_error(err, rc, "rename to", path);
+    rc = fs->sync_dir(fs, dir);
+    return rc < 0 ? file_error(err, rc, "sync directory", dir) : 0;
+}
+
+int file_remove(struct files *fs, const char *dir, const char *name, struct err *err)
+{
+    char path[FILE_PATH_MAX];
+    int rc = file_path(path, dir, name, err);
+    if (rc < 0)
+        return rc;
+    rc = fs->unlink(fs, path);
+    if (rc == -ENOENT)
+        return 0;
+    if (rc < 0)
+        return file_error(err, rc, "remove", path);
+    rc = fs->sync_dir(fs, dir);
+    return rc < 0 ? file_error(err, rc, "sync directory", dir) : 0;
+}

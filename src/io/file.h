@@ -32,6 +32,7 @@ enum file_flags {
 struct file_stat {
     int64_t size;
     uint64_t inode;
+    int64_t allocated;  /* bytes that take space, holes not counted; 0 = not known */
     int64_t changed_ms; /* wall clock of the last write */
     bool is_dir;
 };
@@ -72,5 +73,13 @@ int64_t file_read_full(struct files *fs, int fd, void *ret, size_t len, int64_t 
 
 /* Writes everything. 0 or -errno; on an error any prefix may have been written. */
 int file_write_full(struct files *fs, int fd, const struct iovec *parts, int count, int64_t at);
+
+/* The whole content of dir/name becomes `text`: name.tmp, sync, rename, sync the directory. Durable
+ * when it returns 0; otherwise the old content is there (or, if only the last sync failed, either).
+ */
+int file_replace(struct files *fs, const char *dir, const char *name, struct slice text,
+                 struct err *err);
+/* Removes a file; one that is not there is fine. Durable when it returns 0. */
+int file_remove(struct files *fs, const char *dir, const char *name, struct err *err);
 
 #endif

@@ -84,6 +84,7 @@ static void stat_convert(const struct stat *st, struct file_stat *ret)
 {
     *ret = (struct file_stat){
         .size = st->st_size,
+        .allocated = (int64_t)st->st_blocks * 512,
         .inode = st->st_ino,
         .changed_ms = (int64_t)st->st_mtim.tv_sec * 1000 + st->st_mtim.tv_nsec / 1000000,
         .is_dir = S_ISDIR(st->st_mode),

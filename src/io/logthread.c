@@ -26,9 +26,10 @@ enum {
 
 struct chunk {
     struct chunk *next;
-    bool roll;       /* a new file before these bytes */
-    uint64_t ticket; /* the last one in here */
-    int64_t zxid;    /* the first one in here */
+    bool roll;                   /* a new file before these bytes */
+    uint64_t ticket;             /* the last one in here */
+    int64_t zxid;                /* the first one in here */
+    struct logthread_work *work; /* instead of bytes */
     struct buf frames;
 };
 
@@ -53,9 +54,10 @@ struct logthread {
     _Atomic size_t bytes_durable;
     _Atomic uint64_t durable_ticket;
 
-    /* Guards report alone; held for a few assignments, never over a system call. */
+    /* Guards report and done; held for a few assignments, never over a system call. */
     pthread_mutex_t report_lock;
     struct logthread_report report;
+    struct logthread_work *done, *done_last;
 
     /* T1's. */
     struct txnlog *log;
@@ -83,6 +85,8 @@ static struct chunk *stack_take(chunk_stack *stack)
 
 static void chunk_free(struct chunk *c)
 {
+    if (c->work != NULL)
+        c->work->free(c->work);
     buf_deinit(&c->frames);
     free(c);
 }
@@ -119,6 +123,7 @@ static struct chunk *open_chunk(struct logthread *t)
         c = mem_calloc(1, sizeof *c);
     buf_clear(&c->frames);
     c->roll = false;
+    c->work = NULL;
     c->ticket = 0;
     c->zxid = 0;
     t->open = c;
@@ -160,6 +165,19 @@ void logthread_roll(struct logthread *t, uint64_t ticket)
     c->ticket = ticket;
 }
 
+void logthread_work(struct logthread *t, uint64_t ticket, struct logthread_work *w)
+{
+    if (t->open != NULL && (t->open->frames.len > 0 || t->open->roll))
+        submit_open(t);
+    struct chunk *c = open_chunk(t);
+    w->ticket = ticket;
+    w->next = NULL;
+    c->work = w;
+    c->ticket = ticket;
+    t->bytes_appended += w->bytes;
+    submit_open(t);
+}
+
 void logthread_submit(struct logthread *t)
 {
     if (t->open != NULL)
@@ -185,6 +203,16 @@ void logthread_poll(struct logthread *t, struct logthread_report *ret)
     t->report.sync_ns_max = 0;
     t->report.batch_bytes_sum = 0;
     pthread_mutex_unlock(&t->report_lock);
+}
+
+struct logthread_work *logthread_done(struct logthread *t)
+{
+    pthread_mutex_lock(&t->report_lock);
+    struct logthread_work *w = t->done;
+    if (w != NULL)
+        t->done = w->next;
+    pthread_mutex_unlock(&t->report_lock);
+    return w;
 }
 
 void logthread_resume(struct logthread *t)
@@ -242,7 +270,8 @@ static void collect_batch(struct logthread *t)
     size_t bytes = 0, count = 0;
     while (t->waiting != NULL && count < BATCH_CHUNKS_MAX) {
         struct chunk *c = t->waiting;
-        if (count > 0 && (c->roll || bytes + c->frames.len > TXNLOG_BATCH_BYTES_MAX))
+        if (count > 0 &&
+            (c->roll || c->work != NULL || bytes + c->frames.len > TXNLOG_BATCH_BYTES_MAX))
             break;
         t->waiting = c->next;
         c->next = NULL;
@@ -277,6 +306,13 @@ static void notify(struct logthread *t)
         t->options.on_report(t->options.arg);
 }
 
+static void report_ticket(struct logthread *t, uint64_t ticket, size_t bytes)
+{
+    atomic_fetch_add_explicit(&t->bytes_durable, bytes, memory_order_relaxed);
+    atomic_store_explicit(&t->durable_ticket, ticket, memory_order_release);
+    notify(t);
+}
+
 static void report_durable(struct logthread *t, uint64_t ticket, size_t bytes)
 {
     struct txnlog_status log;
@@ -299,10 +335,23 @@ static void report_durable(struct logthread *t, uint64_t ticket, size_t bytes)
     r->file_bytes = log.position;
     r->total_bytes = log.total_bytes;
     pthread_mutex_unlock(&t->report_lock);
+    report_ticket(t, ticket, bytes);
+}
 
-    atomic_fetch_add_explicit(&t->bytes_durable, bytes, memory_order_relaxed);
-    atomic_store_explicit(&t->durable_ticket, ticket, memory_order_release);
-    notify(t);
+static void report_done(struct logthread *t, struct logthread_work *w)
+{
+    size_t bytes = w->bytes;
+    uint64_t ticket = w->ticket;
+    pthread_mutex_lock(&t->report_lock);
+    t->report.durable_ticket = ticket;
+    t->report.status = 0;
+    if (t->done == NULL)
+        t->done = w;
+    else
+        t->done_last->next = w;
+    t->done_last = w;
+    pthread_mutex_unlock(&t->report_lock);
+    report_ticket(t, ticket, bytes);
 }
 
 static void report_status(struct logthread *t, int status, const struct err *err)
@@ -358,9 +407,27 @@ static int quiet_work(struct logthread *t, struct err *err)
     return 0;
 }
 
-/* One batch from waiting to durable. ERR_NOSPACE leaves it pending. */
+static int run_work(struct logthread *t, struct err *err)
+{
+    struct chunk *c = t->waiting;
+    if (c->work->rolls)
+        txnlog_roll(t->log);
+    int rc = c->work->run(c->work, err);
+    if (rc < 0)
+        return rc;
+    t->waiting = c->next;
+    struct logthread_work *w = c->work;
+    c->work = NULL;
+    report_done(t, w);
+    return_chunk(t, c);
+    return 0;
+}
+
+/* One batch from waiting to durable, or one piece of work. ERR_NOSPACE leaves it pending. */
 static int write_one_batch(struct logthread *t, struct err *err)
 {
+    if (t->batch == NULL && t->waiting->work != NULL)
+        return run_work(t, err);
     if (t->batch == NULL)
         collect_batch(t);
     int rc = txnlog_sync(t->log, err);
@@ -444,6 +511,10 @@ void logthread_stop(struct logthread *t)
     chunk_list_free(stack_take(&t->submitted));
     chunk_list_free(stack_take(&t->returned));
     chunk_list_free(t->spare);
+    for (struct logthread_work *w = t->done, *next; w != NULL; w = next) {
+        next = w->next;
+        w->free(w);
+    }
     pthread_mutex_destroy(&t->report_lock);
     free(t);
 }

@@ -14,6 +14,10 @@
  * Bound: appends are never refused (after commit nobody can say no), so the core must stop taking
  * writes while logthread_queued_bytes is above its limit.
  *
+ * Other work on the files that must keep the log's order (epochs, truncation) is handed over in the
+ * same way: it is run on T1 when everything before it is durable, before anything behind it is
+ * written, and comes back to the core by logthread_done.
+ *
  * Errors come with the report and last: after a failed write or sync nothing is retried and nothing
  * becomes durable any more (status ERR_IO). A full disk (ERR_NOSPACE) loses nothing: what is queued
  * stays queued until logthread_resume, or for ever. */
@@ -51,6 +55,19 @@ struct logthread_report {
     uint64_t total_bytes; /* written since the start, padding not counted */
 };
 
+struct logthread_work {
+    /* On T1. 0; ERR_NOSPACE: run again after logthread_resume; another error ends the log. */
+    int (*run)(struct logthread_work *w, struct err *err);
+    /* On the core's thread, by whoever took it from logthread_done, or by logthread_stop. */
+    void (*free)(struct logthread_work *w);
+    bool rolls;   /* the log file is closed before, later appends go to a new one */
+    size_t bytes; /* counted as queued */
+
+    /* private */
+    uint64_t ticket;
+    struct logthread_work *next;
+};
+
 struct logthread;
 
 int logthread_start(struct files *fs, const char *dir, const struct logthread_options *options,
@@ -61,11 +78,15 @@ void logthread_stop(struct logthread *t);
 
 void logthread_append(struct logthread *t, uint64_t ticket, int64_t zxid, struct slice record);
 void logthread_roll(struct logthread *t, uint64_t ticket); /* later appends go to a new file */
-void logthread_submit(struct logthread *t);                /* wakes T1 if anything was added */
+/* The work is T1's until logthread_done gives it back. */
+void logthread_work(struct logthread *t, uint64_t ticket, struct logthread_work *w);
+void logthread_submit(struct logthread *t); /* wakes T1 if anything was added */
 
 size_t logthread_queued_bytes(const struct logthread *t); /* appended and not yet durable */
 uint64_t logthread_durable(const struct logthread *t);    /* the ticket alone: cheap */
 void logthread_poll(struct logthread *t, struct logthread_report *ret);
+/* Work that has been done, oldest first; NULL = none. Its ticket is durable. */
+struct logthread_work *logthread_done(struct logthread *t);
 void logthread_resume(struct logthread *t); /* after ERR_NOSPACE or space_low: try again */
 
 #endif

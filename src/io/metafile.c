@@ -1,6 +1,5 @@
 #include "io/metafile.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -58,40 +57,10 @@ int metafile_read(struct files *fs, const char *dir, const char *name, int64_t *
     return 0;
 }
 
-static int write_and_sync(struct files *fs, const char *path, struct slice text)
-{
-    int fd = fs->open(fs, path, FILE_WRITE | FILE_CREATE | FILE_EMPTY);
-    if (fd < 0)
-        return fd;
-    struct iovec part = {(void *)(uintptr_t)text.ptr, text.len};
-    int rc = file_write_full(fs, fd, &part, 1, 0);
-    if (rc == 0)
-        rc = fs->sync(fs, fd);
-    fs->close(fs, fd);
-    return rc;
-}
-
 int metafile_write(struct files *fs, const char *dir, const char *name, int64_t value,
                    struct err *err)
 {
-    char path[FILE_PATH_MAX], tmp[FILE_PATH_MAX], text[32], tmp_name[NAME_BYTES_MAX];
-    int rc = file_path(path, dir, name, err);
-    if (rc == 0) {
-        snprintf(tmp_name, sizeof tmp_name, "%s.tmp", name);
-        rc = file_path(tmp, dir, tmp_name, err);
-    }
-    if (rc < 0)
-        return rc;
-
+    char text[32];
     snprintf(text, sizeof text, "%" PRId64, value);
-    rc = write_and_sync(fs, tmp, slice_str(text));
-    if (rc < 0) {
-        fs->unlink(fs, tmp);
-        return file_error(err, rc, "write", tmp);
-    }
-    rc = fs->rename(fs, tmp, path);
-    if (rc < 0)
-        return file_error(err, rc, "rename to", path);
-    rc = fs->sync_dir(fs, dir);
-    return rc < 0 ? file_error(err, rc, "sync directory", dir) : 0;
+    return file_replace(fs, dir, name, slice_str(text), err);
 }

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "crash_disk.h"
 #include "io/logthread.h"
+#include "io/metafile.h"
 #include "io_store.h"
 
 struct fixture {
@@ -254,6 +255,110 @@ static void after_a_failed_sync_nothing_becomes_durable(void **state)
     assert_int_equal(recovered(f, &count), 1);
 }
 
+/* ---- other work ---- */
+
+struct note_work {
+    struct logthread_work work;
+    struct fixture *fixture;
+    int rc;                /* what it returns, then 0 */
+    uint64_t durable_then; /* what was durable when it ran */
+    int runs;
+    bool freed;
+};
+
+static int note_run(struct logthread_work *w, struct err *err)
+{
+    struct note_work *n = (struct note_work *)(void *)w;
+    struct fixture *f = n->fixture;
+    n->runs++;
+    n->durable_then = logthread_durable(f->log);
+    int rc = n->rc;
+    n->rc = 0;
+    if (rc < 0)
+        return err_set(err, rc, "as the test wants");
+    return metafile_write(crash_disk_files(f->disk), STORE_PATH, "currentEpoch", n->runs, err);
+}
+
+static void note_free(struct logthread_work *w)
+{
+    ((struct note_work *)(void *)w)->freed = true;
+}
+
+static struct note_work note_of(struct fixture *f, int rc)
+{
+    return (struct note_work){
+        .work = {.run = note_run, .free = note_free, .bytes = 1000}, .fixture = f, .rc = rc};
+}
+
+static void other_work_is_done_in_the_order_of_the_log(void **state)
+{
+    struct fixture *f = *state;
+    struct note_work first = note_of(f, 0), second = note_of(f, 0);
+    second.work.rolls = true;
+    append(f, 100);
+    append(f, 100);
+    logthread_work(f->log, ++f->ticket, &first.work);
+    append(f, 100);
+    logthread_work(f->log, ++f->ticket, &second.work);
+    assert_true(logthread_queued_bytes(f->log) > 2000 ||
+                logthread_durable(f->log) > 2); /* they count */
+    append(f, 100);
+    logthread_submit(f->log);
+    await_durable(f, 6);
+    assert_int_equal(first.durable_then, 2);
+    assert_int_equal(second.durable_then, 4);
+    assert_ptr_equal(logthread_done(f->log), &first.work);
+    assert_ptr_equal(logthread_done(f->log), &second.work);
+    assert_null(logthread_done(f->log));
+    assert_false(first.freed); /* it is ours again */
+    assert_int_equal(logthread_queued_bytes(f->log), 0);
+    /* The second one began another file. */
+    assert_int_equal(crash_disk_file_count(f->disk, STORE_PATH), 1 + 2 + 1 + 1);
+}
+
+static void other_work_waits_for_space_and_then_is_done(void **state)
+{
+    struct fixture *f = *state;
+    struct note_work note = note_of(f, ERR_NOSPACE);
+    logthread_work(f->log, ++f->ticket, &note.work);
+    append(f, 100);
+    logthread_submit(f->log);
+    struct logthread_report report;
+    do
+        await_report(f, &report);
+    while (report.status == 0);
+    assert_int_equal(report.status, ERR_NOSPACE);
+    assert_int_equal(report.durable_ticket, 0);
+    logthread_resume(f->log);
+    do
+        await_report(f, &report);
+    while (report.durable_ticket < 2);
+    assert_int_equal(report.status, 0);
+    assert_int_equal(note.runs, 2);
+    assert_ptr_equal(logthread_done(f->log), &note.work);
+}
+
+static void other_work_that_fails_ends_the_log(void **state)
+{
+    struct fixture *f = *state;
+    struct note_work note = note_of(f, ERR_IO), behind = note_of(f, 0);
+    logthread_work(f->log, ++f->ticket, &note.work);
+    append(f, 100);
+    logthread_work(f->log, ++f->ticket, &behind.work);
+    logthread_submit(f->log);
+    struct logthread_report report;
+    do
+        await_report(f, &report);
+    while (report.status == 0);
+    assert_int_equal(report.status, ERR_IO);
+    assert_int_equal(report.durable_ticket, 0);
+    assert_null(logthread_done(f->log));
+    logthread_stop(f->log);
+    f->log = NULL;
+    assert_true(note.freed && behind.freed);
+    assert_int_equal(behind.runs, 0);
+}
+
 static void stopping_makes_durable_what_was_appended(void **state)
 {
     struct fixture *f = *state;
@@ -277,6 +382,9 @@ int main(void)
         TEST(a_full_disk_is_reported_and_loses_nothing),
         TEST(low_space_is_reported_before_an_append_fails),
         TEST(after_a_failed_sync_nothing_becomes_durable),
+        TEST(other_work_is_done_in_the_order_of_the_log),
+        TEST(other_work_waits_for_space_and_then_is_done),
+        TEST(other_work_that_fails_ends_the_log),
         TEST(stopping_makes_durable_what_was_appended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
