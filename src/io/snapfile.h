@@ -30,6 +30,10 @@ int snapfile_write(struct snapfile *s, struct slice body,
 /* Seals, syncs, renames, syncs the directory: from then on the snapshot is there after any crash.
  * ret_bytes: size of the file. Frees the writer, whatever happens. */
 int snapfile_publish(struct snapfile *s, uint64_t digest, int64_t *ret_bytes, struct err *err);
+/* The same in two steps: seal and sync under the temporary name (nothing has changed yet for a
+ * later start; snapfile_discard is still possible), then give it its name. */
+int snapfile_finish(struct snapfile *s, uint64_t digest, struct err *err);
+int snapfile_name(struct snapfile *s, int64_t *ret_bytes, struct err *err);
 void snapfile_discard(struct snapfile *s); /* removes what was written; frees; NULL is fine */
 
 /* ---- reading ---- */

@@ -251,17 +251,21 @@ int snapfile_write(struct snapfile *s, struct slice body, struct err *err)
     return put(s, body, err);
 }
 
-static int sync_and_rename(struct snapfile *s, struct err *err)
+static int sync_and_close(struct snapfile *s, struct err *err)
 {
     int rc = s->fs->sync(s->fs, s->fd);
     if (rc < 0)
         return write_error(s, rc, "sync snapshot", err);
     s->fs->close(s->fs, s->fd);
     s->fd = -1;
+    return 0;
+}
 
+static int rename_it(struct snapfile *s, struct err *err)
+{
     char name[NAME_BYTES_MAX], path[FILE_PATH_MAX];
     name_snapshot(name, s->zxid, s->options.method);
-    rc = file_path(path, s->dir, name, err);
+    int rc = file_path(path, s->dir, name, err);
     if (rc < 0)
         return rc;
     rc = s->fs->rename(s->fs, s->tmp_path, path);
@@ -271,15 +275,19 @@ static int sync_and_rename(struct snapfile *s, struct err *err)
     return rc < 0 ? file_error(err, rc, "sync directory", s->dir) : 0;
 }
 
-int snapfile_publish(struct snapfile *s, uint64_t digest, int64_t *ret_bytes, struct err *err)
+int snapfile_finish(struct snapfile *s, uint64_t digest, struct err *err)
 {
     int rc = put_tail(s, digest, err);
     if (rc == 0)
         rc = finish_compression(s, err);
     if (rc == 0)
         rc = flush_out(s, err);
-    if (rc == 0)
-        rc = sync_and_rename(s, err);
+    return rc == 0 ? sync_and_close(s, err) : rc;
+}
+
+int snapfile_name(struct snapfile *s, int64_t *ret_bytes, struct err *err)
+{
+    int rc = rename_it(s, err);
     if (rc < 0) {
         snapfile_discard(s);
         return rc;
@@ -287,6 +295,15 @@ int snapfile_publish(struct snapfile *s, uint64_t digest, int64_t *ret_bytes, st
     *ret_bytes = s->written;
     snapfile_free(s);
     return 0;
+}
+
+int snapfile_publish(struct snapfile *s, uint64_t digest, int64_t *ret_bytes, struct err *err)
+{
+    int rc = snapfile_finish(s, digest, err);
+    if (rc == 0)
+        return snapfile_name(s, ret_bytes, err);
+    snapfile_discard(s);
+    return rc;
 }
 
 void snapfile_discard(struct snapfile *s)
