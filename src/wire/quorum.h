@@ -33,6 +33,12 @@ static inline void sid_set_add(struct sid_set *s, int64_t sid)
         s->bits[sid / 64] |= 1ULL << (sid % 64);
 }
 
+static inline void sid_set_remove(struct sid_set *s, int64_t sid)
+{
+    if (sid >= 0 && sid <= QUORUM_SID_MAX)
+        s->bits[sid / 64] &= ~(1ULL << (sid % 64));
+}
+
 static inline bool sid_set_has(const struct sid_set *s, int64_t sid)
 {
     return sid >= 0 && sid <= QUORUM_SID_MAX && (s->bits[sid / 64] >> (sid % 64) & 1) != 0;

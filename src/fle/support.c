@@ -1,0 +1,39 @@
+/* support.c: between a decision and its epoch.
+ *
+ * Who decides early may decide what the others do not: A and B agree on B, and before B has heard
+ * A it hears C, who is better. A learns that from B's next vote, and need not wait until it has
+ * failed to follow B. */
+#include "fle/fle_internal.h"
+
+void fle_count_support(struct fle *f)
+{
+    f->elected = true;
+    f->supporters = (struct sid_set){0};
+    sid_set_add(&f->supporters, f->options.sid);
+    for (int64_t sid = 0; sid < FLE_SIDS; sid++) {
+        const struct fle_ballot *b = &f->ballots.of[sid], *s = &f->settled.of[sid];
+        if ((b->cast && b->vote.leader == f->vote.leader && b->vote.round == f->vote.round) ||
+            (s->cast && s->vote.leader == f->vote.leader))
+            sid_set_add(&f->supporters, sid);
+    }
+}
+
+void fle_support_message(struct fle *f, int64_t from, const struct fle_notification *n)
+{
+    /* One that looks in an earlier round has begun again, and will come to us. */
+    bool looks = n->state == FLE_LOOKING;
+    if (n->state == FLE_OBSERVING || (looks && n->vote.round < f->vote.round))
+        return;
+    if (n->vote.leader == f->vote.leader && !(looks && n->vote.round > f->vote.round))
+        sid_set_add(&f->supporters, from);
+    else
+        sid_set_remove(&f->supporters, from);
+}
+
+bool fle_doubts(const struct fle *f)
+{
+    if (!f->elected || f->established || f->state == FLE_LOOKING)
+        return false;
+    return !sid_set_has(&f->supporters, f->vote.leader) ||
+           !fle_is_quorum(f, &f->supporters, f->oracle_says);
+}
