@@ -173,7 +173,7 @@ static int parse_address(struct slice text, struct quorum_server *s, int *role, 
     if (quorum_port == election_port)
         return err_set(err, ERR_INVALID, "quorum port and election port must differ");
     if (count == 4) {
-        bool observer;
+        bool observer = false;
         int rc = parse_role(parts[3], &observer, err);
         if (rc < 0)
             return rc;
