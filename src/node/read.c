@@ -56,18 +56,23 @@ int32_t read_data(struct node *n, struct client *c, struct slice path, bool watc
     struct rec_get_data_response rsp = {.data = znode_data(z)};
     znode_stat(n->tree, z, &rsp.stat);
     rec_put_get_data_response(out, &rsp);
+    metric_namespace_read(&n->metrics, path, rsp.data.len);
     if (watch)
         watch_add(n->watches, c->id, path, WATCH_DATA);
     return 0;
 }
 
-static void put_children(const struct znode *z, struct buf *out)
+/* The bytes of their names. */
+static size_t put_children(const struct znode *z, struct buf *out)
 {
+    size_t bytes = 0;
     buf_put_i32(out, (int32_t)z->child_count);
     for (const struct znode *child = z->child_first; child != NULL; child = child->sibling_next) {
         buf_put_i32(out, child->name_len);
         buf_put_slice(out, znode_name(child));
+        bytes += child->name_len;
     }
+    return bytes;
 }
 
 int32_t read_children(struct node *n, struct client *c, struct slice path, bool watch,
@@ -78,7 +83,7 @@ int32_t read_children(struct node *n, struct client *c, struct slice path, bool 
     if (err != 0)
         return err;
 
-    put_children(z, out);
+    metric_namespace_read(&n->metrics, path, put_children(z, out));
     if (with_stat) {
         struct rec_stat stat;
         znode_stat(n->tree, z, &stat);
@@ -111,6 +116,7 @@ static int32_t answer_exists(struct node *n, struct client *c, struct dec *d, st
     struct rec_exists_response rsp;
     znode_stat(n->tree, z, &rsp.stat);
     rec_put_exists_response(out, &rsp);
+    metric_namespace_read(&n->metrics, req.path, 0);
     return 0;
 }
 

@@ -62,10 +62,12 @@ static enum watch_trigger trigger_of(enum tree_change_type type)
     return WATCH_TRIGGER_DATA_CHANGED;
 }
 
+/* What was written is counted for its namespace on the way (DataTree does both in one place). */
 void fire_watches(struct node *n, int64_t zxid, struct effects *fx)
 {
     for (size_t i = 0; i < n->tree_fx.change_count; i++) {
         const struct tree_change *change = &n->tree_fx.changes[i];
+        metric_namespace_write(&n->metrics, change->path, change->data_bytes);
         struct firing f = {.n = n, .change = change, .zxid = zxid, .fx = fx};
         watch_fire(n->watches, trigger_of(change->type), change->path, notify, &f);
     }

@@ -122,6 +122,7 @@ static int32_t apply_create(struct tree *t, const struct rec_txn_header *hdr, co
                         .path = txn->path,
                         .acl_id = acl_id,
                         .parent_acl_id = parent->acl_id,
+                        .data_bytes = (uint32_t)txn->data.len,
                     });
     return 0;
 }
@@ -186,6 +187,7 @@ static int32_t apply_set_data(struct tree *t, const struct rec_txn_header *hdr,
                         .path = txn->path,
                         .acl_id = n->acl_id,
                         .parent_acl_id = n->parent ? n->parent->acl_id : n->acl_id,
+                        .data_bytes = (uint32_t)txn->data.len,
                     });
     return 0;
 }

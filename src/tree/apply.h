@@ -22,6 +22,7 @@ struct tree_change {
      * what NodeChildrenChanged of the parent is filtered by. */
     uint32_t acl_id;
     uint32_t parent_acl_id;
+    uint32_t data_bytes; /* written: 0 of a deletion */
 };
 
 /* The outcome of one txn or of one part of a multi. */
