@@ -43,15 +43,19 @@ uint8_t *put_set_request(uint8_t *at, const char *path, const void *data, size_t
     return put_i32(at, -1); /* any version */
 }
 
-void put_connect_request(uint8_t *at, int32_t timeout_ms)
+uint8_t *put_sync_request(uint8_t *at, const char *path)
 {
-    static const uint8_t no_password[PASSWORD_BYTES];
+    return put_string(at, path);
+}
+
+void put_connect_request(uint8_t *at, int32_t timeout_ms, const struct session_ticket *ticket)
+{
     at = put_i32(at, CONNECT_REQUEST_BYTES - LENGTH_BYTES);
     at = put_i32(at, 0); /* protocol version */
-    at = put_i64(at, 0); /* last zxid seen */
+    at = put_i64(at, ticket->zxid_last);
     at = put_i32(at, timeout_ms);
-    at = put_i64(at, 0); /* a new session */
-    at = put_buffer(at, no_password, sizeof no_password);
+    at = put_i64(at, ticket->id);
+    at = put_buffer(at, ticket->password, sizeof ticket->password);
     *at = 0; /* not read-only */
 }
 
@@ -90,10 +94,11 @@ static void start_connecting(struct fleet *f, struct conn *c, const struct fleet
     /* Some systems default to a paced congestion control, which makes bursts on loopback
      * cost more and wait. Reno is in every kernel. */
     setsockopt(c->fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
-    bind_source(c, &opts->server, opts->count);
+    const struct sockaddr_in *server = &opts->servers[c->index % (uint32_t)opts->server_count];
+    bind_source(c, server, opts->count);
 
-    const struct sockaddr *server = (const struct sockaddr *)&opts->server;
-    if (connect(c->fd, server, sizeof opts->server) != 0 && errno != EINPROGRESS)
+    if (connect(c->fd, (const struct sockaddr *)server, sizeof *server) != 0 &&
+        errno != EINPROGRESS)
         fail_errno("connect");
     c->state = CONN_CONNECTING;
     watch_socket(f, c, EPOLL_CTL_ADD, EPOLLOUT);
@@ -108,7 +113,8 @@ static void send_handshake(struct fleet *f, struct conn *c, int timeout_ms)
         errno = error;
         fail_errno("connect");
     }
-    put_connect_request(conn_reserve(c, CONNECT_REQUEST_BYTES), timeout_ms);
+    static const struct session_ticket new_session;
+    put_connect_request(conn_reserve(c, CONNECT_REQUEST_BYTES), timeout_ms, &new_session);
     conn_commit(c, CONNECT_REQUEST_BYTES);
     c->state = CONN_HANDSHAKE;
     watch_socket(f, c, EPOLL_CTL_MOD, EPOLLIN);

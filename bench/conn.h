@@ -46,7 +46,8 @@ struct conn {
 };
 
 struct fleet_options {
-    struct sockaddr_in server;
+    const struct sockaddr_in *servers; /* connections take them in turn */
+    int server_count;
     int count;
     int window; /* sessions being opened at once */
     int timeout_ms;
@@ -145,11 +146,19 @@ int32_t conn_call(struct fleet *f, struct conn *c, int32_t opcode, const uint8_t
 uint8_t *put_create_request(uint8_t *at, const char *path, const void *data, size_t data_bytes);
 uint8_t *put_get_request(uint8_t *at, const char *path, bool watch);
 uint8_t *put_set_request(uint8_t *at, const char *path, const void *data, size_t data_bytes);
+uint8_t *put_sync_request(uint8_t *at, const char *path);
+
+/* What a client needs to go on with its session on another server; zeros: a new one. */
+struct session_ticket {
+    int64_t id;
+    int64_t zxid_last; /* the newest it has seen: no server that is behind will take it */
+    uint8_t password[PASSWORD_BYTES];
+};
 
 /* The whole ConnectRequest, with its length. */
 enum {
     CONNECT_REQUEST_BYTES = LENGTH_BYTES + 4 + 8 + 4 + 8 + 4 + PASSWORD_BYTES + 1
 };
-void put_connect_request(uint8_t *at, int32_t timeout_ms);
+void put_connect_request(uint8_t *at, int32_t timeout_ms, const struct session_ticket *ticket);
 
 #endif

@@ -21,7 +21,8 @@ static struct epoll_event events[EVENTS_MAX];
 static void open_crowd(struct fleet *f, const struct options *opts, int count)
 {
     struct fleet_options fleet = {
-        .server = opts->server,
+        .servers = opts->servers,
+        .server_count = opts->server_count,
         .count = count,
         .window = opts->window,
         .timeout_ms = opts->session_timeout_ms,
@@ -54,16 +55,16 @@ static void hold(struct fleet *f, double seconds)
 
 void mode_sessions(const struct options *opts)
 {
-    uint64_t rss_before = process_rss_bytes(opts->server_pid);
-    double server_us = process_cpu_us(opts->server_pid);
+    uint64_t rss_before = servers_rss_bytes(opts);
+    double server_us = servers_cpu_us(opts);
     uint64_t from_ns = clock_now_ns();
     struct fleet f;
     open_crowd(&f, opts, opts->connections);
     double seconds = (double)(clock_now_ns() - from_ns) / 1e9;
-    server_us = process_cpu_us(opts->server_pid) - server_us;
+    server_us = servers_cpu_us(opts) - server_us;
 
     hold(&f, opts->hold_s);
-    uint64_t rss_after = process_rss_bytes(opts->server_pid);
+    uint64_t rss_after = servers_rss_bytes(opts);
 
     printf("{\"mode\":\"sessions\",\"connections\":%d,\"window\":%d,\"seconds\":%.3f,"
            "\"sessions_per_s\":%.0f,\"server_cpu_us_per_session\":%.1f,"

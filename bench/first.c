@@ -59,7 +59,7 @@ static void attempt_start(struct attempt *a, const struct options *opts)
     setsockopt(a->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     a->got = 0;
     a->stage = CONNECTING;
-    int rc = connect(a->fd, (const struct sockaddr *)&opts->server, sizeof opts->server);
+    int rc = connect(a->fd, (const struct sockaddr *)&opts->servers[0], sizeof opts->servers[0]);
     if (rc != 0 && errno != EINPROGRESS)
         attempt_end(a);
 }
@@ -81,11 +81,12 @@ static bool send_handshake(struct attempt *a, const struct options *opts)
     if (getsockopt(a->fd, SOL_SOCKET, SO_ERROR, &error, &error_bytes) != 0 || error != 0)
         return false;
     getsockname(a->fd, (struct sockaddr *)&self, &self_bytes);
-    if (self.sin_port == opts->server.sin_port)
+    if (self.sin_port == opts->servers[0].sin_port)
         return false;
 
     uint8_t request[CONNECT_REQUEST_BYTES];
-    put_connect_request(request, opts->session_timeout_ms);
+    static const struct session_ticket new_session;
+    put_connect_request(request, opts->session_timeout_ms, &new_session);
     return attempt_send(a, request, sizeof request, HANDSHAKE);
 }
 

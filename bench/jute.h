@@ -15,6 +15,7 @@ enum {
     OP_CREATE = 1,
     OP_GET_DATA = 4,
     OP_SET_DATA = 5,
+    OP_SYNC = 9,
     OP_PING = 11,
     OP_CLOSE_SESSION = -11,
 

@@ -13,6 +13,7 @@
 #include "modes.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -209,6 +210,21 @@ static inline void on_readable(struct load *l, struct conn *c)
         conn_flush(&l->fleet, c);
 }
 
+/* SIGTERM: whoever started this load has seen what it waited for. */
+static volatile sig_atomic_t told_to_end;
+
+static void on_sigterm(int signal)
+{
+    (void)signal;
+    told_to_end = 1;
+}
+
+static void heed_sigterm(void)
+{
+    struct sigaction action = {.sa_handler = on_sigterm};
+    sigaction(SIGTERM, &action, NULL);
+}
+
 static void start_requests(struct load *l)
 {
     for (int i = 0; i < l->fleet.count; i++) {
@@ -236,7 +252,8 @@ static void serve_until(struct load *l, uint64_t deadline_ns)
             fail("no answer for %d s, %" PRIu64 " requests are waiting", SILENCE_S_MAX,
                  l->issued - l->answered);
         bool done = l->answered == l->issued && (l->stopping || l->issued >= l->issue_max);
-        if (now_ns >= deadline_ns || done)
+        bool over = now_ns >= deadline_ns || (told_to_end && !l->stopping);
+        if (over || done)
             return;
     }
 }
@@ -245,7 +262,8 @@ static void load_open(struct load *l, const struct options *opts, int connection
 {
     uint32_t frame_bytes = FRAME_BYTES_MAX + l->data_bytes;
     struct fleet_options fleet = {
-        .server = opts->server,
+        .servers = opts->servers,
+        .server_count = opts->server_count,
         .count = connections,
         .window = opts->window,
         .timeout_ms = opts->session_timeout_ms,
@@ -301,6 +319,21 @@ static bool last_key_exists(struct load *l)
     return err == ZK_OK && length == LENGTH_BYTES + l->data_bytes + STAT_BYTES;
 }
 
+/* A server of an ensemble may be behind the one through which the keys were created. */
+static void sync_all(struct load *l)
+{
+    uint8_t body[64];
+    uint8_t *end = put_sync_request(body, "/bench");
+    for (int i = 0; i < l->fleet.count; i++) {
+        const uint8_t *record;
+        uint32_t length;
+        int32_t err = conn_call(&l->fleet, &l->fleet.conns[i], OP_SYNC, body,
+                                (uint32_t)(end - body), &record, &length);
+        if (err != ZK_OK)
+            fail("sync: error %d", err);
+    }
+}
+
 static void create_keys(const struct load *like, const struct options *opts)
 {
     struct load *l = malloc(sizeof *l);
@@ -336,9 +369,9 @@ static void print_result(const struct load *l, const struct options *opts, doubl
            ops / seconds, (double)h->sum_ns / ops / 1e3, (double)hist_quantile_ns(h, 0.5) / 1e3,
            (double)hist_quantile_ns(h, 0.99) / 1e3, (double)hist_quantile_ns(h, 0.999) / 1e3,
            (double)h->max_ns / 1e3, own_us / ops);
-    if (opts->server_pid != 0)
+    if (opts->server_pid_count > 0)
         printf("\"server_cpu_us_per_op\":%.3f,\"server_rss_bytes\":%" PRIu64 "}\n", server_us / ops,
-               process_rss_bytes(opts->server_pid));
+               servers_rss_bytes(opts));
     else
         printf("\"server_cpu_us_per_op\":null,\"server_rss_bytes\":null}\n");
 }
@@ -365,8 +398,11 @@ void mode_load(const struct options *opts, enum load_kind kind)
     if (opts->setup && kind != LOAD_CREATE)
         create_keys(l, opts);
     load_open(l, opts, opts->connections, opts->in_flight);
+    heed_sigterm();
     if (kind == LOAD_CREATE)
         create_parents(l);
+    if (opts->server_count > 1)
+        sync_all(l);
 
     uint64_t from_ns = clock_now_ns();
     start_requests(l);
@@ -376,12 +412,12 @@ void mode_load(const struct options *opts, enum load_kind kind)
     }
 
     double own_us = own_cpu_us();
-    double server_us = process_cpu_us(opts->server_pid);
+    double server_us = servers_cpu_us(opts);
     from_ns = clock_now_ns();
     serve_until(l, opts->count > 0 ? UINT64_MAX : from_ns + (uint64_t)(opts->seconds * 1e9));
     double seconds = (double)(clock_now_ns() - from_ns) / 1e9;
     own_us = own_cpu_us() - own_us;
-    server_us = process_cpu_us(opts->server_pid) - server_us;
+    server_us = servers_cpu_us(opts) - server_us;
     if (l->hist.count == 0)
         fail("no answer in %.1f s", seconds);
     print_result(l, opts, seconds, own_us, server_us);

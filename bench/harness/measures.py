@@ -5,7 +5,8 @@ Every sample goes to `results.add(row, server, value)`; medians are made at the 
 
 import contextlib
 
-from harness.servers import Instance
+from harness import snapshot
+from harness.servers import HEAP_OF_MILLION, Instance
 
 LOADS = {
     # group: [(row prefix, mode, connections, in flight)]
@@ -15,10 +16,8 @@ LOADS = {
               ("read 64x16", "read", 64, 16)],
     "mixed": [("mixed 64x16", "mixed", 64, 16)],
 }
-GROUPS = [*LOADS, "sessions", "watch", "start", "million"]
+GROUPS = [*LOADS, "sessions", "watch", "start", "million", "snapshot"]
 QUICK_GROUPS = [*LOADS, "start"]
-
-HEAP_OF_MILLION = "4g"  # of the JVMs; elsewhere their default
 
 
 class Bench:
@@ -53,6 +52,8 @@ class Bench:
             self.run_start(crowds)
         if "million" in groups:
             self.run_million(crowds)
+        if "snapshot" in groups:
+            snapshot.run_snapshot(self, crowds)
 
     # -- requests --
 
@@ -93,7 +94,9 @@ class Bench:
     def run_load(self, one, row, mode, connections, in_flight):
         got = one.load(mode, "--connections", connections, "--in-flight", in_flight,
                        "--warmup", 0.2 if self.quick else 1, "--seconds", 0.6 if self.quick else 3)
-        name = one.server.name
+        self.add_load(row, one.server.name, got)
+
+    def add_load(self, row, name, got):
         self.results.add(f"{row} rate", name, got["ops_per_s"])
         self.results.add(f"{row} mean", name, got["mean_us"])
         self.results.add(f"{row} p50", name, got["p50_us"])

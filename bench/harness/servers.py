@@ -8,6 +8,7 @@ per address, and session timeouts long enough for sessions that never ping.
 import glob
 import json
 import pathlib
+import random
 import re
 import shutil
 import socket
@@ -24,7 +25,7 @@ clientPortAddress=127.0.0.1
 maxClientCnxns=0
 maxSessionTimeout=3600000
 admin.enableServer=false
-"""
+{more}"""
 
 # Apache's own default is to log every session at INFO; the bench does not charge it for that.
 LOGBACK_XML = """\
@@ -37,7 +38,9 @@ LOGBACK_XML = """\
 """
 
 APACHE_MAIN = "org.apache.zookeeper.server.ZooKeeperServerMain"
+APACHE_MAIN_OF_ENSEMBLES = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
 STOP_WITHIN_S = 30
+HEAP_OF_MILLION = "4g"  # of the JVMs with a million znodes; elsewhere their default
 
 
 class Apache:
@@ -51,7 +54,9 @@ class Apache:
     def command(self, config, folder, heap):
         (folder / "logback.xml").write_text(LOGBACK_XML)
         flags = [f"-Xmx{heap}"] if heap else []
-        return ["java", *flags, "-cp", ":".join([str(folder), *self.jars]), APACHE_MAIN, config]
+        alone = "\nserver." not in pathlib.Path(config).read_text()
+        main = APACHE_MAIN if alone else APACHE_MAIN_OF_ENSEMBLES
+        return ["java", *flags, "-cp", ":".join([str(folder), *self.jars]), main, config]
 
     def describe(self):
         java = subprocess.run(["java", "-version"], capture_output=True, text=True).stderr
@@ -102,9 +107,73 @@ def find_all(root, bin_dir):
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below the ports that connections get by themselves: clients that knock while a server is
+    being restarted would otherwise sooner or later sit on the port it wants back."""
+    text = pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text()
+    above = int(text.split()[0])
+    while True:
+        port = random.randrange(10000, above) if above > 11000 else 0
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return s.getsockname()[1]
+
+
+class Knocker:
+    """A load generator that waits for something a starting server does. It runs before the
+    server does, so that no part of the start is missed."""
+
+    def __init__(self, one, mode, *options):
+        self.one = one
+        self.mode = mode
+        self.process = subprocess.Popen(
+            [one.loadgen, mode, "--port", str(one.port), *map(str, options)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        time.sleep(0.05)
+
+    def answered_at_ns(self):
+        """Waits; a server that ends meanwhile is an error."""
+        while self.process.poll() is None:
+            if self.one.process is None or self.one.process.poll() is not None:
+                self.give_up()
+                raise RuntimeError(f"{self.one.name} ended: {self.one.log_tail()}")
+            try:
+                self.process.wait(0.1)
+            except subprocess.TimeoutExpired:
+                pass
+        out, err = self.process.communicate()
+        if self.process.returncode != 0:
+            raise RuntimeError(f"{self.one.name}, {self.mode}: {err.strip()}\n"
+                               f"{self.one.log_tail()}")
+        return json.loads(out)["answered_at_ns"]
+
+    def give_up(self):
+        self.process.kill()
+        self.process.communicate()
+
+
+class Load:
+    """A load generator at work on `target` (a server or an ensemble)."""
+
+    def __init__(self, target, command):
+        self.target = target
+        self.mode = command[1]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                        text=True)
+
+    def result(self):
+        out, err = self.process.communicate()
+        if self.process.returncode != 0:
+            raise RuntimeError(f"{self.mode} on {self.target.name}: {err.strip()}\n"
+                               f"{self.target.log_tail()}")
+        return json.loads(out)
+
+    def end(self):
+        """Tells it that its time is over; returns its JSON."""
+        self.process.terminate()
+        return self.result()
 
 
 class Instance:
@@ -112,11 +181,13 @@ class Instance:
 
     def __init__(self, server, folder, loadgen, heap=None):
         self.server = server
+        self.name = server.name
         self.folder = pathlib.Path(folder)
         self.loadgen = loadgen
         self.heap = heap
         self.process = None
         self.port = None
+        self.more_config = ""
 
     def wipe(self):
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -124,46 +195,34 @@ class Instance:
     def start(self, path="/"):
         """Starts it and waits for the first answer to a read of `path`; returns the seconds
         from just before the fork to that answer. The one who knocks is already running."""
+        self.port = free_port()
+        knocker = Knocker(self, "first-answer", "--path", path)
+        from_ns = self.fork()
+        return (knocker.answered_at_ns() - from_ns) / 1e9
+
+    def fork(self):
+        """Writes its zoo.cfg and starts it; returns when that was. Its port is chosen already."""
         data = self.folder / "data"
         data.mkdir(parents=True, exist_ok=True)
-        self.port = free_port()
         config = self.folder / "zoo.cfg"
-        config.write_text(ZOO_CFG.format(data=data, port=self.port))
+        config.write_text(ZOO_CFG.format(data=data, port=self.port, more=self.more_config))
         command = self.server.command(str(config), self.folder, self.heap)
-
-        knocker = subprocess.Popen(
-            [self.loadgen, "first-answer", "--port", str(self.port), "--path", path],
-            stdout=subprocess.PIPE, text=True)
-        time.sleep(0.05)
-        log = open(self.folder / "log", "ab")
-        from_ns = time.monotonic_ns()
-        self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        log.close()
-        while knocker.poll() is None:
-            if self.process.poll() is not None:
-                knocker.kill()
-                knocker.wait()
-                raise RuntimeError(f"{self.server.name} ended: {self.log_tail()}")
-            try:
-                knocker.wait(0.1)
-            except subprocess.TimeoutExpired:
-                pass
-        if knocker.returncode != 0:
-            raise RuntimeError(f"{self.server.name} gave no good answer: {self.log_tail()}")
-        return (json.loads(knocker.stdout.read())["answered_at_ns"] - from_ns) / 1e9
+        with open(self.folder / "log", "ab") as log:
+            from_ns = time.monotonic_ns()
+            self.process = subprocess.Popen(command, stdout=log, stderr=log,
+                                            stdin=subprocess.DEVNULL)
+        return from_ns
 
     def log_tail(self):
         return (self.folder / "log").read_text(errors="replace")[-2000:]
 
     def load(self, mode, *options):
         """Runs the load generator against it; returns its JSON. A failure is ours, too."""
-        done = subprocess.run(
-            [self.loadgen, mode, "--port", str(self.port), "--server-pid", str(self.process.pid),
-             *map(str, options)], capture_output=True, text=True)
-        if done.returncode != 0:
-            raise RuntimeError(f"{mode} on {self.server.name}: {done.stderr.strip()}\n"
-                               f"{self.log_tail()}")
-        return json.loads(done.stdout)
+        return self.start_load(mode, *options).result()
+
+    def start_load(self, mode, *options):
+        return Load(self, [self.loadgen, mode, "--port", str(self.port),
+                           "--server-pid", str(self.process.pid), *map(str, options)])
 
     def rss_settled_bytes(self, patience_s=15):
         """Resident memory, once it has stopped moving (within half a percent for 1.5 s)."""

@@ -14,6 +14,14 @@ LOAD_TARGETS = {
     "read 64x16": {"rate": ("x", 10), "p99": ("/", 0.2), "cpu": ("/", 0.1)},
     "mixed 64x16": {"rate": ("x", 8), "p99": ("/", 0.2), "cpu": ("/", 0.1)},
 }
+ENSEMBLE_LOAD_TARGETS = {
+    "ens write 1x1": {"mean": ("/", 0.6)},
+    "ens write 1x1 leader": {"mean": ("/", 0.6)},
+    "ens write 16x1": {"rate": ("x", 3)},
+    "ens write 64x16": {"rate": ("x", 6), "p99": ("/", 0.2)},
+    "ens read 64x16": {"rate": ("x", 8)},
+    "ens mixed 64x16": {"rate": ("x", 15)},
+}
 LOAD_COLUMNS = {"rate": ("/s", 0), "mean": ("us", 1), "p50": ("us", 1), "p99": ("us", 1),
                 "cpu": ("us/op", 2)}
 OTHER_ROWS = {
@@ -29,15 +37,53 @@ OTHER_ROWS = {
     "million memory": ("MB", 0, None),
     "million memory after restart": ("MB", 0, None),
 }
+SNAPSHOT_ROWS = {
+    "snapshots taken": ("", 0, None),
+    **{f"{what}: {mode} 16x1 {column}": (unit, decimals, None)
+       for mode in ("read", "write") for what in ("no snapshot", "snapshot")
+       for column, unit, decimals in (("rate", "/s", 0), ("p999", "ms", 2), ("max", "ms", 2))},
+    "snapshot: read waits longer": ("ms", 2, ("max", 5)),
+    "snapshot: write waits longer": ("ms", 2, ("max", 5)),
+}
+# What a stopped leader may cost: syncLimit 4 x tickTime 500 until it is given up, and then no
+# more than any other election.
+SIGSTOP_MS_MAX = 4 * 500 + 100
+
+
+def gap_rows(name, bound_ms):
+    return {
+        f"ens gap of {name}": ("ms", 1, ("max", bound_ms)),
+        f"ens gap of {name}: last session back": ("ms", 1, None),
+        f"ens gap of {name}: sessions lost": ("", 0, ("max", 0)),
+        f"ens gap of {name}: back in": ("s", 2, None),
+    }
+
+
+ENSEMBLE_ROWS = {
+    "ens start": ("ms", 1, ("max", 300)),
+    "ens empty memory": ("MB", 1, None),
+    **gap_rows("kill -9", 100),
+    **gap_rows("SIGTERM", 50),
+    **gap_rows("SIGSTOP", SIGSTOP_MS_MAX),
+    "ens catch-up": ("s", 2, ("max", 1)),
+    "ens filled rate": ("/s", 0, None),
+    "ens snap": ("s", 2, ("max", 5)),
+    **{f"{what}: {mode} {column}": (unit, decimals, bound)
+       for mode in ("read", "write")
+       for what, most in (("ens snap, before", None), ("ens snap", ("max", 10)))
+       for column, unit, decimals, bound in (("rate", "/s", 0, None), ("p999", "ms", 2, None),
+                                             ("max", "ms", 2, most))},
+}
+# Rows whose least and most matter as much as the median: shown below the table.
+SPREAD_ROWS = [f"ens gap of {name}" for name in ("kill -9", "SIGTERM", "SIGSTOP")]
 
 
 def all_rows():
     rows = {}
-    for load, targets in LOAD_TARGETS.items():
+    for load, targets in {**LOAD_TARGETS, **ENSEMBLE_LOAD_TARGETS}.items():
         for column, (unit, decimals) in LOAD_COLUMNS.items():
             rows[f"{load} {column}"] = (unit, decimals, targets.get(column))
-    rows.update(OTHER_ROWS)
-    return rows
+    return {**rows, **OTHER_ROWS, **SNAPSHOT_ROWS, **ENSEMBLE_ROWS}
 
 
 class Results:
@@ -102,6 +148,18 @@ def render(results, names, subject, baseline, judged):
                  for i, (cell, width) in enumerate(zip(line, widths))]
         out.append("  ".join(cells).rstrip())
     return "\n".join(out)
+
+
+def render_spread(results, names):
+    lines = []
+    for row in SPREAD_ROWS:
+        for name in names:
+            values = results.samples.get(row, {}).get(name)
+            if values:
+                lines.append(f"  {row}, {name}: median {statistics.median(values):.1f} ms, "
+                             f"least {min(values):.1f}, most {max(values):.1f}, "
+                             f"of {len(values)}")
+    return "\n".join(lines)
 
 
 def targets_missed(results, subject, baseline):
