@@ -31,8 +31,20 @@ void config_deinit(struct config *c)
     for (int id = 0; id < CONFIG_KEY_COUNT; id++)
         free(c->values[id].text);
     properties_deinit(&c->properties);
+    properties_deinit(&c->dynamic);
+    quorum_free(c->ensemble);
+    quorum_free(c->ensemble_seen);
+    free(c->dynamic_file);
     free(c->file);
     *c = (struct config){0};
+}
+
+static const char *file_of(const struct config *c, const struct property *p)
+{
+    if (p != NULL && p >= c->dynamic.items && p < c->dynamic.items + c->dynamic.count)
+        return c->dynamic_file;
+    bool from_file = p == NULL || p->line > 0;
+    return from_file && c->file != NULL ? c->file : "command line";
 }
 
 void config_tell(struct config *c, enum config_severity severity, const struct property *p,
@@ -44,10 +56,9 @@ void config_tell(struct config *c, enum config_severity severity, const struct p
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
 
-    bool from_file = p == NULL || p->line > 0;
     struct config_note note = {
         .severity = severity,
-        .file = from_file && c->file != NULL ? c->file : "command line",
+        .file = file_of(c, p),
         .line = p != NULL ? p->line : 0,
         .key = p != NULL ? p->key : "",
         .value = p != NULL ? p->value : "",
@@ -58,7 +69,7 @@ void config_tell(struct config *c, enum config_severity severity, const struct p
     c->note(c->note_arg, &note);
 }
 
-static int read_whole(const char *path, struct buf *ret, struct err *err)
+int config_read_whole(const char *path, struct buf *ret, struct err *err)
 {
     FILE *f = fopen(path, "re");
     if (f == NULL)
@@ -103,7 +114,7 @@ int config_read_file(struct config *c, const char *path)
 {
     struct err err;
     struct buf text = {0};
-    int rc = read_whole(path, &text, &err);
+    int rc = config_read_whole(path, &text, &err);
     if (rc < 0) {
         free(c->file);
         c->file = dup_text(path);
@@ -232,8 +243,7 @@ static void set_defaults(struct config *c)
     }
 }
 
-/* What belongs to one key of several names: the one that was given last. */
-static const struct property *property_of(const struct config *c, enum config_id id)
+const struct property *config_property_of(const struct config *c, enum config_id id)
 {
     const struct property *found = NULL;
     for (size_t i = 0; i < c->properties.count; i++) {
@@ -241,40 +251,6 @@ static const struct property *property_of(const struct config *c, enum config_id
             found = &c->properties.items[i];
     }
     return found;
-}
-
-/* Server lines in a file of their own; it holds nothing else. */
-static void read_dynamic_file(struct config *c)
-{
-    const char *path = config_text(c, CONFIG_DYNAMIC_CONFIG_FILE);
-    if (path[0] == 0)
-        return;
-    struct err err;
-    struct buf text = {0};
-    struct properties parsed = {0};
-    int rc = read_whole(path, &text, &err);
-    if (rc == 0) {
-        rc = properties_parse(buf_slice(&text), &parsed, &err);
-        buf_deinit(&text);
-    }
-    if (rc < 0) {
-        config_tell(c, CONFIG_WRONG, property_of(c, CONFIG_DYNAMIC_CONFIG_FILE), "%s", err.text);
-        return;
-    }
-    for (size_t i = 0; i < c->properties.count; i++) {
-        const struct property *p = &c->properties.items[i];
-        if (strncmp(p->key, "server.", strlen("server.")) == 0)
-            config_tell(c, CONFIG_WRONG, p, "must stand in the dynamic file '%s'", path);
-    }
-    for (size_t i = 0; i < parsed.count; i++) {
-        const struct property *p = &parsed.items[i];
-        if (strncmp(p->key, "server.", strlen("server.")) == 0)
-            properties_set(&c->properties, p->key, p->value, 0);
-        else if (strncmp(p->key, "group", 5) != 0 && strncmp(p->key, "weight", 6) != 0)
-            config_tell(c, CONFIG_WRONG, property_of(c, CONFIG_DYNAMIC_CONFIG_FILE),
-                        "line %d of '%s': '%s' has no place there", p->line, path, p->key);
-    }
-    properties_deinit(&parsed);
 }
 
 static void read_my_id(struct config *c)
@@ -285,7 +261,7 @@ static void read_my_id(struct config *c)
         return;
     FILE *f = fopen(path, "re");
     if (f == NULL)
-        return; /* a server that stands alone needs none */
+        return; /* a server that stands alone needs none; an ensemble asks for it */
     long long id;
     int got = fscanf(f, "%lld", &id);
     fclose(f);
@@ -308,7 +284,7 @@ static void check_sessions(struct config *c)
     if (config_int(c, CONFIG_MAX_SESSION_TIMEOUT) == -1)
         set_int(c, CONFIG_MAX_SESSION_TIMEOUT, tick * 20 < INT32_MAX ? tick * 20 : INT32_MAX);
     if (config_int(c, CONFIG_MIN_SESSION_TIMEOUT) > config_int(c, CONFIG_MAX_SESSION_TIMEOUT))
-        config_tell(c, CONFIG_WRONG, property_of(c, CONFIG_MIN_SESSION_TIMEOUT),
+        config_tell(c, CONFIG_WRONG, config_property_of(c, CONFIG_MIN_SESSION_TIMEOUT),
                     "minSessionTimeout (%lld) must not be larger than maxSessionTimeout (%lld)",
                     (long long)config_int(c, CONFIG_MIN_SESSION_TIMEOUT),
                     (long long)config_int(c, CONFIG_MAX_SESSION_TIMEOUT));
@@ -331,19 +307,19 @@ static bool scheme_is_available(const struct config *c, const char *scheme, size
 static void check_enforced_auth(struct config *c)
 {
     if (config_flag(c, CONFIG_REQUIRE_SASL))
-        config_tell(c, CONFIG_WRONG, property_of(c, CONFIG_REQUIRE_SASL),
+        config_tell(c, CONFIG_WRONG, config_property_of(c, CONFIG_REQUIRE_SASL),
                     "nobody could pass: there is no SASL");
     if (!config_flag(c, CONFIG_ENFORCE_AUTH))
         return;
     const char *at = config_text(c, CONFIG_ENFORCE_AUTH_SCHEMES);
     if (at[0] == 0)
-        config_tell(c, CONFIG_WRONG, property_of(c, CONFIG_ENFORCE_AUTH),
+        config_tell(c, CONFIG_WRONG, config_property_of(c, CONFIG_ENFORCE_AUTH),
                     "wants enforce.auth.schemes");
     while (*at != 0) {
         at += strspn(at, ", ");
         size_t len = strcspn(at, ", ");
         if (len > 0 && !scheme_is_available(c, at, len))
-            config_tell(c, CONFIG_WRONG, property_of(c, CONFIG_ENFORCE_AUTH_SCHEMES),
+            config_tell(c, CONFIG_WRONG, config_property_of(c, CONFIG_ENFORCE_AUTH_SCHEMES),
                         "nobody could pass: scheme '%.*s' is not available", (int)len, at);
         at += len;
     }
@@ -365,7 +341,6 @@ int config_finish(struct config *c)
         free(v->text);
         v->text = dup_text(config_text(c, CONFIG_DATA_DIR));
     }
-    read_dynamic_file(c);
     config_check_servers(c);
     check_sessions(c);
     check_enforced_auth(c);

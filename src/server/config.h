@@ -16,8 +16,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "server/config_table.h"
 #include "server/properties.h"
+#include "wire/quorum.h"
 
 enum config_id {
 #define CONFIG_ENUM(id, name, type, def, min, max, effect) CONFIG_##id,
@@ -66,18 +68,6 @@ struct config_value {
     };
 };
 
-/* One line server.N. */
-struct config_server {
-    int64_t id;
-    bool observer;
-    char client_address[256]; /* "" = none given */
-    int client_port;          /* -1 = none given */
-};
-
-enum {
-    CONFIG_SERVERS_MAX = 255
-};
-
 enum config_severity {
     CONFIG_WRONG,     /* refused */
     CONFIG_NO_EFFECT, /* known, and without effect */
@@ -99,9 +89,13 @@ struct config {
     struct config_value values[CONFIG_KEY_COUNT];
     struct properties properties; /* everything that was given, for `conf` and the like */
     char *file;                   /* NULL = none */
-    struct config_server servers[CONFIG_SERVERS_MAX];
-    size_t server_count;
-    int64_t my_id; /* from the file myid, -1 = none */
+    struct properties dynamic;    /* of the dynamic file */
+    char *dynamic_file;           /* NULL = none */
+    struct quorum *ensemble;      /* NULL = this server stands alone */
+    struct quorum *ensemble_seen; /* proposed, not active yet; NULL = none */
+    bool observer;
+    bool client_port_from_line; /* the line server.N names it, not zoo.cfg */
+    int64_t my_id;              /* from the file myid, -1 = none */
     config_note_fn *note;
     void *note_arg;
     int wrong_count;
@@ -127,13 +121,13 @@ bool config_flag(const struct config *c, enum config_id id);
 const char *config_text(const struct config *c, enum config_id id); /* never NULL */
 bool config_given(const struct config *c, enum config_id id);
 
-/* server.N=VALUE (ZooKeeper's grammar, config_servers.c): 0, or ERR_INVALID with the reason. */
-int config_parse_server(int64_t id, const char *value, struct config_server *ret, struct err *err);
-
 /* ---- shared by config*.c ---- */
 void config_tell(struct config *c, enum config_severity severity, const struct property *p,
                  const char *format, ...) __attribute__((format(printf, 4, 5)));
 void config_check_servers(struct config *c);
+/* What belongs to one key of several names: the one that was given last. NULL = none. */
+const struct property *config_property_of(const struct config *c, enum config_id id);
+int config_read_whole(const char *path, struct buf *ret, struct err *err);
 int config_parse_value(const struct config_key *key, const char *text, struct config_value *ret,
                        bool *ret_clamped, struct err *err);
 

@@ -1,170 +1,306 @@
-/* config_servers.c: the lines server.N (QuorumPeer.QuorumServer), and what a server that stands
- * alone makes of them (QuorumPeerConfig.parseDynamicConfig, setupClientPort). */
+/* config_servers.c: the servers of an ensemble: lines server.N, group.N, weight.N of zoo.cfg or of
+ * its dynamic file, and what of them concerns this server (QuorumPeerConfig.parse,
+ * parseDynamicConfig, setupClientPort, setupPeerType, checkValidity). */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "server/config.h"
 
-enum {
-    SERVER_PARTS_MAX = 5
+static bool begins(const char *key, const char *with)
+{
+    return strncmp(key, with, strlen(with)) == 0;
+}
+
+/* server.realm is a key of another kind. */
+static bool is_server_line(const struct property *p)
+{
+    return begins(p->key, "server.") && config_find(p->key) < 0;
+}
+
+static bool is_group_line(const struct property *p)
+{
+    return begins(p->key, "group") || begins(p->key, "weight");
+}
+
+static const struct property *first_line(const struct properties *lines)
+{
+    for (size_t i = 0; i < lines->count; i++) {
+        if (is_server_line(&lines->items[i]) || is_group_line(&lines->items[i]))
+            return &lines->items[i];
+    }
+    return NULL;
+}
+
+/* ---- the dynamic file ---- */
+
+/* "zoo.cfg.dynamic.1001" is of version 0x1001, "zoo.cfg.dynamic" of none. */
+static int64_t version_of_name(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    if (dot == NULL || dot[1] == 0 ||
+        strspn(dot + 1, "0123456789abcdefABCDEF") != strlen(dot + 1) || strlen(dot + 1) > 15)
+        return 0;
+    return strtoll(dot + 1, NULL, 16);
+}
+
+/* Lines of servers stand in one of the two files. */
+static void refuse_static_lines(struct config *c)
+{
+    for (size_t i = 0; i < c->properties.count; i++) {
+        const struct property *p = &c->properties.items[i];
+        if (is_server_line(p) || is_group_line(p))
+            config_tell(c, CONFIG_WRONG, p, "must stand in the dynamic file '%s'",
+                        config_text(c, CONFIG_DYNAMIC_CONFIG_FILE));
+    }
+}
+
+static void read_dynamic_file(struct config *c, const char *path)
+{
+    struct err err;
+    struct buf text = {0};
+    int rc = config_read_whole(path, &text, &err);
+    if (rc == 0) {
+        rc = properties_parse(buf_slice(&text), &c->dynamic, &err);
+        buf_deinit(&text);
+    }
+    if (rc < 0) {
+        config_tell(c, CONFIG_WRONG, config_property_of(c, CONFIG_DYNAMIC_CONFIG_FILE), "%s",
+                    err.text);
+        return;
+    }
+    c->dynamic_file = mem_dup(path, strlen(path) + 1);
+    for (size_t i = 0; i < c->dynamic.count; i++) {
+        const struct property *p = &c->dynamic.items[i];
+        if (strcmp(p->key, "version") == 0)
+            config_tell(c, CONFIG_WRONG, p, "has no place there: the file's name says it");
+        else if (!begins(p->key, "server.") && !is_group_line(p))
+            config_tell(c, CONFIG_WRONG, p, "has no place there");
+    }
+}
+
+/* A configuration that was proposed when this server stopped (zoo.cfg.dynamic.next). */
+static void read_next_file(struct config *c)
+{
+    char path[4096];
+    if (c->file == NULL || c->dynamic_file == NULL || !config_flag(c, CONFIG_RECONFIG_ENABLED) ||
+        snprintf(path, sizeof path, "%s.dynamic.next", c->file) >= (int)sizeof path)
+        return;
+    struct err err;
+    struct buf text = {0};
+    int rc = config_read_whole(path, &text, &err);
+    if (rc == ERR_NOTFOUND)
+        return;
+    if (rc == 0) {
+        rc = quorum_parse(buf_slice(&text), &c->ensemble_seen, &err);
+        buf_deinit(&text);
+    }
+    if (rc < 0)
+        config_tell(c, CONFIG_WRONG, NULL, "'%s': %s", path, err.text);
+}
+
+/* ---- the lines ---- */
+
+struct count {
+    size_t voters, observers;
+    bool wrong;
 };
 
-/* Splits "host:port:port:role" at colons, but not inside of the brackets of an IPv6 address, which
- * are dropped. Destroys `text`. */
-static size_t split_address(char *text, char *ret_parts[SERVER_PARTS_MAX])
+static void check_line(struct config *c, const struct property *p, struct count *count)
 {
-    size_t count = 0;
-    while (count < SERVER_PARTS_MAX) {
-        char *begin = text, *end;
-        if (*text == '[' && (end = strchr(text, ']')) != NULL) {
-            begin++;
-            *end = 0;
-            text = end + 1;
-        }
-        ret_parts[count++] = begin;
-        text = strchr(text, ':');
-        if (text == NULL)
-            break;
-        *text++ = 0;
+    char *end;
+    const char *number = p->key + strlen("server.");
+    long long id = strtoll(number, &end, 10);
+    struct err err;
+    struct quorum_server s;
+    if (*number < '0' || *number > '9' || *end != 0 || id > QUORUM_SID_MAX) {
+        config_tell(c, CONFIG_WRONG, p, "the number behind 'server.' must be from 0 to %d",
+                    QUORUM_SID_MAX);
+        count->wrong = true;
+        return;
+    }
+    if (quorum_parse_server(id, slice_str(p->value), &s, &err) < 0) {
+        config_tell(c, CONFIG_WRONG, p, "%s", err.text);
+        count->wrong = true;
+        return;
+    }
+    if (s.address_count > 1 && !config_flag(c, CONFIG_MULTI_ADDRESS)) {
+        config_tell(c, CONFIG_WRONG, p, "more than one address needs multiAddress.enabled=true");
+        count->wrong = true;
+    }
+    count->voters += !s.observer;
+    count->observers += s.observer;
+    quorum_server_deinit(&s);
+}
+
+/* Each line by itself, so that what is wrong is told with its place. */
+static struct count check_lines(struct config *c, const struct properties *lines)
+{
+    struct count count = {0};
+    for (size_t i = 0; i < lines->count; i++) {
+        if (is_server_line(&lines->items[i]))
+            check_line(c, &lines->items[i], &count);
     }
     return count;
 }
 
-static bool parse_port(const char *text, int *ret)
+static struct quorum *parse_lines(struct config *c, const struct properties *lines)
 {
-    char *end;
-    long v = strtol(text, &end, 10);
-    if (*text < '0' || *text > '9' || *end != 0 || v > 65535)
-        return false;
-    *ret = (int)v;
-    return true;
-}
-
-static int parse_role(const char *text, bool *ret_observer, struct err *err)
-{
-    if (strcasecmp(text, "observer") != 0 && strcasecmp(text, "participant") != 0)
-        return err_set(err, ERR_INVALID, "role '%s' must be participant or observer", text);
-    *ret_observer = strcasecmp(text, "observer") == 0;
-    return 0;
-}
-
-/* host:port:port[:role] */
-static int parse_peer(char *text, struct config_server *s, struct err *err)
-{
-    char *parts[SERVER_PARTS_MAX];
-    size_t count = split_address(text, parts);
-    int quorum_port, election_port;
-    if (count < 3 || count > 4 || parts[0][0] == 0 || !parse_port(parts[1], &quorum_port) ||
-        !parse_port(parts[2], &election_port))
-        return err_set(err, ERR_INVALID,
-                       "must be host:port:port[:participant|:observer][;[address:]clientPort]");
-    if (quorum_port == election_port)
-        return err_set(err, ERR_INVALID, "quorum port and election port must differ");
-    return count == 4 ? parse_role(parts[3], &s->observer, err) : 0;
-}
-
-/* [address:]port */
-static int parse_client(char *text, struct config_server *s, struct err *err)
-{
-    char *parts[SERVER_PARTS_MAX];
-    size_t count = split_address(text, parts);
-    if (count > 2 || !parse_port(parts[count - 1], &s->client_port))
-        return err_set(err, ERR_INVALID, "behind the ';' must stand [address:]clientPort");
-    if (count == 2)
-        snprintf(s->client_address, sizeof s->client_address, "%s", parts[0]);
-    return 0;
-}
-
-int config_parse_server(int64_t id, const char *value, struct config_server *ret, struct err *err)
-{
-    struct config_server s = {.id = id, .client_port = -1};
-    char *copy = mem_dup(value, strlen(value) + 1);
-    char *client = strchr(copy, ';');
-    if (client != NULL)
-        *client++ = 0;
-
-    int rc = 0;
-    for (char *peer = copy; rc == 0 && peer != NULL;) {
-        char *next = strchr(peer, '|');
-        if (next != NULL)
-            *next++ = 0;
-        rc = parse_peer(peer, &s, err);
-        peer = next;
+    struct buf text = {0};
+    for (size_t i = 0; i < lines->count; i++) {
+        const struct property *p = &lines->items[i];
+        if (is_server_line(p) || is_group_line(p))
+            buf_printf(&text, "%s=%s\n", p->key, p->value);
     }
-    if (rc == 0 && client != NULL)
-        rc = parse_client(client, &s, err);
-    free(copy);
-    if (rc == 0)
-        *ret = s;
-    return rc;
-}
-
-static void add_server(struct config *c, const struct property *p)
-{
-    char *end;
-    long long id = strtoll(p->key + strlen("server."), &end, 10);
-    if (p->key[strlen("server.")] == 0 || *end != 0 || id < 0 || id > 255) {
-        config_tell(c, CONFIG_WRONG, p, "the number behind 'server.' must be from 0 to 255");
-        return;
-    }
+    if (c->dynamic_file != NULL)
+        buf_printf(&text, "version=%" PRIx64, (uint64_t)version_of_name(c->dynamic_file));
     struct err err;
-    struct config_server s;
-    if (config_parse_server(id, p->value, &s, &err) < 0)
-        config_tell(c, CONFIG_WRONG, p, "%s", err.text);
-    else if (c->server_count < CONFIG_SERVERS_MAX)
-        c->servers[c->server_count++] = s;
+    struct quorum *q = NULL;
+    if (quorum_parse(buf_slice(&text), &q, &err) < 0)
+        config_tell(c, CONFIG_WRONG, first_line(lines), "%s", err.text);
+    else
+        q->oracle = config_text(c, CONFIG_ORACLE_PATH)[0] != 0;
+    buf_deinit(&text);
+    return q;
+}
+
+/* ---- this server ---- */
+
+static bool is_any_address(const char *address)
+{
+    return address[0] == 0 || strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0 ||
+           strcmp(address, "0:0:0:0:0:0:0:0") == 0;
 }
 
 /* A server's own line may name the port of its clients. */
-static void take_client_port(struct config *c, const struct config_server *s,
+static void take_client_port(struct config *c, const struct quorum_server *s,
                              const struct property *p)
 {
     struct config_value *port = &c->values[CONFIG_CLIENT_PORT];
     struct config_value *address = &c->values[CONFIG_CLIENT_PORT_ADDRESS];
-    if (s->client_port < 0 || s->id != c->my_id)
+    if (s->client_host == NULL)
         return;
-    if (port->given && port->integer != s->client_port) {
-        config_tell(c, CONFIG_WRONG, p, "names client port %d, but clientPort is %d",
-                    s->client_port, (int)port->integer);
+    bool same_port = !port->given || port->integer == s->client_port;
+    bool same_address =
+        !port->given || is_any_address(address->text) || strcmp(address->text, s->client_host) == 0;
+    if (!same_port || !same_address) {
+        config_tell(c, CONFIG_WRONG, p, "names clients' address %s:%d, but zoo.cfg says %s:%d",
+                    s->client_host, s->client_port,
+                    is_any_address(address->text) ? "*" : address->text, (int)port->integer);
         return;
     }
+    c->client_port_from_line = true;
     port->given = true;
     port->integer = s->client_port;
-    if (!address->given && s->client_address[0] != 0) {
-        address->given = true;
-        free(address->text);
-        address->text = mem_dup(s->client_address, strlen(s->client_address) + 1);
+    const char *host = is_any_address(s->client_host) ? "" : s->client_host;
+    address->given = true;
+    free(address->text);
+    address->text = mem_dup(host, strlen(host) + 1);
+}
+
+static void check_role(struct config *c, const struct quorum_server *me)
+{
+    bool said = strcasecmp(config_text(c, CONFIG_PEER_TYPE), "observer") == 0;
+    c->observer = me->observer;
+    if (said != me->observer)
+        config_tell(c, CONFIG_ADVICE, config_property_of(c, CONFIG_PEER_TYPE),
+                    "is not what the server's line says: it is %s",
+                    me->observer ? "an observer" : "a participant");
+}
+
+static void need(struct config *c, enum config_id id)
+{
+    if (config_int(c, id) == 0)
+        config_tell(c, CONFIG_WRONG, config_property_of(c, id), "%s is not set",
+                    config_key(id)->name);
+}
+
+/* What would leave the servers' connections open to everybody is refused, not passed over. */
+static void refuse_protection(struct config *c)
+{
+    static const enum config_id sasl[] = {CONFIG_QUORUM_SASL, CONFIG_QUORUM_SASL_SERVER,
+                                          CONFIG_QUORUM_SASL_LEARNER};
+    for (size_t i = 0; i < sizeof sasl / sizeof *sasl; i++) {
+        if (config_flag(c, sasl[i]))
+            config_tell(c, CONFIG_WRONG, config_property_of(c, sasl[i]),
+                        "cannot be had between servers: there is no SASL");
     }
+    if (config_flag(c, CONFIG_SSL_QUORUM))
+        config_tell(c, CONFIG_WRONG, config_property_of(c, CONFIG_SSL_QUORUM),
+                    "cannot be had between servers: there is no TLS");
+}
+
+static void take_ensemble(struct config *c, const struct properties *lines, struct quorum *q)
+{
+    c->ensemble = q;
+    if (q->voter_count <= 2)
+        config_tell(c, CONFIG_ADVICE, first_line(lines),
+                    "no server may fail: that needs at least 3 participants");
+    else if (q->voter_count % 2 == 0)
+        config_tell(c, CONFIG_ADVICE, first_line(lines),
+                    "an odd number of participants does as much as the next even one");
+    need(c, CONFIG_INIT_LIMIT);
+    need(c, CONFIG_SYNC_LIMIT);
+    refuse_protection(c);
+    if (c->my_id < 0) {
+        config_tell(c, CONFIG_WRONG, NULL, "'%s/myid' is missing: it holds this server's number",
+                    config_text(c, CONFIG_DATA_DIR));
+        return;
+    }
+    const struct quorum_server *me = quorum_find(q, c->my_id);
+    if (me == NULL)
+        config_tell(c, CONFIG_WRONG, first_line(lines),
+                    "server %" PRId64 ", which is this one (myid), is not among the servers",
+                    c->my_id);
+    else
+        check_role(c, me);
+}
+
+static void check_count(struct config *c, const struct properties *lines, const struct count *count)
+{
+    const struct property *first = first_line(lines);
+    bool may_stand_alone = config_flag(c, CONFIG_STANDALONE_ENABLED);
+    if (count->voters == 0 && !may_stand_alone)
+        config_tell(c, CONFIG_WRONG, config_property_of(c, CONFIG_STANDALONE_ENABLED),
+                    "needs at least one participant among the servers");
+    else if (count->voters == 0 && count->observers > 0)
+        config_tell(c, CONFIG_WRONG, first, "observers need participants to observe");
+    else if (count->voters == 1 && may_stand_alone && count->observers > 0)
+        config_tell(c, CONFIG_WRONG, first,
+                    "observers need a quorum: more participants, or standaloneEnabled=false");
 }
 
 void config_check_servers(struct config *c)
 {
-    const struct property *first = NULL;
-    for (size_t i = 0; i < c->properties.count; i++) {
-        const struct property *p = &c->properties.items[i];
-        bool is_server = strncmp(p->key, "server.", strlen("server.")) == 0;
-        if (!is_server || config_find(p->key) >= 0)
-            continue; /* server.realm is a key */
-        first = first != NULL ? first : p;
-        add_server(c, p);
+    const char *dynamic = config_text(c, CONFIG_DYNAMIC_CONFIG_FILE);
+    const struct properties *lines = &c->properties;
+    if (dynamic[0] != 0) {
+        refuse_static_lines(c);
+        read_dynamic_file(c, dynamic);
+        lines = &c->dynamic;
     }
-    size_t voters = 0;
-    for (size_t i = 0; i < c->server_count; i++)
-        voters += !c->servers[i].observer;
-
-    if (c->server_count == 1 && voters == 1 && config_flag(c, CONFIG_STANDALONE_ENABLED)) {
-        config_tell(c, CONFIG_ADVICE, first, "only one server is specified: it stands alone");
-        take_client_port(c, &c->servers[0], first);
-    } else if (c->server_count > 0) {
-        config_tell(c, CONFIG_WRONG, first,
-                    "an ensemble of %zu is configured, and this release of caucusd serves alone "
-                    "only: leave out the server lines%s",
-                    c->server_count,
-                    config_flag(c, CONFIG_STANDALONE_ENABLED) ? ""
-                                                              : " and standaloneEnabled=false");
+    int wrong_before = c->wrong_count;
+    struct count count = check_lines(c, lines);
+    check_count(c, lines, &count);
+    if (c->wrong_count > wrong_before || first_line(lines) == NULL)
+        return;
+    struct quorum *q = parse_lines(c, lines);
+    if (q == NULL)
+        return;
+    const struct quorum_server *me = quorum_find(q, c->my_id);
+    if (me != NULL)
+        take_client_port(c, me, first_line(lines));
+    if (count.voters == 1 && config_flag(c, CONFIG_STANDALONE_ENABLED)) {
+        config_tell(c, CONFIG_ADVICE, first_line(lines),
+                    "only one server is specified: it stands alone");
+        quorum_free(q);
+        return;
     }
+    take_ensemble(c, lines, q);
+    read_next_file(c);
 }

@@ -36,7 +36,7 @@
     X(SNAP_COUNT, "snapCount", INT, "100000", 2, CONFIG_INT_MAX, CLAMPED) \
     X(SNAP_SIZE_LIMIT, "snapSizeLimitInKb", INT, "4194304", CONFIG_LONG_MIN, 1099511627776, OBEYED) \
     X(TXN_LOG_SIZE_LIMIT, "txnLogSizeLimitInKb", INT, "-1", CONFIG_LONG_MIN, 1099511627776, OBEYED) \
-    X(COMMIT_LOG_COUNT, "commitLogCount", INT, "500", 1, CONFIG_INT_MAX, ENSEMBLE) \
+    X(COMMIT_LOG_COUNT, "commitLogCount", INT, "500", 1, CONFIG_INT_MAX, OBEYED) \
     X(FSYNC_WARNING, "fsync.warningthresholdms", INT, "1000", 0, CONFIG_LONG_MAX, OBEYED) \
     X(FORCE_SYNC, "forceSync", YESNO, "yes", 0, 0, OBEYED) \
     X(SYNC_ENABLED, "syncEnabled", BOOL, "true", 0, 0, ENSEMBLE) \
@@ -46,7 +46,7 @@
     X(COMPRESSION, "snapshot.compression.method", CHOICE, "|gz|snappy", 0, 0, OBEYED) \
     X(TRUST_EMPTY, "snapshot.trust.empty", BOOL, "false", 0, 0, OBEYED) \
     X(SNAP_LAST_ZXID, "serializeLastProcessedZxid.enabled", BOOL, "true", 0, 0, OBEYED) \
-    X(SNAP_SIZE_FACTOR, "snapshotSizeFactor", REAL, "0.33", -1, 1000, ENSEMBLE) \
+    X(SNAP_SIZE_FACTOR, "snapshotSizeFactor", REAL, "0.33", -1, 1000, OBEYED) \
     X(FORCE_SNAPSHOT_SYNC, "forceSnapshotSync", BOOL, "false", 0, 0, ENSEMBLE) \
     X(DATADIR_AUTOCREATE, "datadir.autocreate", BOOL, "true", 0, 0, OBEYED) \
     X(DB_AUTOCREATE, "db.autocreate", BOOL, "true", 0, 0, OBEYED) \
@@ -61,8 +61,8 @@
     X(MAX_CNXNS, "maxCnxns", INT, "0", CONFIG_INT_MIN, CONFIG_INT_MAX, OBEYED) \
     X(LISTEN_BACKLOG, "clientPortListenBacklog", INT, "-1", CONFIG_INT_MIN, CONFIG_INT_MAX, OBEYED) \
     X(CNXN_FACTORY, "serverCnxnFactory", TEXT, "org.apache.zookeeper.server.NIOServerCnxnFactory", 0, 0, NOTHING) \
-    X(LOCAL_SESSIONS, "localSessionsEnabled", BOOL, "false", 0, 0, ENSEMBLE) \
-    X(LOCAL_SESSIONS_UPGRADE, "localSessionsUpgradingEnabled", BOOL, "false", 0, 0, ENSEMBLE) \
+    X(LOCAL_SESSIONS, "localSessionsEnabled", BOOL, "false", 0, 0, OBEYED) \
+    X(LOCAL_SESSIONS_UPGRADE, "localSessionsUpgradingEnabled", BOOL, "false", 0, 0, OBEYED) \
     X(EXTENDED_TYPES, "extendedTypesEnabled", BOOL, "false", 0, 0, OBEYED) \
     X(EMULATE_353, "emulate353TTLNodes", BOOL, "false", 0, 0, OBEYED) \
     X(WATCH_MANAGER, "watchManagerName", TEXT, "org.apache.zookeeper.server.watch.WatchManager", 0, 0, NOTHING) \
@@ -76,9 +76,9 @@
     X(CONTAINER_INTERVAL, "znode.container.checkIntervalMs", INT, "60000", 0, CONFIG_INT_MAX, OBEYED) \
     X(CONTAINER_PER_MINUTE, "znode.container.maxPerMinute", INT, "10000", 1, CONFIG_INT_MAX, OBEYED) \
     X(CONTAINER_NEVER_USED, "znode.container.maxNeverUsedIntervalMs", INT, "0", 0, CONFIG_LONG_MAX, OBEYED) \
-    X(TCP_KEEP_ALIVE, "tcpKeepAlive", BOOL, "false", 0, 0, ENSEMBLE) \
+    X(TCP_KEEP_ALIVE, "tcpKeepAlive", BOOL, "false", 0, 0, NOTHING) \
     X(CLIENT_KEEP_ALIVE, "clientTcpKeepAlive", BOOL, "false", 0, 0, OBEYED) \
-    X(READ_ONLY_MODE, "readonlymode.enabled", BOOL, "false", 0, 0, ENSEMBLE) \
+    X(READ_ONLY_MODE, "readonlymode.enabled", BOOL, "false", 0, 0, OBEYED) \
     X(SESSIONLESS_TIMEOUT, "nio.sessionlessCnxnTimeout", INT, "10000", 1, CONFIG_INT_MAX, OBEYED) \
     X(JUTE_MAXBUFFER, "jute.maxbuffer", INT, "1048575", 1, 1073741824, OBEYED) \
     X(JUTE_EXTRASIZE, "jute.maxbuffer.extrasize", INT, "1048575", 0, CONFIG_INT_MAX, NOTHING)
@@ -108,50 +108,50 @@
     X(NETTY_HANDSHAKES, "netty.server.outstandingHandshake.limit", INT, "-1", -1, CONFIG_INT_MAX, TLS) \
     X(NETTY_EARLY_DROP, "netty.server.earlyDropSecureConnectionHandshakes", BOOL, "false", 0, 0, TLS) \
     X(THROTTLED_OP_WAIT, "throttled_op_wait_time", INT, "0", 0, CONFIG_INT_MAX, OBEYED) \
-    X(MAX_SNAP_SYNCS, "leader.maxConcurrentSnapSyncs", INT, "10", 1, CONFIG_INT_MAX, ENSEMBLE) \
-    X(MAX_DIFF_SYNCS, "leader.maxConcurrentDiffSyncs", INT, "100", 1, CONFIG_INT_MAX, ENSEMBLE) \
+    X(MAX_SNAP_SYNCS, "leader.maxConcurrentSnapSyncs", INT, "10", 1, CONFIG_INT_MAX, OBEYED) \
+    X(MAX_DIFF_SYNCS, "leader.maxConcurrentDiffSyncs", INT, "100", 1, CONFIG_INT_MAX, OBEYED) \
     X(ENFORCE_QUOTA, "enforceQuota", BOOL, "false", 0, 0, OBEYED)
 
 #define CONFIG_CLUSTER(X) \
-    X(PEER_TYPE, "peerType", CHOICE, "participant|observer", 0, 0, ENSEMBLE) \
-    X(ELECTION_ALG, "electionAlg", INT, "3", 3, 3, ENSEMBLE) \
-    X(INIT_LIMIT, "initLimit", INT, "0", 0, CONFIG_INT_MAX, ENSEMBLE) \
-    X(SYNC_LIMIT, "syncLimit", INT, "0", 0, CONFIG_INT_MAX, ENSEMBLE) \
-    X(CONNECT_LIMIT, "connectToLearnerMasterLimit", INT, "0", 0, CONFIG_INT_MAX, ENSEMBLE) \
+    X(PEER_TYPE, "peerType", CHOICE, "participant|observer", 0, 0, OBEYED) \
+    X(ELECTION_ALG, "electionAlg", INT, "3", 3, 3, OBEYED) \
+    X(INIT_LIMIT, "initLimit", INT, "0", 0, CONFIG_INT_MAX, OBEYED) \
+    X(SYNC_LIMIT, "syncLimit", INT, "0", 0, CONFIG_INT_MAX, OBEYED) \
+    X(CONNECT_LIMIT, "connectToLearnerMasterLimit", INT, "0", 0, CONFIG_INT_MAX, OBEYED) \
     X(MAX_TIME_EPOCH, "leader.maxTimeToWaitForEpoch", INT, "-1", -1, CONFIG_INT_MAX, ENSEMBLE) \
-    X(LEADER_SERVES, "leaderServes", YESNO, "yes", 0, 0, ENSEMBLE) \
-    X(CNX_TIMEOUT, "cnxTimeout", INT, "5000", 1, CONFIG_INT_MAX, ENSEMBLE) \
-    X(QUORUM_CNXN_TIMEOUT, "quorumCnxnTimeoutMs", INT, "-1", -1, CONFIG_INT_MAX, ENSEMBLE) \
+    X(LEADER_SERVES, "leaderServes", YESNO, "yes", 0, 0, OBEYED) \
+    X(CNX_TIMEOUT, "cnxTimeout", INT, "5000", 1, CONFIG_INT_MAX, OBEYED) \
+    X(QUORUM_CNXN_TIMEOUT, "quorumCnxnTimeoutMs", INT, "-1", -1, CONFIG_INT_MAX, OBEYED) \
     X(STANDALONE_ENABLED, "standaloneEnabled", BOOL, "true", 0, 0, OBEYED) \
     X(RECONFIG_ENABLED, "reconfigEnabled", BOOL, "false", 0, 0, OBEYED) \
     X(WHITELIST, "4lw.commands.whitelist", TEXT, "srvr", 0, 0, OBEYED) \
-    X(ELECTION_BIND_RETRY, "electionPortBindRetry", INT, "3", 0, CONFIG_INT_MAX, ENSEMBLE) \
-    X(FLE_MIN_INTERVAL, "fastleader.minNotificationInterval", INT, "200", 1, CONFIG_INT_MAX, ENSEMBLE) \
-    X(FLE_MAX_INTERVAL, "fastleader.maxNotificationInterval", INT, "60000", 1, CONFIG_INT_MAX, ENSEMBLE) \
-    X(OBSERVER_RECONNECT, "observer.reconnectDelayMs", INT, "0", 0, CONFIG_LONG_MAX, ENSEMBLE) \
-    X(OBSERVER_ELECTION, "observer.election.DelayMs", INT, "200", 0, CONFIG_LONG_MAX, ENSEMBLE) \
+    X(ELECTION_BIND_RETRY, "electionPortBindRetry", INT, "3", 0, CONFIG_INT_MAX, OBEYED) \
+    X(FLE_MIN_INTERVAL, "fastleader.minNotificationInterval", INT, "200", 1, CONFIG_INT_MAX, OBEYED) \
+    X(FLE_MAX_INTERVAL, "fastleader.maxNotificationInterval", INT, "60000", 1, CONFIG_INT_MAX, OBEYED) \
+    X(OBSERVER_RECONNECT, "observer.reconnectDelayMs", INT, "0", 0, CONFIG_LONG_MAX, OBEYED) \
+    X(OBSERVER_ELECTION, "observer.election.DelayMs", INT, "200", 0, CONFIG_LONG_MAX, OBEYED) \
     X(OBSERVER_MASTER_SIZE, "observerMaster.sizeLimit", INT, "33554432", 1, CONFIG_INT_MAX, ENSEMBLE) \
-    X(QUORUM_LISTEN_ALL, "quorumListenOnAllIPs", BOOL, "false", 0, 0, ENSEMBLE) \
-    X(MULTI_ADDRESS, "multiAddress.enabled", BOOL, "false", 0, 0, ENSEMBLE) \
-    X(MULTI_ADDRESS_TIMEOUT, "multiAddress.reachabilityCheckTimeoutMs", INT, "1000", 0, CONFIG_INT_MAX, ENSEMBLE) \
-    X(MULTI_ADDRESS_CHECK, "multiAddress.reachabilityCheckEnabled", BOOL, "true", 0, 0, ENSEMBLE) \
-    X(ORACLE_PATH, "oraclePath", TEXT, "", 0, 0, ENSEMBLE) \
-    X(LEARNER_ASYNC, "learner.asyncSending", BOOL, "false", 0, 0, ENSEMBLE) \
-    X(LEARNER_CLOSE_ASYNC, "learner.closeSocketAsync", BOOL, "false", 0, 0, ENSEMBLE) \
-    X(LEADER_CLOSE_ASYNC, "leader.closeSocketAsync", BOOL, "false", 0, 0, ENSEMBLE) \
-    X(LEADER_ACK_LOGGING, "leader.ackLoggingFrequency", INT, "1000", 1, CONFIG_INT_MAX, ENSEMBLE) \
-    X(LEADER_CONNECT_DELAY, "leaderConnectDelayDuringRetryMs", INT, "100", 0, CONFIG_INT_MAX, ENSEMBLE) \
-    X(LEADER_NODELAY, "leader.nodelay", BOOL, "true", 0, 0, ENSEMBLE) \
-    X(FOLLOWER_NODELAY, "follower.nodelay", BOOL, "true", 0, 0, ENSEMBLE) \
-    X(FORWARD_DISABLED, "forward_learner_requests_to_commit_processor_disabled", BOOL, "false", 0, 0, ENSEMBLE) \
-    X(SKIP_LEARNER_REQUEST, "follower.skipLearnerRequestToNextProcessor", BOOL, "false", 0, 0, ENSEMBLE) \
-    X(QUORUM_SASL, "quorum.auth.enableSasl", BOOL, "false", 0, 0, ENSEMBLE) \
-    X(QUORUM_SASL_SERVER, "quorum.auth.serverRequireSasl", BOOL, "false", 0, 0, ENSEMBLE) \
-    X(QUORUM_SASL_LEARNER, "quorum.auth.learnerRequireSasl", BOOL, "false", 0, 0, ENSEMBLE) \
-    X(QUORUM_SASL_PRINCIPAL, "quorum.auth.kerberos.servicePrincipal", TEXT, "zkquorum/localhost", 0, 0, ENSEMBLE) \
-    X(QUORUM_SASL_LEARNER_CTX, "quorum.auth.learner.saslLoginContext", TEXT, "QuorumLearner", 0, 0, ENSEMBLE) \
-    X(QUORUM_SASL_SERVER_CTX, "quorum.auth.server.saslLoginContext", TEXT, "QuorumServer", 0, 0, ENSEMBLE) \
-    X(QUORUM_CNXN_THREADS, "quorum.cnxn.threads.size", INT, "20", 1, CONFIG_INT_MAX, ENSEMBLE)
+    X(QUORUM_LISTEN_ALL, "quorumListenOnAllIPs", BOOL, "false", 0, 0, OBEYED) \
+    X(MULTI_ADDRESS, "multiAddress.enabled", BOOL, "false", 0, 0, OBEYED) \
+    X(MULTI_ADDRESS_TIMEOUT, "multiAddress.reachabilityCheckTimeoutMs", INT, "1000", 0, CONFIG_INT_MAX, NOTHING) \
+    X(MULTI_ADDRESS_CHECK, "multiAddress.reachabilityCheckEnabled", BOOL, "true", 0, 0, NOTHING) \
+    X(ORACLE_PATH, "oraclePath", TEXT, "", 0, 0, OBEYED) \
+    X(LEARNER_ASYNC, "learner.asyncSending", BOOL, "false", 0, 0, NOTHING) \
+    X(LEARNER_CLOSE_ASYNC, "learner.closeSocketAsync", BOOL, "false", 0, 0, NOTHING) \
+    X(LEADER_CLOSE_ASYNC, "leader.closeSocketAsync", BOOL, "false", 0, 0, NOTHING) \
+    X(LEADER_ACK_LOGGING, "leader.ackLoggingFrequency", INT, "1000", 1, CONFIG_INT_MAX, NOTHING) \
+    X(LEADER_CONNECT_DELAY, "leaderConnectDelayDuringRetryMs", INT, "100", 0, CONFIG_INT_MAX, OBEYED) \
+    X(LEADER_NODELAY, "leader.nodelay", BOOL, "true", 0, 0, NOTHING) \
+    X(FOLLOWER_NODELAY, "follower.nodelay", BOOL, "true", 0, 0, NOTHING) \
+    X(FORWARD_DISABLED, "forward_learner_requests_to_commit_processor_disabled", BOOL, "false", 0, 0, NOTHING) \
+    X(SKIP_LEARNER_REQUEST, "follower.skipLearnerRequestToNextProcessor", BOOL, "false", 0, 0, NOTHING) \
+    X(QUORUM_SASL, "quorum.auth.enableSasl", BOOL, "false", 0, 0, SASL) \
+    X(QUORUM_SASL_SERVER, "quorum.auth.serverRequireSasl", BOOL, "false", 0, 0, SASL) \
+    X(QUORUM_SASL_LEARNER, "quorum.auth.learnerRequireSasl", BOOL, "false", 0, 0, SASL) \
+    X(QUORUM_SASL_PRINCIPAL, "quorum.auth.kerberos.servicePrincipal", TEXT, "zkquorum/localhost", 0, 0, SASL) \
+    X(QUORUM_SASL_LEARNER_CTX, "quorum.auth.learner.saslLoginContext", TEXT, "QuorumLearner", 0, 0, SASL) \
+    X(QUORUM_SASL_SERVER_CTX, "quorum.auth.server.saslLoginContext", TEXT, "QuorumServer", 0, 0, SASL) \
+    X(QUORUM_CNXN_THREADS, "quorum.cnxn.threads.size", INT, "20", 1, CONFIG_INT_MAX, NOTHING)
 
 /* The same settings once for clients and once for the quorum. */
 #define CONFIG_SSL(X, ID, PREFIX) \
@@ -299,8 +299,8 @@
 /* Families of keys: Z(beginning, effect). */
 #define CONFIG_PREFIXES(Z) \
     Z("server.", OBEYED) \
-    Z("group", ENSEMBLE) \
-    Z("weight", ENSEMBLE) \
+    Z("group", OBEYED) \
+    Z("weight", OBEYED) \
     Z("authProvider.", LATER) \
     Z("superUser.", SASL) \
     Z("metricsProvider.", NOTHING)

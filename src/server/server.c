@@ -169,6 +169,8 @@ static int lock_if_there(struct server *s, struct err *err)
 
 static int start(struct server *s, struct recovery *r, struct err *err)
 {
+    if (s->config->ensemble != NULL)
+        return err_set(err, ERR_UNSUPPORTED, "the driver of an ensemble is not connected yet");
     int rc = make_paths(s, err);
     if (rc == 0)
         rc = lock_if_there(s, err);

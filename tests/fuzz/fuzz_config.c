@@ -25,7 +25,7 @@ static void check_values(const struct config *c)
         if (v->given && has_number)
             FUZZ_CHECK(v->integer >= key->min && v->integer <= key->max, "within its range");
     }
-    FUZZ_CHECK(c->server_count <= CONFIG_SERVERS_MAX, "no more servers than there is room for");
+    FUZZ_CHECK(c->ensemble == NULL || c->ensemble->voter_count > 0, "an ensemble has voters");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -201,16 +201,20 @@ def test_minimum_of_the_session_timeout_may_not_be_above_its_maximum(tmp_path):
     assert note["file"] == f"{path}:3" and "8000" in note["text"]
 
 
-def test_one_server_line_stands_alone_and_an_ensemble_is_refused(tmp_path):
+def test_one_server_line_stands_alone_and_several_are_an_ensemble(tmp_path):
     path = tmp_path / "zoo.cfg"
     base = f"dataDir={tmp_path}\nclientPort={free_port()}\n"
     path.write_text(base + "server.1=127.0.0.1:2888:3888\n")
     assert check(path).returncode == 0
-    path.write_text(base + "".join(f"server.{n}=10.0.0.{n}:2888:3888\n" for n in (1, 2, 3)))
+    three = "".join(f"server.{n}=10.0.0.{n}:2888:3888\n" for n in (1, 2, 3))
+    path.write_text(base + three)
     done = check(path)
     assert done.returncode == 2
-    (note,) = notes(done, "config_refused")
-    assert note["key"] == "server.1" and "alone" in note["text"]
+    told = " ".join(note["text"] for note in notes(done, "config_refused"))
+    assert "initLimit" in told and "syncLimit" in told and "myid" in told
+    (tmp_path / "myid").write_text("2\n")
+    path.write_text(base + "initLimit=5\nsyncLimit=2\n" + three)
+    assert check(path).returncode == 0
 
 
 @pytest.mark.parametrize("line", [

@@ -409,40 +409,6 @@ static void a_file_that_is_not_there_is_named(void **state)
 
 /* ---- servers ---- */
 
-static void a_server_line_has_host_two_ports_role_and_client_port(void **state)
-{
-    (void)state;
-    struct config_server s;
-    struct err err;
-    assert_int_equal(config_parse_server(1, "host:2888:3888", &s, &err), 0);
-    assert_false(s.observer);
-    assert_int_equal(s.client_port, -1);
-    assert_int_equal(config_parse_server(1, "host:2888:3888:observer;2181", &s, &err), 0);
-    assert_true(s.observer);
-    assert_int_equal(s.client_port, 2181);
-    assert_int_equal(config_parse_server(1, "[::1]:2888:3888:PARTICIPANT;[fe80::1]:2181", &s, &err),
-                     0);
-    assert_string_equal(s.client_address, "fe80::1");
-    assert_int_equal(config_parse_server(1, "a:1:2|b:3:4;10.0.0.1:5", &s, &err), 0);
-    assert_string_equal(s.client_address, "10.0.0.1");
-}
-
-static void a_malformed_server_line_is_refused(void **state)
-{
-    (void)state;
-    static const char *const lines[] = {
-        "",          "host",          "host:1",     "host:1:x",       ":1:2",
-        "host:1:1",  "host:1:2:king", "host:1:2;x", "host:1:2;a:b:3", "host:1:2:observer:9",
-        "host:1:-2", "host:1:70000",  "host:1:2|",  "host:1:2;",      "[::1:1:2",
-    };
-    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        struct config_server s;
-        struct err err;
-        if (config_parse_server(1, lines[i], &s, &err) == 0)
-            fail_msg("'%s' was accepted", lines[i]);
-    }
-}
-
 static void one_server_line_stands_alone(void **state)
 {
     (void)state;
@@ -455,24 +421,182 @@ static void one_server_line_stands_alone(void **state)
     config_deinit(&c);
 }
 
-static void an_ensemble_is_refused(void **state)
-{
-    (void)state;
-    assert_refused("server.1=a:2888:3888\nserver.2=b:2888:3888\nserver.3=c:2888:3888\n", 3,
-                   "server.1", "a:2888:3888", "ensemble of 3");
-    assert_refused("server.1=a:2888:3888\nserver.2=b:2888:3888:observer\n", 3, "server.1",
-                   "a:2888:3888", "ensemble of 2");
-    assert_refused("standaloneEnabled=false\nserver.1=a:2888:3888\n", 4, "server.1", "a:2888:3888",
-                   "standaloneEnabled=false");
-    assert_refused("server.x=a:2888:3888\n", 3, "server.x", "a:2888:3888", "from 0 to 255");
-}
-
 static void write_file(const char *path, const char *text)
 {
     FILE *f = fopen(path, "w");
     assert_non_null(f);
     fputs(text, f);
     fclose(f);
+}
+
+/* A folder with a myid. */
+struct folder {
+    char dir[64], my_id[128], dynamic[128];
+};
+
+static void make_folder(struct folder *f, const char *my_id)
+{
+    strcpy(f->dir, "/tmp/caucus-config-XXXXXX");
+    assert_non_null(mkdtemp(f->dir));
+    snprintf(f->my_id, sizeof f->my_id, "%s/myid", f->dir);
+    snprintf(f->dynamic, sizeof f->dynamic, "%s/zoo.cfg.dynamic.1f", f->dir);
+    if (my_id != NULL)
+        write_file(f->my_id, my_id);
+}
+
+static void remove_folder(struct folder *f)
+{
+    unlink(f->my_id);
+    unlink(f->dynamic);
+    assert_int_equal(rmdir(f->dir), 0);
+}
+
+#define LIMITS "initLimit=5\nsyncLimit=2\n"
+#define THREE  "server.1=a:2888:3888\nserver.2=b:2888:3888\nserver.3=c:2888:3888\n"
+
+/* The lines of `more` begin with line 3. */
+static int read_in(struct config *c, struct told *t, const struct folder *f, const char *more)
+{
+    char text[4096];
+    snprintf(text, sizeof text, "dataDir=%s\nclientPort=2181\n%s", f->dir, more);
+    return read_config(c, t, text);
+}
+
+static void assert_refused_in(const struct folder *f, const char *more, int line,
+                              const char *part_of_text)
+{
+    struct config c;
+    struct told t;
+    assert_int_equal(read_in(&c, &t, f, more), ERR_INVALID);
+    bool found = false;
+    for (size_t i = 0; i < t.count; i++) {
+        found |= t.notes[i].severity == CONFIG_WRONG && t.notes[i].line == line &&
+                 strstr(t.notes[i].text, part_of_text) != NULL;
+    }
+    if (!found)
+        fail_msg("no '%s' at line %d; the first: line %d: %s", part_of_text, line, t.notes[0].line,
+                 t.notes[0].text);
+    config_deinit(&c);
+}
+
+static void an_ensemble_is_taken_with_its_roles_groups_and_weights(void **state)
+{
+    (void)state;
+    struct folder f;
+    struct config c;
+    struct told t;
+    make_folder(&f, "2\n");
+    assert_int_equal(read_in(&c, &t, &f, LIMITS THREE), 0);
+    assert_int_equal(t.count, 0);
+    assert_non_null(c.ensemble);
+    assert_int_equal(c.ensemble->voter_count, 3);
+    assert_int_equal(c.ensemble->version, 0);
+    assert_int_equal(c.my_id, 2);
+    assert_false(c.observer);
+    config_deinit(&c);
+
+    assert_int_equal(read_in(&c, &t, &f,
+                             LIMITS "server.1=a:1:2\nserver.2=b:1:2:observer\n"
+                                    "server.3=c:1:2\nserver.4=d:1:2\npeerType=observer\n"),
+                     0);
+    assert_int_equal(t.count, 0);
+    assert_true(c.observer);
+    config_deinit(&c);
+
+    assert_int_equal(read_in(&c, &t, &f,
+                             LIMITS THREE "server.4=d:1:2\nserver.5=e:1:2\n"
+                                          "group.1=1:2\ngroup.2=3:4:5\nweight.1=0\n"),
+                     0);
+    assert_true(c.ensemble->hierarchical);
+    assert_int_equal(quorum_find(c.ensemble, 4)->group, 2);
+    assert_int_equal(quorum_find(c.ensemble, 1)->weight, 0);
+    config_deinit(&c);
+
+    /* One server alone may want to be an ensemble. */
+    assert_int_equal(read_in(&c, &t, &f, LIMITS "standaloneEnabled=false\nserver.2=a:2888:3888\n"),
+                     0);
+    assert_non_null(c.ensemble);
+    config_deinit(&c);
+    remove_folder(&f);
+}
+
+static void what_an_ensemble_needs_is_asked_for(void **state)
+{
+    (void)state;
+    struct folder f;
+    make_folder(&f, "2");
+    assert_refused_in(&f, "syncLimit=2\n" THREE, 0, "initLimit is not set");
+    assert_refused_in(&f, "initLimit=2\n" THREE, 0, "syncLimit is not set");
+    assert_refused_in(&f, LIMITS "server.1=a:1:2\nserver.3=c:1:2\n", 5, "not among the servers");
+    assert_refused_in(&f, LIMITS "server.1=a:1:2\nserver.2=b:1:2:observer\n", 5,
+                      "observers need a quorum");
+    assert_refused_in(&f, LIMITS "server.2=b:1:2:observer\n", 5, "observers need participants");
+    assert_refused_in(&f, LIMITS "standaloneEnabled=false\nserver.2=b:1:2:observer\n", 5,
+                      "at least one participant");
+    assert_refused_in(&f, LIMITS "server.x=a:2888:3888\n", 5, "from 0 to 255");
+    assert_refused_in(&f, LIMITS "server.256=a:2888:3888\n", 5, "from 0 to 255");
+    assert_refused_in(&f, LIMITS "server.1=a:1:1\n", 5, "must differ");
+    assert_refused_in(&f, LIMITS THREE "server.4=a:1:2|b:1:2\n", 8, "multiAddress.enabled");
+    assert_refused_in(&f, LIMITS THREE "group.1=1:2\n", 5, "server 3 is not in a group");
+    assert_refused_in(&f, LIMITS THREE "electionAlg=1\n", 8, "must be 3");
+    assert_refused_in(&f, LIMITS THREE "peerType=leader\n", 8, "must be");
+    assert_refused_in(&f, LIMITS THREE "sslQuorum=true\n", 8, "no TLS");
+    assert_refused_in(&f, LIMITS THREE "quorum.auth.enableSasl=true\n", 8, "no SASL");
+    unlink(f.my_id);
+    assert_refused_in(&f, LIMITS THREE, 0, "myid' is missing");
+    remove_folder(&f);
+}
+
+static void what_is_unwise_in_an_ensemble_is_told(void **state)
+{
+    (void)state;
+    struct folder f;
+    struct config c;
+    struct told t;
+    make_folder(&f, "2");
+    assert_int_equal(read_in(&c, &t, &f, LIMITS "server.1=a:1:2\nserver.2=b:1:2\n"), 0);
+    assert_int_equal(t.count, 1);
+    assert_int_equal(t.notes[0].severity, CONFIG_ADVICE);
+    config_deinit(&c);
+    assert_int_equal(read_in(&c, &t, &f, LIMITS THREE "server.4=d:1:2\n"), 0);
+    assert_int_equal(t.count, 1);
+    config_deinit(&c);
+    assert_int_equal(read_in(&c, &t, &f, LIMITS THREE "peerType=observer\n"), 0);
+    assert_int_equal(t.count, 1);
+    assert_false(c.observer); /* the server's line counts */
+    config_deinit(&c);
+    remove_folder(&f);
+}
+
+static void the_dynamic_file_carries_its_version_in_its_name(void **state)
+{
+    (void)state;
+    struct folder f;
+    struct config c;
+    struct told t;
+    char more[512];
+    make_folder(&f, "2");
+    write_file(f.dynamic, THREE);
+    snprintf(more, sizeof more, LIMITS "dynamicConfigFile=%s\n", f.dynamic);
+    assert_int_equal(read_in(&c, &t, &f, more), 0);
+    assert_int_equal(c.ensemble->version, 0x1f);
+    config_deinit(&c);
+
+    write_file(f.dynamic, THREE "version=1f\n");
+    assert_int_equal(read_in(&c, &t, &f, more), ERR_INVALID);
+    assert_string_equal(t.notes[0].file, f.dynamic);
+    assert_int_equal(t.notes[0].line, 4);
+    config_deinit(&c);
+    write_file(f.dynamic, "server.1=a:1:2\nserver.2=nowhere\n");
+    assert_int_equal(read_in(&c, &t, &f, more), ERR_INVALID);
+    assert_string_equal(t.notes[0].file, f.dynamic);
+    assert_int_equal(t.notes[0].line, 2);
+    config_deinit(&c);
+
+    write_file(f.dynamic, THREE);
+    strcat(more, "group.1=1:2:3\n");
+    assert_refused_in(&f, more, 6, "dynamic file");
+    remove_folder(&f);
 }
 
 static void own_server_line_and_dynamic_file_name_the_client_port(void **state)
@@ -507,7 +631,8 @@ static void own_server_line_and_dynamic_file_name_the_client_port(void **state)
     write_file(dynamic, "server.5=a:1:2;7777\ntickTime=5\n");
     snprintf(text, sizeof text, "dataDir=%s\ndynamicConfigFile=%s\n", dir, dynamic);
     assert_int_equal(read_config(&c, &t, text), ERR_INVALID);
-    assert_non_null(strstr(t.notes[0].text, "tickTime"));
+    assert_string_equal(t.notes[0].key, "tickTime");
+    assert_string_equal(t.notes[0].file, dynamic);
     config_deinit(&c);
 
     unlink(dynamic);
@@ -542,10 +667,11 @@ int main(void)
         cmocka_unit_test(too_small_a_snap_count_is_raised_with_a_warning),
         cmocka_unit_test(the_command_line_wins_over_the_file),
         cmocka_unit_test(a_file_that_is_not_there_is_named),
-        cmocka_unit_test(a_server_line_has_host_two_ports_role_and_client_port),
-        cmocka_unit_test(a_malformed_server_line_is_refused),
         cmocka_unit_test(one_server_line_stands_alone),
-        cmocka_unit_test(an_ensemble_is_refused),
+        cmocka_unit_test(an_ensemble_is_taken_with_its_roles_groups_and_weights),
+        cmocka_unit_test(what_an_ensemble_needs_is_asked_for),
+        cmocka_unit_test(what_is_unwise_in_an_ensemble_is_told),
+        cmocka_unit_test(the_dynamic_file_carries_its_version_in_its_name),
         cmocka_unit_test(own_server_line_and_dynamic_file_name_the_client_port),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
