@@ -104,6 +104,13 @@ static void put_session(void *arg, int64_t expires_ms, size_t count, const struc
         buf_printf(d->out, "\t0x%" PRIx64 "\n", (uint64_t)s->id);
 }
 
+static void put_session_sets(struct sessions *d, const struct session_table *sessions)
+{
+    buf_printf(d->out, "Session Sets (%zu)/(%zu):\n", session_bucket_count(sessions),
+               session_count(sessions));
+    session_each_by_expiry(sessions, put_session, d);
+}
+
 /* Elsewhere than on the leader nobody knows when a session ends (LearnerSessionTracker); in the
  * order of signed ids. */
 static void put_global_sessions(const struct session_table *sessions, struct buf *out)
@@ -212,12 +219,15 @@ void dump_sessions(struct server_info *info, struct buf *out)
     struct server_ensemble e;
     standing_read(info, &e);
     buf_printf(out, "SessionTracker dump:\n");
-    if (e.role == NODE_ALONE || standing_leads(&e)) {
-        buf_printf(out, "Session Sets (%zu)/(%zu):\n", session_bucket_count(sessions),
-                   session_count(sessions));
-        session_each_by_expiry(sessions, put_session, &d);
-    } else {
+    if (e.local_sessions != NULL) {
+        buf_printf(out, "Local ");
+        put_session_sets(&d, e.local_sessions);
+    }
+    if (e.role != NODE_ALONE && !standing_leads(&e)) {
         put_global_sessions(sessions, out);
+    } else {
+        buf_printf(out, "%s", e.local_sessions != NULL ? "Global " : "");
+        put_session_sets(&d, sessions);
     }
 
     size_t owners = 0;

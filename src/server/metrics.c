@@ -119,8 +119,9 @@ void gauges_read(struct server_info *info, struct gauges *ret)
     add(ret, "watch_count", (int64_t)watch_count(node_watches(n)));
     add(ret, "ephemerals_count", (int64_t)tree_ephemeral_count(tree));
     add(ret, "approximate_data_size", (int64_t)tree_approximate_data_bytes(tree));
-    add(ret, "global_sessions", (int64_t)(session_count(node_sessions(n)) - e.local_sessions));
-    add(ret, "local_sessions", (int64_t)e.local_sessions);
+    add(ret, "global_sessions", (int64_t)session_count(node_sessions(n)));
+    add(ret, "local_sessions",
+        e.local_sessions != NULL ? (int64_t)session_count(e.local_sessions) : 0);
     add(ret, "open_file_descriptor_count", metrics_open_files());
     add(ret, "max_file_descriptor_count", open_files_max());
     add_real(ret, "connection_drop_probability",

@@ -69,7 +69,7 @@ struct server_ensemble {
     size_t learners;          /* connected, whatever their state */
     size_t synced_followers, synced_non_voting_followers, synced_observers;
     size_t pending_syncs;
-    size_t local_sessions;
+    const struct session_table *local_sessions; /* NULL = there are none (localSessionsEnabled) */
 };
 
 /* A learner of this leader (LearnerHandler.getLearnerHandlerInfo). */

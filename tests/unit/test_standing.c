@@ -302,6 +302,22 @@ static void dump_of_a_learner_knows_timeouts_and_no_ends(void **state)
     assert_lacks(call(s, "dump"), "{\"expiry_time_to_session_ids\":{},");
 }
 
+static void local_sessions_are_told_apart(void **state)
+{
+    struct site *s = *state;
+    struct session_table *local = session_table_create(1000, 1);
+    session_add(local, 0x42, 4000, s->kit->now_ms);
+    s->standing.local_sessions = local;
+    stand(s, NODE_LEADING);
+    assert_holds(ask(s, "dump"), "SessionTracker dump:\nLocal Session Sets (1)/(1):\n1 expire at ");
+    assert_holds(ask(s, "dump"), "\t0x42\nGlobal Session Sets (0)/(0):\nephemeral nodes dump:\n");
+    assert_holds(ask(s, "mntr"), "zk_global_sessions\t0\n");
+    assert_holds(ask(s, "mntr"), "zk_local_sessions\t1\n");
+    stand(s, NODE_FOLLOWING);
+    assert_holds(ask(s, "dump"), "\t0x42\nGlobal Sessions(0):\nephemeral nodes dump:\n");
+    session_table_free(local);
+}
+
 static void the_leader_is_named_with_its_host(void **state)
 {
     struct site *s = *state;
@@ -426,6 +442,7 @@ int main(void)
         CLAIM(mntr_of_a_learner_has_no_keys_of_a_leader),
         CLAIM(conf_ends_with_the_membership),
         CLAIM(dump_of_a_learner_knows_timeouts_and_no_ends),
+        CLAIM(local_sessions_are_told_apart),
         CLAIM(the_leader_is_named_with_its_host),
         CLAIM(observers_are_told_by_their_leader),
         CLAIM(the_voting_view_lists_the_voters),
