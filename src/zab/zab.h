@@ -131,6 +131,9 @@ struct zab_host {
     void (*touches)(void *arg, struct buf *out);
 
     void (*trace)(void *arg, const struct zab_trace *t);
+
+    /* Stop reading from the link (its bytes would only be kept here), or go on. NULL: not there. */
+    void (*pause)(void *arg, uint64_t link, bool on);
 };
 
 struct zab_options {
@@ -145,6 +148,10 @@ struct zab_options {
     size_t snap_syncs_max, diff_syncs_max; /* leader.maxConcurrentSnapSyncs, ...DiffSyncs */
     int64_t connect_retry_ms;              /* leaderConnectDelayDuringRetryMs, 100 */
     int64_t accepted_epoch, current_epoch; /* as on disk */
+    bool reconfig_enabled;   /* reconfigEnabled: configurations are taken over from the protocol */
+    size_t packet_bytes_max; /* of one packet; 0 = jute.maxbuffer's default, doubled, and slack */
+    size_t window_bytes;     /* transactions kept in memory beyond commit_log_count; 0 = 16 MiB */
+    size_t pinned_bytes_max; /* kept for learners that get a snapshot meanwhile; 0 = 256 MiB */
 };
 
 struct zab;

@@ -1,0 +1,164 @@
+/* A learner that serves (Follower.processPacket, Observer.processPacket). */
+#include "zab/zab_internal.h"
+
+/* In order, each when it is durable here. */
+void follow_send_acks(struct zab *z)
+{
+    struct learner *f = &z->follow;
+    if (z->role != ZAB_FOLLOWING || f->phase != FOLLOW_SERVING || z->over)
+        return;
+    if (f->acked < z->window.first)
+        f->acked = z->window.first;
+    buf_clear(&z->out);
+    while (f->acked < z->window.end && window_at(&z->window, f->acked)->ticket <= z->durable) {
+        packet_put_empty(&z->out, PACKET_ACK, window_at(&z->window, f->acked)->zxid);
+        f->acked++;
+    }
+    if (z->out.len > 0)
+        zab_send(z, f->link, buf_slice(&z->out));
+}
+
+static void apply_commits(struct zab *z)
+{
+    if (z->follow.commit_to > z->committed)
+        zab_commit_to(z, z->follow.commit_to);
+}
+
+static void on_commit(struct zab *z, int64_t zxid)
+{
+    struct learner *f = &z->follow;
+    if (zxid <= f->commit_to)
+        return;
+    uint64_t next = window_behind(&z->window, f->commit_to);
+    if (next == z->window.end || window_at(&z->window, next)->zxid != zxid) {
+        zab_trace(z, ZAB_TRACE_REFUSED, f->leader_sid, zxid, f->commit_to, "COMMIT out of order");
+        zab_lose(z, "COMMIT out of order");
+        return;
+    }
+    f->commit_to = zxid;
+}
+
+static void on_activate(struct zab *z, const struct rec_quorum_packet *p)
+{
+    if (p->data.len < 8) {
+        zab_lose(z, "malformed activation");
+        return;
+    }
+    if (p->type == PACKET_INFORMANDACTIVATE)
+        follow_proposal(z, p->zxid, slice_from(p->data, 8));
+    if (!z->over)
+        on_commit(z, p->zxid);
+    if (z->over)
+        return;
+    apply_commits(z);
+    follow_activate(z, p->zxid, (int64_t)load_be64(p->data.ptr));
+}
+
+static void on_ping(struct zab *z, const struct rec_quorum_packet *p)
+{
+    struct buf touches = {0};
+    z->host.touches(z->host.arg, &touches);
+    struct rec_quorum_packet reply = *p;
+    reply.data = touches.len > 0 ? buf_slice(&touches) : slice_str("");
+    buf_clear(&z->out);
+    rec_put_quorum_packet(&z->out, &reply);
+    zab_send(z, z->follow.link, buf_slice(&z->out));
+    buf_deinit(&touches);
+    z->counts.pings++;
+}
+
+static void on_revalidate(struct zab *z, struct slice data)
+{
+    if (data.len < 9) {
+        zab_lose(z, "malformed REVALIDATE");
+        return;
+    }
+    apply_commits(z);
+    z->host.revalidated(z->host.arg, (int64_t)load_be64(data.ptr), data.ptr[8] != 0);
+}
+
+void follow_serve_packet(struct zab *z, struct zab_link *l, const struct rec_quorum_packet *p)
+{
+    (void)l;
+    bool observer = z->role == ZAB_OBSERVING;
+    switch (p->type) {
+    case PACKET_PING:
+        on_ping(z, p);
+        break;
+    case PACKET_PROPOSAL:
+        if (!observer)
+            follow_proposal(z, p->zxid, p->data);
+        break;
+    case PACKET_COMMIT:
+        if (!observer)
+            on_commit(z, p->zxid);
+        break;
+    case PACKET_INFORM:
+        follow_proposal(z, p->zxid, p->data);
+        if (!z->over)
+            on_commit(z, p->zxid);
+        break;
+    case PACKET_COMMITANDACTIVATE:
+    case PACKET_INFORMANDACTIVATE:
+        on_activate(z, p);
+        break;
+    case PACKET_REVALIDATE:
+        on_revalidate(z, p->data);
+        break;
+    case PACKET_SYNC:
+        apply_commits(z);
+        z->host.synced(z->host.arg);
+        break;
+    default: /* ZooKeeper passes over them */
+        zab_trace(z, ZAB_TRACE_REFUSED, z->follow.leader_sid, p->zxid, p->type,
+                  packet_name(p->type));
+        break;
+    }
+}
+
+void follow_flush(struct zab *z)
+{
+    if (z->follow.phase != FOLLOW_SERVING)
+        return;
+    apply_commits(z);
+    follow_send_acks(z);
+    uint64_t keep = z->role == ZAB_FOLLOWING ? z->follow.acked : z->window.end;
+    zab_trim_window(z, keep);
+}
+
+/* ---- for our clients ---- */
+
+static bool serves_as_learner(const struct zab *z)
+{
+    return (z->role == ZAB_FOLLOWING || z->role == ZAB_OBSERVING) && z->serving && !z->over;
+}
+
+void zab_forward(struct zab *z, const struct zab_request *r)
+{
+    if (!serves_as_learner(z))
+        return;
+    size_t data_len = 16 + r->record.len;
+    buf_clear(&z->out);
+    buf_put_i32(&z->out, PACKET_REQUEST);
+    buf_put_i64(&z->out, -1);
+    buf_put_i32(&z->out, (int32_t)data_len);
+    buf_put_i64(&z->out, r->session_id);
+    buf_put_i32(&z->out, r->cxid);
+    buf_put_i32(&z->out, r->op);
+    buf_put_slice(&z->out, r->record);
+    buf_put_i32(&z->out, (int32_t)r->who_count);
+    for (size_t i = 0; i < r->who_count; i++)
+        rec_put_id(&z->out, &r->who[i]);
+    zab_send(z, z->follow.link, buf_slice(&z->out));
+}
+
+void zab_revalidate(struct zab *z, int64_t session_id, int32_t timeout_ms)
+{
+    if (!serves_as_learner(z))
+        return;
+    uint8_t data[12];
+    store_be64(data, (uint64_t)session_id);
+    store_be32(data + 8, (uint32_t)timeout_ms);
+    z->counts.revalidations++;
+    follow_send(z, PACKET_REVALIDATE, -1, slice_of(data, sizeof data));
+}
