@@ -235,6 +235,9 @@ class Ensemble:
         self._own = {k: v for k, v in (config or {}).items() if isinstance(k, int)}
         self._places = places or {}
         self._how = how or {}
+        # Set by a test in which servers are synchronized by SNAP under load. Such a snapshot runs ahead
+        # of the transactions that follow it, and Apache takes the digests in between for wrong.
+        self.fuzzy = False
         self.members = {}
         for kind in kinds:
             self.add(kind)
@@ -364,7 +367,8 @@ class Ensemble:
                 for path in sorted(a.keys() | b.keys()) if a.get(path) != b.get(path)
             ]
             assert not differing, "trees differ:\n" + "\n".join(differing[:10])
-        self.check_same_digests(members)
+        if not self.fuzzy:
+            self.check_same_digests(members)
         return dumps[first.sid]
 
     def check_same_digests(self, members=None):

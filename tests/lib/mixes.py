@@ -31,7 +31,8 @@ def kinds(names, backend):
 
 
 def pair_id(pair):
-    return f"{pair[0]} leads {pair[1]}"
+    """For pytest."""
+    return f"{pair[0]}-leads-{pair[1]}"
 
 
 class Sessions:
