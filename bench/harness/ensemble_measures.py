@@ -140,6 +140,7 @@ class EnsembleBench:
         if name == "STOP":
             one.wait_member(leader)
         else:
+            self.results.add(f"{row}: sessions not back", one.name, got["never_back"])
             leader.stop()
             self.results.add(f"{row}: back in", one.name, one.start_member(leader))
 

@@ -46,6 +46,10 @@ HEAP_OF_MILLION = "4g"  # of the JVMs with a million znodes; elsewhere their def
 class Apache:
     """Apache ZooKeeper from a folder of jars or from Debian's package."""
 
+    # A snapshot after every few thousand writes. (In bytes, Apache counts a new log file's
+    # 64 MB of padding.)
+    snapshots_often = "snapCount=10000\n"
+
     def __init__(self, name, jars):
         self.name = name
         self.jars = jars
@@ -65,6 +69,9 @@ class Apache:
 
 class Native:
     """caucusd, or another program that takes a zoo.cfg."""
+
+    # By count caucusd takes none before the log is half as large as the snapshot.
+    snapshots_often = "snapSizeLimitInKb=2500\n"
 
     def __init__(self, name, program):
         self.name = name

@@ -55,6 +55,7 @@ def gap_rows(name, bound_ms):
         f"ens gap of {name}": ("ms", 1, ("max", bound_ms)),
         f"ens gap of {name}: last session back": ("ms", 1, None),
         f"ens gap of {name}: sessions lost": ("", 0, ("max", 0)),
+        f"ens gap of {name}: sessions not back": ("", 0, ("max", 0)),
         f"ens gap of {name}: back in": ("s", 2, None),
     }
 
