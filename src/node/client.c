@@ -82,6 +82,8 @@ void on_client_closed(struct node *n, uint64_t id, struct effects *fx)
 void client_forget(struct node *n, struct client *c)
 {
     map_remove(&n->clients, c->id);
+    if (n->ensemble != NULL && map_get(&n->ensemble->revalidations, (uint64_t)c->session_id) == c)
+        map_remove(&n->ensemble->revalidations, (uint64_t)c->session_id);
     if (c->session != NULL)
         c->session->owner = 0;
     watch_remove_watcher(n->watches, c->id);
@@ -127,6 +129,10 @@ void client_popped(struct node *n, struct client *c, const struct fifo_entry *e,
 static void answer_ready(struct node *n, struct client *c, const struct fifo_entry *e,
                          struct effects *fx)
 {
+    if (e->kind == FIFO_ERROR && e->err == ZK_SESSIONMOVED) {
+        client_close(c, "session moved to another server", fx);
+        return;
+    }
     if (e->kind == FIFO_ERROR) {
         reply_header(n, c, e->xid, tree_last_zxid(n->tree), e->err, fx);
         /* A throttled write never got as far as a header of a txn: it counts among the reads. */
@@ -135,9 +141,38 @@ static void answer_ready(struct node *n, struct client *c, const struct fifo_ent
         return;
     }
     invariant(e->kind == FIFO_READ);
+    if (e->op == ZK_OP_CLOSE_SESSION) {
+        local_session_close(n, c, e->xid, fx);
+        return;
+    }
     struct identities who = {c->identities, e->identity_count};
     answer_read(n, c, e->op, e->xid, fifo_bytes(&c->fifo, e), who, fx);
     reply_stats(n, c, op_short_name(e->op), e->xid, e->received_ns, false);
+}
+
+void client_waited(struct node *n, struct client *c, struct effects *fx)
+{
+    if (--c->waiting > 0)
+        return;
+    struct fifo_entry *head = fifo_head(&c->fifo);
+    invariant(head != NULL && head->kind == FIFO_WAIT);
+    struct fifo_entry entry = *head;
+    client_popped(n, c, &entry, fx);
+    client_drain(n, c, fx);
+}
+
+/* Whether a connection without requests on the way could be kept is decided here alone; ZooKeeper
+ * closes all of them, and so do we. */
+void clients_let_go(struct node *n, const char *reason, struct effects *fx)
+{
+    for (struct list *at = n->clients_in_order.next; at != &n->clients_in_order; at = at->next) {
+        struct client *c = list_entry(at, struct client, order);
+        if (c->session != NULL)
+            c->session->owner = 0;
+        c->session = NULL;
+        throttler_discard(n, c);
+        client_close(c, reason, fx);
+    }
 }
 
 void client_drain(struct node *n, struct client *c, struct effects *fx)

@@ -15,7 +15,7 @@ static void send_connect_response(struct node *n, struct client *c, bool valid, 
         .session_id = valid ? c->session_id : 0,
         .passwd = slice_of(password, sizeof password),
         .has_read_only = c->wants_read_only_reply,
-        .read_only = false,
+        .read_only = n->ensemble != NULL && n->ensemble->read_only,
     };
     size_t begun = fx->send_bytes.len;
     buf_put_i32(&fx->send_bytes, 0);
@@ -23,7 +23,7 @@ static void send_connect_response(struct node *n, struct client *c, bool valid, 
     reply_end(n, c, begun, fx);
 }
 
-static void refuse(struct node *n, struct client *c, struct effects *fx)
+void connect_refuse(struct node *n, struct client *c, struct effects *fx)
 {
     fx_trace(fx, (struct trace_effect){
                      .type = TRACE_SESSION_REFUSED, .session_id = c->session_id, .client = c->id});
@@ -41,22 +41,44 @@ void session_detach_owner(struct node *n, struct session *s, const char *reason,
     }
 }
 
-static void attach(struct client *c, struct session *s)
+void session_attach(struct client *c, struct session *s)
 {
     c->session = s;
     c->session_id = s->id;
     s->owner = c->id;
 }
 
-static int64_t fresh_session_id(struct node *n)
+int64_t session_fresh_id(struct node *n)
 {
     if (n->next_session_id == 0)
         n->next_session_id = session_first_id(n->wall_ms, n->options.server_id);
     int64_t id;
     do {
         id = session_next_id(&n->next_session_id);
-    } while (id == 0 || session_find(n->sessions, id) != NULL);
+    } while (id == 0 || session_find(n->sessions, id) != NULL ||
+             (n->local_sessions != NULL && session_find(n->local_sessions, id) != NULL));
     return id;
+}
+
+/* Nothing is read until the session is there (Java: disableRecv). */
+void connect_hold(struct client *c, struct effects *fx)
+{
+    c->state = CLIENT_CONNECTING;
+    fx_read(fx, c->id, true);
+    c->paused = true;
+}
+
+void connect_wait_for_session(struct node *n, struct client *c, int64_t zxid, struct effects *fx)
+{
+    connect_hold(c, fx);
+    struct fifo_entry create = {
+        .kind = FIFO_WRITE,
+        .op = ZK_OP_CREATE_SESSION,
+        .zxid = zxid,
+        .received_ns = n->now_ns,
+    };
+    fifo_push(&c->fifo, create, (struct slice){0});
+    n->inflight++;
 }
 
 static void open_session(struct node *n, struct client *c, struct effects *fx)
@@ -65,9 +87,18 @@ static void open_session(struct node *n, struct client *c, struct effects *fx)
         client_close(c, "no new sessions: the disk takes no writes", fx);
         return;
     }
+    if (n->local_sessions != NULL) {
+        local_session_open(n, c, fx);
+        return;
+    }
+    if (!node_proposes(n)) {
+        member_open_session(n, c, fx);
+        return;
+    }
     struct session *s =
-        session_add(n->sessions, fresh_session_id(n), c->timeout_ms, node_now_ms(n));
-    attach(c, s);
+        session_add(n->sessions, session_fresh_id(n), c->timeout_ms, node_now_ms(n));
+    session_attach(c, s);
+    s->owner_sid = (int16_t)n->options.server_id;
 
     struct proposal_request req = {
         .client = c->id,
@@ -82,16 +113,7 @@ static void open_session(struct node *n, struct client *c, struct effects *fx)
         return;
     }
 
-    /* Nothing is read until the session is there (Java: disableRecv). */
-    c->state = CLIENT_CONNECTING;
-    fifo_push(
-        &c->fifo,
-        (struct fifo_entry){
-            .kind = FIFO_WRITE, .op = ZK_OP_CREATE_SESSION, .zxid = zxid, .received_ns = n->now_ns},
-        (struct slice){0});
-    n->inflight++;
-    fx_read(fx, c->id, true);
-    c->paused = true;
+    connect_wait_for_session(n, c, zxid, fx);
 }
 
 /* What the session asked for on its older connection may still be on the way to the disk. ZooKeeper
@@ -99,10 +121,12 @@ static void open_session(struct node *n, struct client *c, struct effects *fx)
  * looks whether its znode is there, and makes another if it is not. */
 static void wait_for_earlier_writes(struct node *n, struct client *c)
 {
-    int64_t zxid = proposal_wait_for(n, c->session_id, c->id);
-    if (zxid == 0)
+    c->waiting = proposal_wait_for(n, c->session_id, c->id);
+    if (n->ensemble != NULL)
+        c->waiting += forwarded_wait_for(n, c->session_id, c->id);
+    if (c->waiting == 0)
         return;
-    struct fifo_entry wait = {.kind = FIFO_WAIT, .zxid = zxid, .received_ns = n->now_ns};
+    struct fifo_entry wait = {.kind = FIFO_WAIT, .received_ns = n->now_ns};
     fifo_push(&c->fifo, wait, (struct slice){0});
     n->inflight++;
 }
@@ -114,18 +138,26 @@ static void reopen_session(struct node *n, struct client *c, int64_t session_id,
     metric_inc(&n->metrics, METRIC_CONNECTION_REVALIDATE_COUNT);
     c->session_id = session_id;
     struct session *s = session_find(n->sessions, session_id);
+    if (s == NULL && n->local_sessions != NULL)
+        s = session_find(n->local_sessions, session_id);
     if (s != NULL && s->owner != 0)
         session_detach_owner(n, s, "session moved to a new connection", fx);
 
     uint8_t expected[SESSION_PASSWORD_BYTES];
     session_password(session_id, expected);
-    if (s == NULL || s->closing || !slice_eq(passwd, slice_of(expected, sizeof expected))) {
-        refuse(n, c, fx);
+    bool right = slice_eq(passwd, slice_of(expected, sizeof expected));
+    if (n->ensemble != NULL && right && !node_proposes(n)) {
+        member_reopen_session(n, c, fx);
+        return;
+    }
+    if (s == NULL || s->closing || !right) {
+        connect_refuse(n, c, fx);
         return;
     }
 
-    attach(c, s);
-    session_touch(n->sessions, s, c->timeout_ms, node_now_ms(n));
+    session_attach(c, s);
+    s->owner_sid = (int16_t)n->options.server_id;
+    session_touch(s->local ? n->local_sessions : n->sessions, s, c->timeout_ms, node_now_ms(n));
     c->state = CLIENT_READY;
     wait_for_earlier_writes(n, c);
     fx_trace(fx, (struct trace_effect){
@@ -133,8 +165,29 @@ static void reopen_session(struct node *n, struct client *c, int64_t session_id,
     send_connect_response(n, c, true, fx);
 }
 
+void connect_revalidated(struct node *n, struct client *c, bool valid, struct effects *fx)
+{
+    if (!valid) {
+        connect_refuse(n, c, fx);
+        return;
+    }
+    /* The leader may know of a session whose creation has not come to us yet. */
+    struct session *s = session_add(n->sessions, c->session_id, c->timeout_ms, node_now_ms(n));
+    if (s->owner != 0)
+        session_detach_owner(n, s, "session moved to a new connection", fx);
+    session_attach(c, s);
+    wait_for_earlier_writes(n, c);
+    fx_trace(fx, (struct trace_effect){
+                     .type = TRACE_SESSION_MOVED, .session_id = s->id, .client = c->id});
+    connect_established(n, c, fx);
+}
+
 void on_connect(struct node *n, struct client *c, struct slice frame, struct effects *fx)
 {
+    if (n->ensemble != NULL && !ensemble_accepts_clients(n)) {
+        client_close(c, "not serving", fx);
+        return;
+    }
     struct dec d = dec_of(frame);
     struct rec_connect_request req;
     if (!rec_get_connect_request(&d, &req)) {
@@ -142,6 +195,10 @@ void on_connect(struct node *n, struct client *c, struct slice frame, struct eff
         return;
     }
     metric_inc(&n->metrics, METRIC_CONNECTION_REQUEST_COUNT);
+    if (n->ensemble != NULL && n->ensemble->read_only && !(req.has_read_only && req.read_only)) {
+        client_close(c, "read-only, and the client wants more", fx);
+        return;
+    }
     if (req.last_zxid_seen > tree_last_zxid(n->tree)) {
         client_close(c, "client has seen a zxid ahead of ours", fx);
         return;

@@ -78,6 +78,8 @@ enum link_effect_type {
     LINK_WANT_ROOM, /* NODE_LINK_ROOM, once, when nearly everything sent has left */
     LINK_READ_LOG,  /* transactions from the log files (zab.h, read_log); answered by NODE_LOG_READ
                      */
+    LINK_PAUSE,     /* nothing is read from it until LINK_RESUME */
+    LINK_RESUME,
 };
 struct link_effect {
     enum link_effect_type type;

@@ -46,6 +46,16 @@ struct fifo_entry *fifo_head(struct fifo *f)
     return f->count ? &f->entries[f->head] : NULL;
 }
 
+struct fifo_entry *fifo_first(struct fifo *f, enum fifo_kind kind)
+{
+    for (uint32_t i = 0; i < f->count; i++) {
+        struct fifo_entry *e = &f->entries[(f->head + i) & (f->cap - 1)];
+        if (e->kind == kind)
+            return e;
+    }
+    return NULL;
+}
+
 struct slice fifo_bytes(const struct fifo *f, const struct fifo_entry *e)
 {
     return buf_part(&f->bytes, e->at, e->len);

@@ -10,8 +10,9 @@
 #include "base/buf.h"
 
 enum fifo_kind {
-    FIFO_WRITE, /* waits until zxid is applied */
-    FIFO_WAIT,  /* no request: what comes behind it waits until zxid is applied */
+    FIFO_WRITE, /* waits until zxid is applied; 0 = forwarded to the leader, who will number it */
+    FIFO_WAIT,  /* no request: what comes behind it waits until client.waiting is 0 */
+    FIFO_SYNC,  /* its record is kept; becomes a FIFO_READ when all that it waits for is applied */
     FIFO_READ,  /* its record is kept */
     FIFO_ERROR, /* the answer is known: err */
     FIFO_HELD,  /* a whole frame that came before the session was there */
@@ -41,6 +42,8 @@ void fifo_deinit(struct fifo *f);
 void fifo_push(struct fifo *f, struct fifo_entry entry, struct slice bytes);
 /* The oldest entry, or NULL. Borrowed until the next push or pop. */
 struct fifo_entry *fifo_head(struct fifo *f);
+/* The oldest entry of a kind, or NULL. */
+struct fifo_entry *fifo_first(struct fifo *f, enum fifo_kind kind);
 struct slice fifo_bytes(const struct fifo *f, const struct fifo_entry *e);
 void fifo_pop(struct fifo *f);
 

@@ -36,9 +36,9 @@ static void remove_orphans(struct node *n)
     free(o.ids);
 }
 
-/* The state as recovery, or an uploaded snapshot, hands it over. */
-static void adopt(struct node *n, struct tree *tree, const struct snapshot_session *sessions,
-                  size_t session_count)
+/* The state as recovery, an uploaded snapshot or a leader hands it over. */
+static void take(struct node *n, struct tree *tree, const struct snapshot_session *sessions,
+                 size_t session_count)
 {
     n->tree = tree;
     n->sessions = session_table_create(n->options.tick_ms, n->options.seed);
@@ -47,7 +47,9 @@ static void adopt(struct node *n, struct tree *tree, const struct snapshot_sessi
             session_add(n->sessions, sessions[i].id, sessions[i].timeout_ms, node_now_ms(n));
         s->committed = true;
     }
-    remove_orphans(n);
+    /* In an ensemble nobody changes his tree for himself: the next leader sees to it. */
+    if (n->options.ensemble == NULL)
+        remove_orphans(n);
     struct prep_options prep = {
         .skip_acl = n->options.skip_acl,
         .enforce_quota = n->options.enforce_quota,
@@ -56,7 +58,7 @@ static void adopt(struct node *n, struct tree *tree, const struct snapshot_sessi
         .no_digest_auth = !n->options.digest_auth_enabled,
     };
     n->prep = prep_create(tree, &prep, n->options.seed);
-    n->last_proposed_zxid = tree_last_zxid(tree);
+    n->last_proposed_zxid = n->committed_zxid = tree_last_zxid(tree);
 }
 
 static void drop_state(struct node *n)
@@ -78,8 +80,10 @@ struct node *node_create(const struct node_options *options, struct tree *tree,
     list_init(&n->clients_in_order);
     list_init(&n->held);
     n->watches = watch_create(options->seed);
-    adopt(n, tree, sessions, session_count);
+    take(n, tree, sessions, session_count);
     snapshot_plan(n);
+    if (options->ensemble != NULL)
+        n->ensemble = ensemble_create(n, options->ensemble);
     return n;
 }
 
@@ -91,9 +95,11 @@ void node_free(struct node *n)
         struct client *c = list_entry(n->clients_in_order.next, struct client, order);
         client_forget(n, c);
     }
+    ensemble_free(n->ensemble);
     map_deinit(&n->clients);
     watch_free(n->watches);
     drop_state(n);
+    session_table_free(n->local_sessions);
     free(n->proposals);
     buf_deinit(&n->proposal_bytes);
     buf_deinit(&n->reap_paths);
@@ -102,21 +108,29 @@ void node_free(struct node *n)
     free(n);
 }
 
+void node_adopt(struct node *n, struct tree *tree, const struct snapshot_session *sessions,
+                size_t session_count)
+{
+    snapshot_give_up(n, n->fx);
+    proposals_drop_all(n);
+    drop_state(n);
+    take(n, tree, sessions, session_count);
+}
+
 /* Another tree takes the place of ours (admin restore). Every connection is closed: watches and
  * reads of the old state have no meaning in the new one, and clients come back by themselves. */
 static void on_replace_state(struct node *n, const struct node_event *ev, struct effects *fx)
 {
+    if (n->ensemble != NULL) {
+        tree_free(ev->replace.tree); /* a member's state is its leader's */
+        return;
+    }
     for (struct list *at = n->clients_in_order.next; at != &n->clients_in_order; at = at->next) {
         struct client *c = list_entry(at, struct client, order);
         c->session = NULL;
         client_close(c, "state was restored from a snapshot", fx);
     }
-    proposals_drop_all(n);
-    drop_state(n);
-    if (n->snapshot_active)
-        fx_persist(fx, (struct persist_effect){.type = PERSIST_SNAPSHOT_ABORT});
-    n->snapshot_active = n->snapshot_wanted = false;
-    adopt(n, ev->replace.tree, ev->replace.sessions, ev->replace.session_count);
+    node_adopt(n, ev->replace.tree, ev->replace.sessions, ev->replace.session_count);
     fx_trace(fx,
              (struct trace_effect){.type = TRACE_STATE_REPLACED, .zxid = tree_last_zxid(n->tree)});
 }
@@ -134,6 +148,7 @@ void node_step(struct node *n, const struct node_event *ev, struct effects *fx)
 {
     n->now_ns = ev->now_ns;
     n->wall_ms = ev->wall_ms;
+    n->fx = fx;
     switch (ev->type) {
     case NODE_TICK:
         break;
@@ -150,6 +165,8 @@ void node_step(struct node *n, const struct node_event *ev, struct effects *fx)
         invariant(ev->ticket <= n->last_ticket);
         if (ev->ticket > n->durable_ticket)
             n->durable_ticket = ev->ticket;
+        if (n->ensemble != NULL)
+            on_ensemble_event(n, ev);
         break;
     case NODE_DISK_FAILED:
         n->disk_failed = true;
@@ -171,6 +188,8 @@ void node_step(struct node *n, const struct node_event *ev, struct effects *fx)
         break;
     case NODE_STOP:
         n->stopping = true;
+        if (n->ensemble != NULL)
+            ensemble_stop(n);
         break;
     case NODE_START:
     case NODE_ELECTION_CHANNEL:
@@ -183,11 +202,15 @@ void node_step(struct node *n, const struct node_event *ev, struct effects *fx)
     case NODE_TRUNCATED:
     case NODE_INSTALLED:
     case NODE_ORACLE:
-        break; /* a server that stands alone has no peers */
+        if (n->ensemble != NULL) /* a server that stands alone has no peers */
+            on_ensemble_event(n, ev);
+        break;
     }
-    commit_durable(n, fx);
+    commit_ready(n, fx);
     if (!list_is_empty(&n->held))
         throttler_run(n, fx);
     run_timers(n, fx);
+    if (n->ensemble != NULL)
+        ensemble_run(n);
     fx->deadline_ns = next_deadline_ns(n);
 }

@@ -183,6 +183,8 @@ void node_step(struct node *n, const struct node_event *ev, struct effects *fx);
 /* Reading the state, for commands and metrics. Borrowed, valid until the next step. */
 const struct tree *node_tree(const struct node *n);
 struct session_table *node_sessions(const struct node *n);
+/* Those of this server alone; NULL = there are none (localSessionsEnabled). */
+const struct session_table *node_local_sessions(const struct node *n);
 const struct watch_table *node_watches(const struct node *n);
 struct node_metrics *node_metrics(struct node *n);
 uint64_t node_outstanding(const struct node *n); /* requests taken and not answered */

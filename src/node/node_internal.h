@@ -4,6 +4,7 @@
 
 #include "base/list.h"
 #include "base/map.h"
+#include "node/ensemble.h"
 #include "node/fifo.h"
 #include "node/node.h"
 #include "tree/apply.h"
@@ -49,6 +50,7 @@ struct client {
     bool secure;
     bool paused;
     bool wants_read_only_reply; /* its ConnectRequest had the optional byte */
+    uint32_t waiting;           /* earlier writes of its session that a FIFO_WAIT stands for */
     int32_t timeout_ms;
     struct session *session; /* NULL unless attached; the session's owner is this client's id */
     int64_t session_id;      /* stays after the session is gone, for views and replies */
@@ -77,6 +79,7 @@ struct proposal {
     int64_t zxid;
     uint64_t ticket;
     uint64_t client; /* who waits for it; 0 = nobody (expiry, reaper) */
+    bool wait;       /* ... with a FIFO_WAIT, not with the request itself */
     struct rec_txn_header hdr;
     struct rec_txn_digest digest;
     size_t at, len; /* of the body, in node.proposal_bytes */
@@ -89,6 +92,9 @@ struct node {
     struct session_table *sessions;
     struct watch_table *watches;
     struct node_metrics metrics;
+    struct ensemble *ensemble;            /* NULL = alone */
+    struct session_table *local_sessions; /* NULL = there are none (localSessionsEnabled) */
+    struct effects *fx;                   /* of the event being stepped */
 
     struct map clients;
     struct list clients_in_order;
@@ -109,7 +115,8 @@ struct node {
     int64_t now_ns, wall_ms; /* of the event being stepped */
     int64_t last_proposed_zxid;
     uint64_t last_ticket;
-    uint64_t durable_ticket; /* everything up to it may be applied */
+    uint64_t durable_ticket; /* alone: everything up to it may be applied */
+    int64_t committed_zxid;  /* in an ensemble: everything up to it may be applied */
     int64_t next_session_id; /* 0 until the first session is made */
 
     uint64_t prng;
@@ -131,6 +138,18 @@ struct node {
 static inline int64_t node_now_ms(const struct node *n)
 {
     return n->now_ns / 1000000;
+}
+
+/* Whether writes become proposals here. */
+static inline bool node_proposes(const struct node *n)
+{
+    return n->ensemble == NULL || (n->ensemble->role == NODE_LEADING && n->ensemble->serving);
+}
+
+/* Whether requests of clients are answered here. */
+static inline bool node_serves(const struct node *n)
+{
+    return n->ensemble == NULL || n->ensemble->serving;
 }
 
 static inline struct client *client_find(const struct node *n, uint64_t id)
@@ -157,10 +176,28 @@ void client_popped(struct node *n, struct client *c, const struct fifo_entry *e,
 /* Answers whatever stands ready at the head of the queue, up to the next write that is still on its
  * way. */
 void client_drain(struct node *n, struct client *c, struct effects *fx);
+/* One of the things its FIFO_WAIT stands for has come. */
+void client_waited(struct node *n, struct client *c, struct effects *fx);
+/* The role in which they were served is over: nobody is waited for any more. */
+void clients_let_go(struct node *n, const char *reason, struct effects *fx);
+
+/* node.c */
+/* Another tree, and its sessions, take the place of ours. */
+void node_adopt(struct node *n, struct tree *tree, const struct snapshot_session *sessions,
+                size_t session_count);
 
 /* connect.c */
 void on_connect(struct node *n, struct client *c, struct slice frame, struct effects *fx);
 void connect_established(struct node *n, struct client *c, struct effects *fx);
+/* The leader's word on a session that wants to be continued here. */
+void connect_revalidated(struct node *n, struct client *c, bool valid, struct effects *fx);
+void session_attach(struct client *c, struct session *s);
+int64_t session_fresh_id(struct node *n);
+/* Nothing is read from the connection until connect_established or its refusal. */
+void connect_hold(struct client *c, struct effects *fx);
+/* The createSession is on its way (zxid 0: to the leader). */
+void connect_wait_for_session(struct node *n, struct client *c, int64_t zxid, struct effects *fx);
+void connect_refuse(struct node *n, struct client *c, struct effects *fx);
 void session_detach_owner(struct node *n, struct session *s, const char *reason,
                           struct effects *fx);
 
@@ -171,6 +208,9 @@ void request_process(struct node *n, struct client *c, const struct request *r, 
 void request_throttled(struct node *n, struct client *c, const struct request *r,
                        struct effects *fx);
 bool op_is_write(int32_t op);
+void request_enqueue(struct node *n, struct client *c, struct fifo_entry entry, struct slice bytes,
+                     struct effects *fx);
+struct fifo_entry request_entry(const struct request *r, enum fifo_kind kind, int32_t err);
 
 /* throttle.c: only if options.throttle_requests_max > 0 */
 /* true = the request waits, its record copied; false = there is room, process it now. */
@@ -191,19 +231,31 @@ struct proposal_request {
     struct slice record;
     struct identities who;
     int32_t session_err;
+    int32_t global_session_err;
     int32_t timeout_ms; /* of a createSession */
+    bool always_txn;    /* as in prep.h, of a request that was forwarded to us */
+    int32_t refused;
 };
 /* 0 when a proposal was made (its zxid in *ret_zxid, an error txn included), else the error to
  * answer at once. */
 int32_t propose(struct node *n, const struct proposal_request *req, struct effects *fx,
                 int64_t *ret_zxid);
-/* The newest proposal of a session that is not committed yet now has `client` waiting for it: its
- * zxid; 0 = there is none. Whoever waited for it before must be gone. */
-int64_t proposal_wait_for(struct node *n, int64_t session_id, uint64_t client);
-/* Applies what is durable, as far as one step may go. */
-void commit_durable(struct node *n, struct effects *fx);
+/* The newest proposal of a session that is not committed yet now has `client` waiting for it; false
+ * = there is none. Whoever waited for it before must be gone. */
+bool proposal_wait_for(struct node *n, int64_t session_id, uint64_t client);
+/* A leader's proposal, already in the log's hands. */
+void proposal_accept(struct node *n, const struct txn_entry *entry, uint64_t ticket);
+/* Applies what is durable (in an ensemble: committed), as far as one step may go. */
+void commit_ready(struct node *n, struct effects *fx);
+/* All of it: only while no clients are there who could be answered without bound. */
+void commit_all(struct node *n, struct effects *fx);
 bool commit_is_behind(const struct node *n);
+/* Whether everything up to zxid that we know of is applied. */
+bool commit_has_reached(const struct node *n, int64_t zxid);
+void proposals_drop_after(struct node *n, int64_t zxid);
 void proposals_drop_all(struct node *n);
+/* The newest transaction in our log. */
+int64_t proposals_last_zxid(const struct node *n);
 
 /* write_reply.c: the answer to a write that was just applied (n->tree_fx). */
 void reply_to_write(struct node *n, struct client *c, const struct fifo_entry *e,
@@ -244,6 +296,14 @@ void snapshot_consider(struct node *n, size_t txn_bytes, struct effects *fx);
 void on_snapshot_request(struct node *n, struct effects *fx);
 void on_snapshot_pull(struct node *n, size_t bytes_max, struct effects *fx);
 void on_snapshot_done(struct node *n, const struct node_event *ev, struct effects *fx);
+/* Gives up the snapshot that is being taken, if any. */
+void snapshot_give_up(struct node *n, struct effects *fx);
+/* Takes the one that had to wait. */
+void snapshot_catch_up(struct node *n, struct effects *fx);
+/* The sessions that belong into a snapshot; the list is the caller's to free(). */
+struct snapshot_session *snapshot_sessions(struct node *n, size_t *ret_count);
+/* xorshift64*: the seed came with the options, so a run can be repeated. */
+uint64_t node_random_below(struct node *n, uint64_t bound);
 
 /* reply.c: frames into the effects. */
 size_t reply_begin(struct effects *fx, int32_t xid, int64_t zxid, int32_t err);

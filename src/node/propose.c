@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "node/effects_internal.h"
 #include "node/node_internal.h"
+#include "wire/zxid.h"
 
 enum {
     PROPOSALS_FIRST = 64,
@@ -67,21 +68,78 @@ void proposals_drop_all(struct node *n)
         proposal_pop(n);
 }
 
-int64_t proposal_wait_for(struct node *n, int64_t session_id, uint64_t client)
+static struct proposal *proposal_at(struct node *n, size_t i)
+{
+    return &n->proposals[(n->proposal_head + i) & (n->proposal_cap - 1)];
+}
+
+void proposals_drop_after(struct node *n, int64_t zxid)
+{
+    while (n->proposal_count > 0) {
+        struct proposal *newest = proposal_at(n, n->proposal_count - 1);
+        if (newest->zxid <= zxid)
+            return;
+        n->proposal_bytes.len = newest->at;
+        n->proposal_count--;
+    }
+    buf_clear(&n->proposal_bytes);
+}
+
+int64_t proposals_last_zxid(const struct node *n)
+{
+    if (n->proposal_count == 0)
+        return tree_last_zxid(n->tree);
+    return n->proposals[(n->proposal_head + n->proposal_count - 1) & (n->proposal_cap - 1)].zxid;
+}
+
+bool proposal_wait_for(struct node *n, int64_t session_id, uint64_t client)
 {
     for (size_t i = n->proposal_count; i-- > 0;) {
-        struct proposal *p = &n->proposals[(n->proposal_head + i) & (n->proposal_cap - 1)];
+        struct proposal *p = proposal_at(n, i);
         if (p->hdr.client_id == session_id) {
             p->client = client;
-            return p->zxid;
+            p->wait = true;
+            return true;
         }
     }
-    return 0;
+    return false;
+}
+
+void proposal_accept(struct node *n, const struct txn_entry *entry, uint64_t ticket)
+{
+    struct proposal p = {.zxid = entry->hdr.zxid, .ticket = ticket, .hdr = entry->hdr};
+    if (entry->has_digest)
+        p.digest = entry->digest;
+    proposal_push(n, p, entry->body);
+}
+
+/* A reconfig is looked at by the ensemble before it is by the tree. */
+static void plan_reconfig(struct node *n, const struct proposal_request *req,
+                          struct prep_request *prep, struct quorum **ret_next, struct buf *text)
+{
+    struct dec d = dec_of(req->record);
+    struct rec_reconfig_request r;
+    if (n->ensemble == NULL || !n->options.reconfig_enabled || req->session_err != 0 ||
+        !rec_get_reconfig_request(&d, &r))
+        return; /* prep says what is wrong */
+    prep->reconfig_err = reconfig_plan(n, req->record, prep->zxid, ret_next, text);
+    prep->config_text = buf_slice(text);
+}
+
+/* The last number of an epoch is never given to a transaction: a new epoch has to begin. */
+static bool epoch_is_full(struct node *n)
+{
+    if (zxid_counter(n->last_proposed_zxid + 1) != ZXID_COUNTER_MAX)
+        return false;
+    ensemble_lose(n, "the epoch has no zxid left");
+    return true;
 }
 
 int32_t propose(struct node *n, const struct proposal_request *req, struct effects *fx,
                 int64_t *ret_zxid)
 {
+    if (n->ensemble != NULL && epoch_is_full(n))
+        return ZK_CONNECTIONLOSS;
     struct prep_request prep = {
         .session_id = req->session_id,
         .cxid = req->cxid,
@@ -89,16 +147,24 @@ int32_t propose(struct node *n, const struct proposal_request *req, struct effec
         .record = req->record,
         .who = req->who,
         .session_err = req->session_err,
-        .global_session_err = req->session_err,
+        .global_session_err = req->global_session_err,
         .session_timeout_ms = req->timeout_ms,
         .zxid = n->last_proposed_zxid + 1,
         .now_ms = n->wall_ms,
+        .always_txn = req->always_txn,
+        .refused = req->refused,
     };
+    struct quorum *next_config = NULL;
+    struct buf config_text = {0};
+    if (req->op == ZK_OP_RECONFIG)
+        plan_reconfig(n, req, &prep, &next_config, &config_text);
+
     struct prep_result res;
     size_t at = fx->persist_bytes.len;
     prep_request(n->prep, &prep, &fx->persist_bytes, &res);
+    buf_deinit(&config_text);
     if (res.outcome == PREP_NO_TXN) {
-        invariant(fx->persist_bytes.len == at && res.err != 0);
+        invariant(fx->persist_bytes.len == at && res.err != 0 && next_config == NULL);
         return res.err;
     }
 
@@ -118,18 +184,28 @@ int32_t propose(struct node *n, const struct proposal_request *req, struct effec
     };
     proposal_push(n, p, slice_of(fx->persist_bytes.ptr + res.txn_at, res.txn_len));
     metric_inc(&n->metrics, METRIC_SYNC_PROCESSOR_REQUEST_QUEUED);
+    if (n->ensemble != NULL) {
+        replicate_propose(n, prep.zxid, buf_part(&fx->persist_bytes, at, len), p.ticket,
+                          res.hdr.type == ZK_OP_RECONFIG ? next_config : NULL);
+        quorum_free(next_config);
+    }
     *ret_zxid = prep.zxid;
     return 0;
 }
 
-/* Sessions live outside the tree. */
-static void commit_session(struct node *n, const struct proposal *p, struct effects *fx)
+/* Sessions live outside the tree. A learner hears of them here for the first time. */
+static void commit_session(struct node *n, const struct proposal *p, struct slice body,
+                           struct effects *fx)
 {
     struct session *s = session_find(n->sessions, p->hdr.client_id);
-    if (s == NULL)
-        return;
     if (p->hdr.type == ZK_OP_CREATE_SESSION) {
+        struct dec d = dec_of(body);
+        int32_t timeout_ms = dec_i32(&d);
+        if (s == NULL)
+            s = session_add(n->sessions, p->hdr.client_id, timeout_ms, node_now_ms(n));
         s->committed = true;
+        if (n->local_sessions != NULL)
+            local_session_committed(n, s, fx);
         fx_trace(fx, (struct trace_effect){.type = TRACE_SESSION_CREATED,
                                            .session_id = s->id,
                                            .client = p->client,
@@ -138,8 +214,11 @@ static void commit_session(struct node *n, const struct proposal *p, struct effe
     }
 
     invariant(p->hdr.type == ZK_OP_CLOSE_SESSION);
+    if (s == NULL)
+        return;
+    bool by_client = p->client != 0 || p->hdr.cxid != 0; /* of another server's: not 0 */
     fx_trace(fx,
-             (struct trace_effect){.type = p->client ? TRACE_SESSION_CLOSED : TRACE_SESSION_EXPIRED,
+             (struct trace_effect){.type = by_client ? TRACE_SESSION_CLOSED : TRACE_SESSION_EXPIRED,
                                    .session_id = s->id,
                                    .zxid = p->zxid,
                                    .client = s->owner});
@@ -151,22 +230,43 @@ static void commit_session(struct node *n, const struct proposal *p, struct effe
     session_remove(n->sessions, s->id);
 }
 
+/* On a learner: what others send may not be what we wait for. */
+static bool is_forwarded(const struct fifo_entry *e, const struct proposal *p)
+{
+    return e != NULL && e->kind == FIFO_WRITE && e->zxid == 0 && e->xid == p->hdr.cxid;
+}
+
+/* A session that was asked for through a learner is attached when it is there. */
+static bool session_is_made(struct node *n, struct client *c, const struct proposal *p)
+{
+    if (c->session == NULL && p->hdr.type == ZK_OP_CREATE_SESSION)
+        session_attach(c, session_find(n->sessions, p->hdr.client_id));
+    return c->session != NULL;
+}
+
 static void answer_writer(struct node *n, const struct proposal *p, struct effects *fx)
 {
     struct client *c = client_find(n, p->client);
     if (c == NULL || c->state == CLIENT_CLOSING)
         return;
-    struct fifo_entry *head = fifo_head(&c->fifo);
-    invariant(head != NULL && head->zxid == p->zxid);
-    invariant(head->kind == FIFO_WRITE || head->kind == FIFO_WAIT);
-
-    struct fifo_entry entry = *head;
-    if (entry.kind == FIFO_WAIT) {
-        client_popped(n, c, &entry, fx);
-        client_drain(n, c, fx);
+    if (p->wait) {
+        client_waited(n, c, fx);
         return;
     }
+    struct fifo_entry *head = fifo_head(&c->fifo);
+    if (n->ensemble != NULL && !node_proposes(n) && !is_forwarded(head, p)) {
+        client_close(c, "the leader's commits are not in the order of requests", fx);
+        return;
+    }
+    invariant(head != NULL && head->kind == FIFO_WRITE);
+    invariant(head->zxid == p->zxid || head->zxid == 0);
+
+    struct fifo_entry entry = *head;
     if (entry.op == ZK_OP_CREATE_SESSION) {
+        if (!session_is_made(n, c, p)) {
+            client_close(c, "the leader made no session", fx);
+            return;
+        }
         reply_stats(n, c, op_short_name(entry.op), entry.xid, entry.received_ns, true);
         client_popped(n, c, &entry, fx);
         connect_established(n, c, fx);
@@ -185,8 +285,11 @@ static void commit_oldest(struct node *n, struct effects *fx)
 {
     struct proposal p = *proposal_oldest(n);
     struct slice body = buf_part(&n->proposal_bytes, p.at, p.len);
+    if (n->ensemble != NULL && p.client == 0)
+        forwarded_match(n, &p);
 
-    /* We made this txn ourselves a moment ago: that it applies is an invariant. */
+    /* We made this txn ourselves, or txn_split has seen it whole: that it applies is an invariant.
+     */
     const struct rec_txn_digest *digest = p.digest.version ? &p.digest : NULL;
     int rc = tree_apply(n->tree, &p.hdr, body, digest, &n->tree_fx);
     invariant(rc == 0);
@@ -200,7 +303,7 @@ static void commit_oldest(struct node *n, struct effects *fx)
 
     fire_watches(n, p.zxid, fx);
     if (p.hdr.type == ZK_OP_CREATE_SESSION || p.hdr.type == ZK_OP_CLOSE_SESSION)
-        commit_session(n, &p, fx);
+        commit_session(n, &p, body, fx);
     if (p.client != 0)
         answer_writer(n, &p, fx);
 
@@ -211,11 +314,28 @@ static void commit_oldest(struct node *n, struct effects *fx)
 
 bool commit_is_behind(const struct node *n)
 {
-    return n->proposal_count > 0 && n->proposals[n->proposal_head].ticket <= n->durable_ticket;
+    if (n->proposal_count == 0)
+        return false;
+    const struct proposal *oldest = &n->proposals[n->proposal_head];
+    return n->ensemble == NULL ? oldest->ticket <= n->durable_ticket
+                               : oldest->zxid <= n->committed_zxid;
 }
 
-void commit_durable(struct node *n, struct effects *fx)
+bool commit_has_reached(const struct node *n, int64_t zxid)
+{
+    return n->proposal_count == 0 || n->proposals[n->proposal_head].zxid > zxid;
+}
+
+void commit_ready(struct node *n, struct effects *fx)
 {
     while (commit_is_behind(n) && fx->send_bytes.len < COMMIT_BYTES_MAX)
+        commit_oldest(n, fx);
+    if (n->ensemble != NULL)
+        syncs_run(n, fx);
+}
+
+void commit_all(struct node *n, struct effects *fx)
+{
+    while (commit_is_behind(n))
         commit_oldest(n, fx);
 }

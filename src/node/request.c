@@ -23,8 +23,8 @@ bool op_is_write(int32_t op)
     }
 }
 
-static void enqueue(struct node *n, struct client *c, struct fifo_entry entry, struct slice bytes,
-                    struct effects *fx)
+void request_enqueue(struct node *n, struct client *c, struct fifo_entry entry, struct slice bytes,
+                     struct effects *fx)
 {
     fifo_push(&c->fifo, entry, bytes);
     n->inflight++;
@@ -34,12 +34,20 @@ static void enqueue(struct node *n, struct client *c, struct fifo_entry entry, s
     client_throttle(n, c, fx);
 }
 
-static int32_t session_error(const struct client *c)
+/* SessionTracker.checkSession for a request of our own client: *ret_global_err is that of what only
+ * a global session may do. */
+static void check_session(struct node *n, const struct client *c, int32_t *ret_err,
+                          int32_t *ret_global_err)
 {
-    return c->session == NULL || c->session->closing ? ZK_SESSIONEXPIRED : 0;
+    if (c->session == NULL || c->session->closing)
+        *ret_err = *ret_global_err = ZK_SESSIONEXPIRED;
+    else if (n->ensemble != NULL && n->ensemble->role == NODE_LEADING)
+        owner_check(n, c->session_id, n->options.server_id, ret_err, ret_global_err);
+    else
+        *ret_err = *ret_global_err = 0;
 }
 
-static struct fifo_entry entry_of(const struct request *r, enum fifo_kind kind, int32_t err)
+struct fifo_entry request_entry(const struct request *r, enum fifo_kind kind, int32_t err)
 {
     return (struct fifo_entry){
         .kind = kind,
@@ -59,7 +67,9 @@ static struct identities identities_of(const struct client *c, const struct requ
 
 static void on_write(struct node *n, struct client *c, const struct request *r, struct effects *fx)
 {
-    struct fifo_entry entry = entry_of(r, FIFO_WRITE, 0);
+    if (n->ensemble != NULL && member_write(n, c, r, fx))
+        return;
+    struct fifo_entry entry = request_entry(r, FIFO_WRITE, 0);
     struct proposal_request req = {
         .client = c->id,
         .session_id = c->session_id,
@@ -67,8 +77,8 @@ static void on_write(struct node *n, struct client *c, const struct request *r, 
         .op = r->op,
         .record = r->record,
         .who = identities_of(c, r),
-        .session_err = session_error(c),
     };
+    check_session(n, c, &req.session_err, &req.global_session_err);
     if (n->disk_full && r->op != ZK_OP_CLOSE_SESSION)
         entry.err = ZK_SYSTEMERROR;
     else
@@ -79,7 +89,7 @@ static void on_write(struct node *n, struct client *c, const struct request *r, 
     else if (r->op == ZK_OP_CLOSE_SESSION && c->session != NULL && !c->session->closing)
         session_mark_closing(n->sessions, c->session);
 
-    enqueue(n, c, entry, (struct slice){0}, fx);
+    request_enqueue(n, c, entry, (struct slice){0}, fx);
     if (entry.kind == FIFO_ERROR)
         client_drain(n, c, fx);
 }
@@ -87,13 +97,16 @@ static void on_write(struct node *n, struct client *c, const struct request *r, 
 static void on_read(struct node *n, struct client *c, const struct request *r, struct effects *fx)
 {
     /* PrepRequestProcessor asks for the session before anybody looks at the record. */
-    int32_t err = session_error(c);
+    int32_t err, global_err;
+    check_session(n, c, &err, &global_err);
+    if (n->ensemble != NULL && err == 0 && r->op == ZK_OP_SYNC && member_sync(n, c, r, fx))
+        return;
     if (c->fifo.count == 0 && err == 0) {
         answer_read(n, c, r->op, r->xid, r->record, identities_of(c, r), fx);
         reply_stats(n, c, op_short_name(r->op), r->xid, r->received_ns, false);
         return;
     }
-    enqueue(n, c, entry_of(r, err == 0 ? FIFO_READ : FIFO_ERROR, err), r->record, fx);
+    request_enqueue(n, c, request_entry(r, err == 0 ? FIFO_READ : FIFO_ERROR, err), r->record, fx);
     if (err != 0)
         client_drain(n, c, fx);
 }
@@ -109,6 +122,8 @@ static void on_unknown(struct node *n, struct client *c, const struct request *r
 
 static void touch(struct node *n, struct client *c)
 {
+    if (n->ensemble != NULL && member_touch(n, c))
+        return;
     if (c->session != NULL && !c->session->closing)
         session_touch(n->sessions, c->session, c->timeout_ms, node_now_ms(n));
 }
@@ -133,7 +148,7 @@ void request_throttled(struct node *n, struct client *c, const struct request *r
         on_unknown(n, c, r, fx);
         return;
     }
-    enqueue(n, c, entry_of(r, FIFO_ERROR, ZK_THROTTLEDOP), (struct slice){0}, fx);
+    request_enqueue(n, c, request_entry(r, FIFO_ERROR, ZK_THROTTLEDOP), (struct slice){0}, fx);
     client_drain(n, c, fx);
 }
 

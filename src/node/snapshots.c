@@ -5,8 +5,7 @@
 #include "node/effects_internal.h"
 #include "node/node_internal.h"
 
-/* xorshift64*: the seed came with the options, so a run can be repeated. */
-static uint64_t random_below(struct node *n, uint64_t bound)
+uint64_t node_random_below(struct node *n, uint64_t bound)
 {
     n->prng ^= n->prng >> 12;
     n->prng ^= n->prng << 25;
@@ -19,13 +18,13 @@ static uint64_t random_below(struct node *n, uint64_t bound)
 void snapshot_plan(struct node *n)
 {
     uint64_t half = n->options.snap_count / 2;
-    n->snapshot_after_txns = half + random_below(n, half);
+    n->snapshot_after_txns = half + node_random_below(n, half);
     uint64_t half_bytes = n->options.snap_size_bytes / 2;
-    n->snapshot_after_bytes = half_bytes + random_below(n, half_bytes);
+    n->snapshot_after_bytes = half_bytes + node_random_below(n, half_bytes);
     n->txns_since_snapshot = n->bytes_since_snapshot = 0;
 }
 
-static struct snapshot_session *committed_sessions(struct node *n, size_t *ret_count)
+struct snapshot_session *snapshot_sessions(struct node *n, size_t *ret_count)
 {
     size_t all;
     struct session **sorted = session_sorted(n->sessions, &all);
@@ -43,7 +42,7 @@ static struct snapshot_session *committed_sessions(struct node *n, size_t *ret_c
 static void begin(struct node *n, struct effects *fx)
 {
     size_t count;
-    struct snapshot_session *sessions = committed_sessions(n, &count);
+    struct snapshot_session *sessions = snapshot_sessions(n, &count);
     size_t at = fx->persist_bytes.len;
     snapshot_begin(n->tree, sessions, count, &fx->persist_bytes);
     free(sessions);
@@ -88,6 +87,16 @@ static bool snapshot_too_soon(struct node *n)
     return false;
 }
 
+/* One walk at a time, and that of a learner goes first: an ensemble waits for it. What a server
+ * holds that does not serve may still have to be taken back. */
+static bool may_begin(const struct node *n)
+{
+    if (n->snapshot_active)
+        return false;
+    const struct ensemble *e = n->ensemble;
+    return e == NULL || (e->serving && !e->read_only && !e->walking && !e->walk_wanted);
+}
+
 /* Due by the count of transactions, but not before the log is half as large as a snapshot would be:
  * otherwise a large tree that is written to fast is written to disk over and over (filling a
  * million znodes wrote 1.2 GB of snapshots). Recovery stays short: it replays at most that much. A
@@ -109,13 +118,13 @@ void snapshot_consider(struct node *n, size_t txn_bytes, struct effects *fx)
     snapshot_plan(n);
     fx_persist(fx, (struct persist_effect){.type = PERSIST_ROLL});
     /* Too busy to take another while one is under way: the log still begins a new file. */
-    if (!n->snapshot_active)
+    if (may_begin(n))
         begin(n, fx);
 }
 
 void on_snapshot_request(struct node *n, struct effects *fx)
 {
-    if (n->snapshot_active) {
+    if (!may_begin(n)) {
         n->snapshot_wanted = true;
         return;
     }
@@ -124,9 +133,24 @@ void on_snapshot_request(struct node *n, struct effects *fx)
     begin(n, fx);
 }
 
+/* The tree is walked for a file, not for a learner. */
+static bool walk_is_ours(const struct node *n)
+{
+    return snapshot_active(n->tree) && (n->ensemble == NULL || !n->ensemble->walking);
+}
+
+static void tell_walk_is_over(struct node *n)
+{
+    if (n->ensemble == NULL || !n->ensemble->walk_wanted)
+        return;
+    n->ensemble->walk_wanted = false;
+    n->ensemble->dirty = true;
+    zab_snapshot_free(n->ensemble->zab);
+}
+
 void on_snapshot_pull(struct node *n, size_t bytes_max, struct effects *fx)
 {
-    if (!snapshot_active(n->tree))
+    if (!n->snapshot_active || !walk_is_ours(n))
         return;
     int64_t zxid = snapshot_zxid(n->tree);
     uint64_t digest = snapshot_digest(n->tree);
@@ -138,18 +162,37 @@ void on_snapshot_pull(struct node *n, size_t bytes_max, struct effects *fx)
                                        .digest = digest,
                                        .at = at,
                                        .len = fx->persist_bytes.len - at});
+    if (done)
+        tell_walk_is_over(n);
+}
+
+void snapshot_give_up(struct node *n, struct effects *fx)
+{
+    if (n->snapshot_active)
+        fx_persist(fx, (struct persist_effect){.type = PERSIST_SNAPSHOT_ABORT});
+    if (walk_is_ours(n))
+        snapshot_abort(n->tree);
+    n->snapshot_active = n->snapshot_wanted = false;
+}
+
+void snapshot_catch_up(struct node *n, struct effects *fx)
+{
+    if (n->snapshot_wanted && may_begin(n))
+        on_snapshot_request(n, fx);
 }
 
 void on_snapshot_done(struct node *n, const struct node_event *ev, struct effects *fx)
 {
     if (!n->snapshot_active || ev->snapshot_done.zxid != n->snapshot_zxid)
         return; /* of a state that was replaced meanwhile */
-    if (snapshot_active(n->tree))
+    bool cut_short = walk_is_ours(n);
+    if (cut_short)
         snapshot_abort(n->tree);
     n->snapshot_active = false;
     fx_trace(fx, (struct trace_effect){.type = ev->snapshot_done.failed ? TRACE_SNAPSHOT_FAILED
                                                                         : TRACE_SNAPSHOT_DONE,
                                        .zxid = ev->snapshot_done.zxid});
-    if (n->snapshot_wanted)
-        on_snapshot_request(n, fx);
+    if (cut_short)
+        tell_walk_is_over(n);
+    snapshot_catch_up(n, fx);
 }

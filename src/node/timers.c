@@ -88,6 +88,10 @@ void run_timers(struct node *n, struct effects *fx)
 {
     if (n->disk_full || n->disk_failed || n->stopping)
         return;
+    if (n->local_sessions != NULL)
+        local_sessions_expire(n, fx);
+    if (!node_proposes(n))
+        return;
     expire_sessions(n, fx);
     reap_containers(n, fx);
 }
@@ -97,7 +101,16 @@ int64_t next_deadline_ns(const struct node *n)
     if (commit_is_behind(n))
         return n->now_ns;
     int64_t deadline = throttler_deadline_ns(n);
+    if (n->ensemble != NULL && ensemble_deadline_ns(n) < deadline)
+        deadline = ensemble_deadline_ns(n);
     if (n->disk_full || n->disk_failed || n->stopping)
+        return deadline;
+    if (n->local_sessions != NULL) {
+        int64_t local_ms = session_next_deadline_ms(n->local_sessions);
+        if (local_ms != INT64_MAX && local_ms * NS_PER_MS < deadline)
+            deadline = local_ms * NS_PER_MS;
+    }
+    if (!node_proposes(n))
         return deadline;
     int64_t session_ms = session_next_deadline_ms(n->sessions);
     if (session_ms != INT64_MAX && session_ms * NS_PER_MS < deadline)

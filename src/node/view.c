@@ -31,6 +31,47 @@ bool node_snapshot_active(const struct node *n)
     return n->snapshot_active;
 }
 
+const struct session_table *node_local_sessions(const struct node *n)
+{
+    return n->local_sessions;
+}
+
+enum node_role node_role(const struct node *n)
+{
+    return n->ensemble == NULL ? NODE_ALONE : n->ensemble->role;
+}
+
+bool node_serving(const struct node *n)
+{
+    return node_serves(n);
+}
+
+bool node_read_only(const struct node *n)
+{
+    return n->ensemble != NULL && n->ensemble->read_only;
+}
+
+/* A leader is gone when its followers know: not before its role is over. */
+bool node_stopped(const struct node *n)
+{
+    if (!n->stopping)
+        return false;
+    const struct ensemble *e = n->ensemble;
+    if (e != NULL && e->role == NODE_LEADING && !e->left)
+        return false;
+    return e != NULL && !e->serving ? true : n->inflight == 0 && !commit_is_behind(n);
+}
+
+const struct zab *node_zab(const struct node *n)
+{
+    return n->ensemble == NULL ? NULL : n->ensemble->zab;
+}
+
+const struct fle *node_fle(const struct node *n)
+{
+    return n->ensemble == NULL ? NULL : n->ensemble->fle;
+}
+
 size_t node_client_count(const struct node *n)
 {
     return n->client_count;

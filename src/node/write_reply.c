@@ -44,10 +44,36 @@ static void put_multi(const struct tree_effects *fx, struct buf *out)
     rec_put_multi_header(out, &(struct rec_multi_header){.type = -1, .done = true, .err = -1});
 }
 
+/* No answer to a request but to a connection: ZooKeeper cuts it. */
+static bool session_has_moved(const struct tree_effects *fx)
+{
+    if (fx->result.err == 0)
+        return false;
+    for (size_t i = 0; i < fx->sub_count; i++) {
+        if (fx->subs[i].err == ZK_SESSIONMOVED)
+            return true;
+    }
+    return fx->result.err == ZK_SESSIONMOVED;
+}
+
+/* The configuration that the reconfig has just entered. */
+static void put_reconfig(struct node *n, const struct tree_result *r, struct buf *out)
+{
+    const struct znode *z = tree_find(n->tree, r->path);
+    struct rec_get_data_response rsp = {.stat = r->stat};
+    if (z != NULL)
+        rsp.data = znode_data(z);
+    rec_put_get_data_response(out, &rsp);
+}
+
 void reply_to_write(struct node *n, struct client *c, const struct fifo_entry *e,
                     struct effects *fx)
 {
     const struct tree_result *r = &n->tree_fx.result;
+    if (session_has_moved(&n->tree_fx)) {
+        client_close(c, "session moved to another server", fx);
+        return;
+    }
     size_t begun = reply_begin(fx, e->xid, tree_last_zxid(n->tree), r->err);
     struct buf *out = &fx->send_bytes;
 
@@ -68,6 +94,9 @@ void reply_to_write(struct node *n, struct client *c, const struct fifo_entry *e
             break;
         case ZK_OP_SET_DATA:
             rec_put_set_data_response(out, &(struct rec_set_data_response){.stat = r->stat});
+            break;
+        case ZK_OP_RECONFIG:
+            put_reconfig(n, r, out);
             break;
         case ZK_OP_SET_ACL:
             rec_put_set_acl_response(out, &(struct rec_set_acl_response){.stat = r->stat});

@@ -115,7 +115,7 @@ struct session *session_add(struct session_table *st, int64_t id, int32_t timeou
     struct session *s = session_find(st, id);
     if (s == NULL) {
         s = slab_alloc(&st->slab, sizeof *s);
-        *s = (struct session){.id = id, .timeout_ms = timeout_ms};
+        *s = (struct session){.id = id, .timeout_ms = timeout_ms, .owner_sid = -1};
         list_init(&s->bucket);
         map_put(&st->by_id, (uint64_t)id, s);
     }
@@ -166,6 +166,31 @@ void session_mark_closing(struct session_table *st, struct session *s)
 int64_t session_next_deadline_ms(const struct session_table *st)
 {
     return st->waiting == 0 ? INT64_MAX : st->buckets[0]->expires_ms;
+}
+
+void session_touch_all(struct session_table *st, int64_t now_ms)
+{
+    size_t count;
+    struct session **all = session_sorted(st, &count);
+    for (size_t i = 0; i < count; i++)
+        session_touch(st, all[i], all[i]->timeout_ms, now_ms);
+    free(all);
+}
+
+void session_reset(struct session_table *st)
+{
+    size_t count;
+    struct session **all = session_sorted(st, &count);
+    for (size_t i = 0; i < count; i++) {
+        struct session *s = all[i];
+        s->closing = false;
+        s->heard = false;
+        s->owner = 0;
+        s->owner_sid = -1;
+        if (!s->committed)
+            session_remove(st, s->id);
+    }
+    free(all);
 }
 
 size_t session_count(const struct session_table *st)

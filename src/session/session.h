@@ -23,8 +23,11 @@ enum {
 struct session {
     int64_t id;
     int32_t timeout_ms;
-    bool closing;       /* a closeSession is on its way: writes get SESSIONEXPIRED */
-    bool committed;     /* its createSession is committed: it belongs into snapshots */
+    bool closing : 1;   /* a closeSession is on its way: writes get SESSIONEXPIRED */
+    bool committed : 1; /* its createSession is committed: it belongs into snapshots */
+    bool local : 1;     /* known to this server only (localSessionsEnabled) */
+    bool heard : 1;     /* on a learner: the leader will be told that it lives */
+    int16_t owner_sid;  /* on a leader: the server it is attached to, -1 = none has said so */
     uint64_t owner;     /* client connection, 0 = none */
     int64_t expires_ms; /* bucket, monotonic */
     struct list bucket; /* intrusive */
@@ -52,6 +55,12 @@ void session_mark_closing(struct session_table *st, struct session *s);
 /* When session_next_expired may next have something (never later than it has); INT64_MAX when there
  * are none. */
 int64_t session_next_deadline_ms(const struct session_table *st);
+
+/* What a new leader does: everybody has a full timeout again (SessionTrackerImpl's constructor). */
+void session_touch_all(struct session_table *st, int64_t now_ms);
+/* What was not committed is forgotten, and so is who was attached where and who was closing: the
+ * state of the table as a restart would find it. */
+void session_reset(struct session_table *st);
 
 size_t session_count(const struct session_table *st);
 /* Every session in ascending order of id (unsigned), for snapshots and `dump`. The array is the

@@ -43,6 +43,19 @@ size_t prep_outstanding(const struct prep *p)
     return p->changes.count;
 }
 
+bool prep_can_decode(int32_t op, struct slice record)
+{
+    struct dec d = dec_of(record);
+    switch (op) {
+    case ZK_OP_CLOSE_SESSION:
+        return true;
+    case ZK_OP_MULTI:
+        return multi_is_well_formed(d);
+    default:
+        return write_op_get(&d, &(struct write_op){.type = op});
+    }
+}
+
 static void put_header(struct prep_result *ret, int32_t type, struct buf *out)
 {
     ret->hdr.type = type;
@@ -88,6 +101,10 @@ void prep_request(struct prep *p, const struct prep_request *req, struct buf *ou
         p->digest = tree_digest(p->tree);
 
     size_t at = out->len;
+    if (req->refused != 0) {
+        put_error(ret, at, req->refused, out);
+        return;
+    }
     put_header(ret, req->op, out);
     bool whole = true;
     switch (req->op) {
@@ -107,6 +124,10 @@ void prep_request(struct prep *p, const struct prep_request *req, struct buf *ou
         int32_t err = req->op == ZK_OP_CHECK ? ZK_UNIMPLEMENTED : 0; /* in a multi only */
         if (err == 0 && !write_op_get(&d, &op))
             err = ZK_MARSHALLINGERROR;
+        if (err != 0 && req->always_txn) {
+            put_error(ret, at, err, out);
+            return;
+        }
         if (err != 0) {
             out->len = at;
             *ret = (struct prep_result){.outcome = PREP_NO_TXN, .err = err};

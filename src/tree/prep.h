@@ -42,6 +42,15 @@ struct prep_request {
     int32_t session_timeout_ms; /* ZK_OP_CREATE_SESSION only */
     int64_t zxid;               /* the next zxid; used iff the result says so */
     int64_t now_ms;             /* wall clock */
+
+    /* Of a server that forwarded it: its client waits for a txn whatever comes of the request, so
+     * even what cannot be decoded becomes an error txn. */
+    bool always_txn;
+    int32_t refused; /* not 0: becomes an error txn with this, and nothing else is looked at */
+    /* ZK_OP_RECONFIG: what came of it outside of the tree: an error, or the text of the
+     * configuration to be. */
+    int32_t reconfig_err;
+    struct slice config_text;
 };
 
 enum prep_outcome {
@@ -69,6 +78,10 @@ void prep_free(struct prep *p); /* before the tree */
  * little larger than the request, except for the paths of a closed session. */
 void prep_request(struct prep *p, const struct prep_request *req, struct buf *out,
                   struct prep_result *ret);
+
+/* Whether the record of a write can be decoded: a server that only forwards it asks, so that its
+ * client hears at once. */
+bool prep_can_decode(int32_t op, struct slice record);
 
 /* The txn of this zxid was applied to the tree: its outstanding changes are forgotten. In zxid
  * order, and before the next prep_request. */

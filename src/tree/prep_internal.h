@@ -120,6 +120,8 @@ int32_t write_op_prep(struct prep *p, const struct prep_request *req, const stru
 
 /* ---- multi (prep_multi.c) ---- */
 
+bool multi_is_well_formed(struct dec d);
+
 /* Appends MultiTxn. *ret_whole: false when the request is no multi at all and must become an error
  * txn. Returns 0 or the first error of the parts. */
 int32_t multi_prep(struct prep *p, const struct prep_request *req, struct buf *out,

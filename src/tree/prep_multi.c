@@ -62,7 +62,7 @@ static bool next_part(struct dec *d, struct write_op *op, bool *ret_done)
     return !slice_is_null(op->path);
 }
 
-static bool is_well_formed(struct dec d)
+bool multi_is_well_formed(struct dec d)
 {
     struct write_op op;
     bool done = false;
@@ -98,7 +98,7 @@ static int32_t put_part(struct prep *p, const struct prep_request *req, const st
 int32_t multi_prep(struct prep *p, const struct prep_request *req, struct buf *out, bool *ret_whole)
 {
     struct dec d = dec_of(req->record);
-    *ret_whole = is_well_formed(d);
+    *ret_whole = multi_is_well_formed(d);
     if (!*ret_whole)
         return ZK_MARSHALLINGERROR;
 

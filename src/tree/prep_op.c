@@ -464,12 +464,41 @@ static int32_t check_prep(struct prep *p, const struct prep_request *req, const 
     return 0;
 }
 
-/* A server that stands alone has nobody to reconfigure with. */
-static int32_t reconfig_prep(const struct prep *p, const struct prep_request *req)
+/* ---- reconfig ---- */
+
+/* What is wrong with the new configuration was found out by the caller, who knows the ensemble; the
+ * permission is asked last. The version of /zookeeper/config is always -1, and no digest covers it.
+ */
+static int32_t reconfig_prep(struct prep *p, const struct prep_request *req, struct buf *out)
 {
     if (!p->options.reconfig_enabled)
         return ZK_RECONFIGDISABLED;
-    return req->session_err != 0 ? req->session_err : ZK_UNIMPLEMENTED;
+    if (req->session_err != 0)
+        return req->session_err;
+    if (req->reconfig_err != 0)
+        return req->reconfig_err;
+    if (slice_is_null(req->config_text))
+        return ZK_UNIMPLEMENTED; /* a server that stands alone has nobody to reconfigure with */
+
+    struct slice path = slice_str("/zookeeper/config");
+    struct spot spot;
+    struct node_state node;
+    if (!prep_find(p, path, &spot, &node))
+        return ZK_NONODE;
+    int32_t err = check_acl(p, &node, ZK_PERM_WRITE, req->who);
+    if (err != 0)
+        return err;
+
+    struct rec_set_data_txn txn = {.path = path, .data = req->config_text, .version = -1};
+    rec_put_set_data_txn(out, &txn);
+
+    struct node_state after = node;
+    after.stat.version = -1;
+    after.stat.mtime = req->now_ms;
+    after.stat.mzxid = req->zxid;
+    after.data_len = (uint32_t)req->config_text.len;
+    prep_change(p, &spot, req->zxid, &node, &after);
+    return 0;
 }
 
 /* ---- dispatch ---- */
@@ -494,7 +523,7 @@ int32_t write_op_prep(struct prep *p, const struct prep_request *req, const stru
     case ZK_OP_CHECK:
         return check_prep(p, req, op, out);
     case ZK_OP_RECONFIG:
-        return reconfig_prep(p, req);
+        return reconfig_prep(p, req, out);
     default:
         return ZK_UNIMPLEMENTED;
     }

@@ -66,6 +66,8 @@ struct tree_options {
 
 /* A tree as a fresh ZooKeeper has it: /, /zookeeper, /zookeeper/quota, /zookeeper/config. */
 struct tree *tree_create(const struct tree_options *options);
+/* An empty one with the options of another. */
+struct tree *tree_create_like(const struct tree *t);
 void tree_free(struct tree *t);
 
 /* NULL when absent or when the path is not even shaped like one. "" is the root, as in ZooKeeper,
@@ -96,6 +98,11 @@ static inline struct slice znode_data(const struct znode *n)
 /* State as a whole. */
 int64_t tree_last_zxid(const struct tree *t);          /* last processed */
 void tree_set_last_zxid(struct tree *t, int64_t zxid); /* after loading a snapshot */
+/* /zookeeper/config says `text` without any txn (ZKDatabase.initConfigInZKDatabase): every member of
+ * an ensemble enters the configuration it runs with, of which no log may tell. `version` is the zxid
+ * of the reconfig that made it, 0 = none. The digest does not cover it, the last zxid does not
+ * move. */
+void tree_init_config(struct tree *t, struct slice text, int64_t version, int64_t now_ms);
 uint64_t tree_digest(const struct tree *t);
 /* Znodes, the root once. ZooKeeper's own count (znode_count) is one more: it has the root twice. */
 uint64_t tree_node_count(const struct tree *t);

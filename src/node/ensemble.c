@@ -1,0 +1,432 @@
+/* ensemble.c: which role a member has: elections, and what zab makes of their outcome
+ * (QuorumPeer.run). */
+#include "node/ensemble.h"
+
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "node/effects_internal.h"
+#include "node/node_internal.h"
+#include "wire/zxid.h"
+
+static const int64_t NS_PER_MS = 1000000;
+
+enum {
+    ROLES_PER_STEP_MAX = 4, /* one that ends at once is taken up again; not for ever in one step */
+    FLUSHES_PER_STEP_MAX = 4,
+    READ_ONLY_GRACE_MS_MIN = 2000,
+};
+
+/* ---- fle's wishes ---- */
+
+static void fle_sends(void *arg, int64_t sid, struct slice payload)
+{
+    struct node *n = arg;
+    fx_election(n->fx, sid, payload);
+}
+
+static void fle_sees_newer_config(void *arg, struct slice text)
+{
+    struct node *n = arg;
+    buf_clear(&n->ensemble->newer_config);
+    buf_put_slice(&n->ensemble->newer_config, text);
+}
+
+/* ---- birth ---- */
+
+/* globalOutstandingLimit is that of the ensemble: each server has its part. */
+static void share_outstanding(struct node *n)
+{
+    size_t voters = zab_config(n->ensemble->zab)->voter_count;
+    n->options.outstanding_max = n->ensemble->outstanding_max / (voters > 2 ? voters - 1 : 1);
+}
+
+static struct zab *make_zab(struct node *n, const struct node_ensemble *o)
+{
+    struct zab_options options = {
+        .sid = n->options.server_id,
+        .observer = o->observer,
+        .tick_ms = n->options.tick_ms,
+        .init_limit = o->init_limit,
+        .sync_limit = o->sync_limit,
+        .connect_limit = o->connect_limit,
+        .commit_log_count = o->commit_log_count,
+        .log_sync = o->log_sync,
+        .snap_syncs_max = o->snap_syncs_max,
+        .diff_syncs_max = o->diff_syncs_max,
+        .connect_retry_ms = o->connect_retry_ms,
+        .accepted_epoch = o->accepted_epoch,
+        .current_epoch = o->current_epoch,
+        .reconfig_enabled = n->options.reconfig_enabled,
+    };
+    struct zab_host host = {.arg = n};
+    replicate_host(&host);
+    transfer_host(&host);
+    member_requests_host(&host);
+    owner_host(&host);
+    return zab_create(&options, &host, o->config, o->config_seen);
+}
+
+static struct fle *make_fle(struct node *n, const struct node_ensemble *o)
+{
+    struct fle_options options = {
+        .sid = n->options.server_id,
+        .finalize_wait_ms = o->finalize_wait_ms,
+        .notification_ms_min = o->notification_ms_min,
+        .notification_ms_max = o->notification_ms_max,
+        .reconfig_enabled = n->options.reconfig_enabled,
+    };
+    struct fle_host host = {.arg = n, .send = fle_sends, .newer_config = fle_sees_newer_config};
+    return fle_create(&options, &host, o->config);
+}
+
+struct ensemble *ensemble_create(struct node *n, const struct node_ensemble *o)
+{
+    struct ensemble *e = mem_calloc(1, sizeof *e);
+    e->options = *o;
+    e->options.config = e->options.config_seen = NULL;
+    e->outstanding_max = n->options.outstanding_max;
+    e->role = NODE_LOOKING;
+    e->read_only_at_ns = INT64_MAX;
+    map_init(&e->revalidations, n->options.seed);
+    if (o->local_sessions)
+        n->local_sessions = session_table_create(n->options.tick_ms, n->options.seed);
+    e->zab = make_zab(n, o);
+    e->fle = make_fle(n, o);
+    n->ensemble = e;
+    share_outstanding(n);
+    return e;
+}
+
+void ensemble_free(struct ensemble *e)
+{
+    if (e == NULL)
+        return;
+    zab_free(e->zab);
+    fle_free(e->fle);
+    snapshot_loader_free(e->install.loader);
+    tree_free(e->install.tree);
+    free(e->install.sessions);
+    buf_deinit(&e->walk_head);
+    buf_deinit(&e->newer_config);
+    map_deinit(&e->revalidations);
+    free(e->forwarded.items);
+    free(e->syncs.items);
+    free(e->heard);
+    free(e->who);
+    free(e->asker);
+    free(e);
+}
+
+/* ---- the beginning and the end of a role ---- */
+
+void ensemble_init_config(struct node *n)
+{
+    const struct quorum *q = zab_config(n->ensemble->zab);
+    struct buf text = {0};
+    quorum_format(q, &text);
+    tree_init_config(n->tree, buf_slice(&text), q->version, n->wall_ms);
+    buf_deinit(&text);
+}
+
+bool ensemble_accepts_clients(const struct node *n)
+{
+    const struct ensemble *e = n->ensemble;
+    return e->serving && (e->role != NODE_LEADING || e->options.leader_serves);
+}
+
+void ensemble_lose(struct node *n, const char *reason)
+{
+    if (n->ensemble->lost == NULL)
+        n->ensemble->lost = reason;
+}
+
+static bool is_voter(const struct node *n)
+{
+    const struct ensemble *e = n->ensemble;
+    return !e->options.observer && quorum_is_voter(zab_config(e->zab), n->options.server_id);
+}
+
+/* A round begins. Who may not vote asks all the same, with a vote for nobody. */
+static void look(struct node *n)
+{
+    struct ensemble *e = n->ensemble;
+    struct fle_vote mine = {.leader = INT64_MIN, .zxid = INT64_MIN, .peer_epoch = INT64_MIN};
+    if (is_voter(n))
+        mine = (struct fle_vote){
+            .leader = n->options.server_id,
+            .zxid = n->last_proposed_zxid,
+            .peer_epoch = zab_current_epoch(e->zab),
+        };
+    e->voting = true;
+    if (e->looking_since_ns == 0)
+        e->looking_since_ns = n->now_ns;
+    if (e->unavailable_since_ns == 0)
+        e->unavailable_since_ns = n->now_ns;
+    if (e->options.read_only_mode && !e->read_only) {
+        int64_t grace_ms = n->options.tick_ms > READ_ONLY_GRACE_MS_MIN ? n->options.tick_ms
+                                                                       : READ_ONLY_GRACE_MS_MIN;
+        e->read_only_at_ns = n->now_ns + grace_ms * NS_PER_MS;
+    }
+    metric_inc(&n->metrics, METRIC_LOOKING_COUNT);
+    fle_look(e->fle, mine, n->now_ns);
+    fx_trace(n->fx, (struct trace_effect){.type = TRACE_LOOKING,
+                                          .zxid = n->last_proposed_zxid,
+                                          .value = fle_round(e->fle)});
+}
+
+/* Clients, and what was known for their sake, go with the role that served them. */
+static void stop_serving(struct node *n, const char *reason)
+{
+    struct ensemble *e = n->ensemble;
+    clients_let_go(n, reason, n->fx);
+    member_requests_role_over(n);
+    session_reset(n->sessions);
+    if (n->local_sessions != NULL) {
+        session_table_free(n->local_sessions);
+        n->local_sessions = session_table_create(n->options.tick_ms, n->options.seed);
+    }
+    e->serving = e->read_only = false;
+    e->read_only_at_ns = INT64_MAX;
+}
+
+static void serve_read_only(struct node *n)
+{
+    struct ensemble *e = n->ensemble;
+    e->serving = e->read_only = true;
+    e->read_only_at_ns = INT64_MAX;
+    fx_trace(n->fx, (struct trace_effect){.type = TRACE_SERVING_READ_ONLY,
+                                          .zxid = tree_last_zxid(n->tree)});
+}
+
+static int64_t ms_since(const struct node *n, int64_t since_ns)
+{
+    return (n->now_ns - since_ns) / NS_PER_MS;
+}
+
+static void take_role(struct node *n, int64_t leader)
+{
+    struct ensemble *e = n->ensemble;
+    e->voting = false;
+    if (e->serving)
+        stop_serving(n, "a leader is there again");
+    e->read_only_at_ns = INT64_MAX;
+    metric_add_sample(&n->metrics, METRIC_ELECTION_TIME,
+                      (uint64_t)ms_since(n, e->looking_since_ns));
+    e->looking_since_ns = 0;
+    e->role_since_ns = n->now_ns;
+    fx_trace(n->fx, (struct trace_effect){.type = TRACE_ELECTED, .value = leader});
+
+    e->dirty = true;
+    if (leader == n->options.server_id) {
+        e->role = NODE_LEADING;
+        fle_settle(e->fle, FLE_LEADING, leader);
+        zab_lead(e->zab, n->last_proposed_zxid, n->now_ns);
+        return;
+    }
+    zab_follow(e->zab, leader, n->last_proposed_zxid, n->now_ns);
+    bool observes = zab_role(e->zab) == ZAB_OBSERVING;
+    e->role = observes ? NODE_OBSERVING : NODE_FOLLOWING;
+    fle_settle(e->fle, observes ? FLE_OBSERVING : FLE_FOLLOWING, leader);
+}
+
+/* Observers do not all come back at once. */
+static int64_t election_delay_ns(struct node *n, enum node_role from)
+{
+    int64_t delay_ms = n->ensemble->options.observer_election_delay_ms;
+    if (from != NODE_OBSERVING || delay_ms <= 0)
+        return 0;
+    return (int64_t)node_random_below(n, (uint64_t)delay_ms) * NS_PER_MS;
+}
+
+static void end_role(struct node *n)
+{
+    struct ensemble *e = n->ensemble;
+    const char *reason = e->lost;
+    enum node_role from = e->role;
+    e->lost = NULL;
+    fx_trace(n->fx, (struct trace_effect){
+                        .type = TRACE_ROLE_LOST, .zxid = n->last_proposed_zxid, .text = reason});
+    zab_idle(e->zab);
+    transfer_role_over(n);
+    if (e->serving)
+        stop_serving(n, "the leader is gone");
+    if (from == NODE_LEADING)
+        prep_reset(n->prep);
+    e->role = NODE_LOOKING;
+    e->left = n->stopping;
+    e->look_at_ns = n->now_ns + election_delay_ns(n, from);
+}
+
+/* ---- a newer configuration, heard of in the election (QuorumPeer.processReconfig) ---- */
+
+static void take_newer_config(struct node *n)
+{
+    struct ensemble *e = n->ensemble;
+    struct buf text = e->newer_config;
+    e->newer_config = (struct buf){0};
+    struct quorum *q = NULL;
+    struct err err = {0};
+    if (e->voting && quorum_parse(buf_slice(&text), &q, &err) == 0 &&
+        q->version > zab_config(e->zab)->version) {
+#ifdef ZAB_HAS_SET_CONFIG
+        zab_set_config(e->zab, q);
+        look(n);
+#endif
+    }
+    quorum_free(q);
+    buf_deinit(&text);
+}
+
+/* ---- events ---- */
+
+static void on_started(struct node *n)
+{
+    n->ensemble->started = true;
+    ensemble_init_config(n);
+}
+
+static void on_oracle(struct node *n, bool says)
+{
+    fle_set_oracle(n->ensemble->fle, says);
+    zab_oracle(n->ensemble->zab, says);
+}
+
+void on_ensemble_event(struct node *n, const struct node_event *ev)
+{
+    struct ensemble *e = n->ensemble;
+    e->dirty = true;
+    switch (ev->type) {
+    case NODE_START:
+        on_started(n);
+        break;
+    case NODE_DURABLE:
+        zab_durable(e->zab, ev->ticket);
+        break;
+    case NODE_ELECTION_CHANNEL:
+        fle_channel(e->fle, ev->election.sid, ev->election.up, n->now_ns);
+        break;
+    case NODE_ELECTION_MESSAGE:
+        fle_message(e->fle, ev->election.sid, ev->election.bytes, n->now_ns);
+        if (e->newer_config.len > 0)
+            take_newer_config(n);
+        break;
+    case NODE_LINK_OPEN:
+        zab_link_open(e->zab, ev->link.link, ev->link.inbound, n->now_ns);
+        break;
+    case NODE_LINK_BYTES:
+        zab_link_bytes(e->zab, ev->link.link, ev->link.bytes, n->now_ns);
+        break;
+    case NODE_LINK_CLOSED:
+        zab_link_closed(e->zab, ev->link.link, n->now_ns);
+        break;
+    case NODE_LINK_ROOM:
+        zab_link_room(e->zab, ev->link.link);
+        break;
+    case NODE_LOG_READ:
+        zab_log_read(e->zab, ev->link.link, ev->link.bytes, ev->link.how);
+        break;
+    case NODE_TRUNCATED:
+        on_truncated(n, ev);
+        break;
+    case NODE_INSTALLED:
+        on_installed(n, ev);
+        break;
+    case NODE_ORACLE:
+        on_oracle(n, ev->oracle_says);
+        break;
+    case NODE_TICK:
+    case NODE_CLIENT_OPEN:
+    case NODE_CLIENT_FRAME:
+    case NODE_CLIENT_CLOSED:
+    case NODE_DISK_FAILED:
+    case NODE_DISK_FULL:
+    case NODE_SNAPSHOT_REQUEST:
+    case NODE_SNAPSHOT_PULL:
+    case NODE_SNAPSHOT_DONE:
+    case NODE_REPLACE_STATE:
+    case NODE_STOP:
+        break;
+    }
+}
+
+/* A leader goes when everything it has proposed is committed and told. */
+void ensemble_stop(struct node *n)
+{
+    struct ensemble *e = n->ensemble;
+    if (e->role == NODE_LEADING && e->serving && !e->handing_over) {
+        e->handing_over = e->dirty = true;
+        zab_hand_over(e->zab);
+    } else if (e->role == NODE_LEADING) {
+        ensemble_lose(n, "stopped");
+    }
+}
+
+/* ---- the end of a step ---- */
+
+static void run_clocks(struct node *n)
+{
+    struct ensemble *e = n->ensemble;
+    if (n->now_ns >= fle_deadline_ns(e->fle))
+        fle_tick(e->fle, n->now_ns);
+    if (n->now_ns >= zab_deadline_ns(e->zab)) {
+        zab_tick(e->zab, n->now_ns);
+        e->dirty = true;
+    }
+    if (n->now_ns >= e->read_only_at_ns && e->role == NODE_LOOKING && !n->stopping)
+        serve_read_only(n);
+}
+
+static bool may_look(const struct node *n)
+{
+    const struct ensemble *e = n->ensemble;
+    return e->started && !n->stopping && e->role == NODE_LOOKING && !e->voting && !e->truncating &&
+           !e->installing && n->now_ns >= e->look_at_ns;
+}
+
+static void run_roles(struct node *n)
+{
+    struct ensemble *e = n->ensemble;
+    for (int i = 0; i < ROLES_PER_STEP_MAX; i++) {
+        if (e->lost != NULL)
+            end_role(n);
+        if (may_look(n))
+            look(n);
+        struct fle_vote vote;
+        if (e->voting && !n->stopping && fle_decided(e->fle, &vote))
+            take_role(n, vote.leader);
+        if (e->lost == NULL)
+            return;
+    }
+}
+
+void ensemble_run(struct node *n)
+{
+    struct ensemble *e = n->ensemble;
+    run_clocks(n);
+    run_roles(n);
+    for (int i = 0; e->dirty && i < FLUSHES_PER_STEP_MAX; i++) {
+        e->dirty = false;
+        zab_flush(e->zab);
+        commit_ready(n, n->fx);
+        if (e->lost != NULL)
+            run_roles(n);
+    }
+}
+
+int64_t ensemble_deadline_ns(const struct node *n)
+{
+    const struct ensemble *e = n->ensemble;
+    if (e->dirty || e->lost != NULL)
+        return n->now_ns;
+    int64_t deadline = fle_deadline_ns(e->fle);
+    if (zab_deadline_ns(e->zab) < deadline)
+        deadline = zab_deadline_ns(e->zab);
+    if (e->read_only_at_ns < deadline)
+        deadline = e->read_only_at_ns;
+    if (e->role == NODE_LOOKING && !e->voting && e->look_at_ns > n->now_ns &&
+        e->look_at_ns < deadline)
+        deadline = e->look_at_ns;
+    return deadline;
+}

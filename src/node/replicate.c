@@ -1,0 +1,271 @@
+/* replicate.c: the log and the state machine as zab sees them, and the links
+ * (Learner.syncWithLeader, FollowerZooKeeperServer, Leader.startZkServer). */
+#include "base/assert.h"
+#include "node/effects_internal.h"
+#include "node/node_internal.h"
+#include "wire/zxid.h"
+
+static const int64_t NS_PER_MS = 1000000;
+
+/* ---- to disk ---- */
+
+static uint64_t persist(struct node *n, struct persist_effect p)
+{
+    p.ticket = ++n->last_ticket;
+    fx_persist(n->fx, p);
+    return p.ticket;
+}
+
+static uint64_t set_accepted_epoch(void *arg, int64_t epoch)
+{
+    return persist(arg, (struct persist_effect){.type = PERSIST_ACCEPTED_EPOCH, .value = epoch});
+}
+
+static uint64_t set_current_epoch(void *arg, int64_t epoch)
+{
+    return persist(arg, (struct persist_effect){.type = PERSIST_CURRENT_EPOCH, .value = epoch});
+}
+
+static uint64_t persist_config(struct node *n, enum persist_type type, const struct quorum *q)
+{
+    struct buf *bytes = &n->fx->persist_bytes;
+    size_t at = bytes->len;
+    quorum_format(q, bytes);
+    return persist(n, (struct persist_effect){
+                          .type = type, .value = q->version, .at = at, .len = bytes->len - at});
+}
+
+static void config_seen(void *arg, const struct quorum *q)
+{
+    persist_config(arg, PERSIST_CONFIG_NEXT, q);
+}
+
+static void config_active(void *arg, const struct quorum *q)
+{
+    struct node *n = arg;
+    struct ensemble *e = n->ensemble;
+    persist_config(n, PERSIST_CONFIG, q);
+    fle_set_config(e->fle, q);
+    struct buf text = {0};
+    quorum_format(q, &text);
+    tree_init_config(n->tree, buf_slice(&text), q->version, n->wall_ms);
+    buf_deinit(&text);
+    size_t others = q->voter_count > 2 ? q->voter_count - 1 : 1;
+    n->options.outstanding_max = e->outstanding_max / others;
+    fx_trace(n->fx, (struct trace_effect){.type = TRACE_CONFIG_ACTIVE, .value = q->version});
+}
+
+/* ---- transactions of a leader ---- */
+
+static uint64_t accept(void *arg, int64_t zxid, struct slice entry)
+{
+    struct node *n = arg;
+    struct txn_entry txn;
+    if (txn_split(entry, &txn) != 0 || txn.hdr.zxid != zxid || zxid <= n->last_proposed_zxid)
+        return 0;
+
+    struct buf *bytes = &n->fx->persist_bytes;
+    size_t at = bytes->len;
+    buf_put_slice(bytes, entry);
+    uint64_t ticket =
+        persist(n, (struct persist_effect){
+                       .type = PERSIST_APPEND, .zxid = zxid, .at = at, .len = bytes->len - at});
+    n->last_proposed_zxid = zxid;
+    proposal_accept(n, &txn, ticket);
+
+    metric_inc(&n->metrics, METRIC_SYNC_PROCESSOR_REQUEST_QUEUED);
+    if (n->ensemble->role == NODE_FOLLOWING && n->ensemble->serving) {
+        metric_inc(&n->metrics, METRIC_LEARNER_PROPOSAL_RECEIVED_COUNT);
+        if (n->wall_ms >= txn.hdr.time)
+            metric_add_sample(&n->metrics, METRIC_PROPOSAL_LATENCY,
+                              (uint64_t)(n->wall_ms - txn.hdr.time));
+    }
+    return ticket;
+}
+
+/* Applied at the end of the step, as far as one step may go. */
+static void commit(void *arg, int64_t zxid)
+{
+    struct node *n = arg;
+    if (zxid <= n->committed_zxid)
+        return;
+    n->committed_zxid = zxid;
+    n->ensemble->dirty = true;
+    if (n->ensemble->role == NODE_FOLLOWING && n->ensemble->serving)
+        metric_inc(&n->metrics, METRIC_LEARNER_COMMIT_RECEIVED_COUNT);
+}
+
+void replicate_propose(struct node *n, int64_t zxid, struct slice entry, uint64_t ticket,
+                       const struct quorum *next_config)
+{
+    metric_inc(&n->metrics, METRIC_PROPOSAL_COUNT);
+    n->ensemble->dirty = true;
+    zab_propose(n->ensemble->zab, zxid, entry, ticket, next_config);
+}
+
+/* ---- serving ---- */
+
+/* Everything in our log is committed by now. The tree enters the epoch with us, so that what it
+ * says of itself is newer than what any earlier leader said. */
+static void begin_to_lead(struct node *n, int64_t zxid)
+{
+    invariant(n->proposal_count == 0);
+    prep_reset(n->prep);
+    n->last_proposed_zxid = n->committed_zxid = zxid;
+    tree_set_last_zxid(n->tree, zxid);
+    session_touch_all(n->sessions, node_now_ms(n));
+}
+
+static void established(void *arg, int64_t zxid)
+{
+    struct node *n = arg;
+    struct ensemble *e = n->ensemble;
+    e->serving = true;
+    e->handing_over = false;
+    fle_update_epoch(e->fle, zab_current_epoch(e->zab));
+    commit_all(n, n->fx); /* no client is here yet who would be answered without bound */
+    ensemble_init_config(n);
+    uint64_t role_ms = (uint64_t)((n->now_ns - e->role_since_ns) / NS_PER_MS);
+    if (e->role == NODE_LEADING)
+        begin_to_lead(n, zxid);
+    else
+        metric_add_sample(&n->metrics,
+                          e->role == NODE_OBSERVING ? METRIC_OBSERVER_SYNC_TIME
+                                                    : METRIC_FOLLOWER_SYNC_TIME,
+                          role_ms);
+    metric_add_sample(&n->metrics, METRIC_UNAVAILABLE_TIME,
+                      (uint64_t)((n->now_ns - e->unavailable_since_ns) / NS_PER_MS));
+    if (e->role == NODE_LEADING)
+        metric_add_sample(&n->metrics, METRIC_LEADER_UNAVAILABLE_TIME,
+                          (uint64_t)((n->now_ns - e->unavailable_since_ns) / NS_PER_MS));
+    e->unavailable_since_ns = 0;
+    fx_trace(n->fx, (struct trace_effect){
+                        .type = TRACE_SERVING, .zxid = zxid, .value = zab_current_epoch(e->zab)});
+    if (e->role == NODE_LEADING)
+        owner_close_orphans(n);
+    snapshot_catch_up(n, n->fx);
+}
+
+static void lost(void *arg, const char *reason)
+{
+    ensemble_lose(arg, reason);
+}
+
+/* ---- links ---- */
+
+static uint64_t connect_link(void *arg, int64_t sid)
+{
+    struct node *n = arg;
+    uint64_t link = NODE_LINK_OURS | ++n->ensemble->last_link;
+    fx_link(n->fx, (struct link_effect){.type = LINK_CONNECT, .link = link, .sid = sid});
+    return link;
+}
+
+/* Sends to one link in a row are one. */
+static bool joins_last(const struct effects *fx, uint64_t link, size_t at)
+{
+    if (fx->link_count == 0)
+        return false;
+    const struct link_effect *last = &fx->links[fx->link_count - 1];
+    return last->type == LINK_SEND && last->link == link && last->at + last->len == at;
+}
+
+static void send_links(void *arg, const uint64_t *links, size_t count, struct slice bytes)
+{
+    struct node *n = arg;
+    struct effects *fx = n->fx;
+    size_t at = fx->send_bytes.len;
+    buf_put_slice(&fx->send_bytes, bytes);
+    if (count == 1 && joins_last(fx, links[0], at)) {
+        fx->links[fx->link_count - 1].len += bytes.len;
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        fx_link(fx, (struct link_effect){
+                        .type = LINK_SEND, .link = links[i], .at = at, .len = bytes.len});
+}
+
+static void disconnect(void *arg, uint64_t link, const char *reason)
+{
+    struct node *n = arg;
+    fx_link(n->fx, (struct link_effect){.type = LINK_CLOSE, .link = link, .reason = reason});
+}
+
+static void want_room(void *arg, uint64_t link)
+{
+    struct node *n = arg;
+    fx_link(n->fx, (struct link_effect){.type = LINK_WANT_ROOM, .link = link});
+}
+
+static void read_log(void *arg, uint64_t link, int64_t after, int64_t until)
+{
+    struct node *n = arg;
+    fx_link(n->fx,
+            (struct link_effect){
+                .type = LINK_READ_LOG, .link = link, .after_zxid = after, .until_zxid = until});
+}
+
+static void pause_link(void *arg, uint64_t link, bool on)
+{
+    struct node *n = arg;
+    fx_link(n->fx, (struct link_effect){.type = on ? LINK_PAUSE : LINK_RESUME, .link = link});
+}
+
+/* ---- traces ---- */
+
+static void count_sync(struct node *n, const char *how)
+{
+    if (slice_eq_str(slice_str(how), "SNAP"))
+        metric_inc(&n->metrics, METRIC_SNAP_COUNT);
+    else
+        metric_inc(&n->metrics, METRIC_DIFF_COUNT);
+}
+
+static void trace(void *arg, const struct zab_trace *t)
+{
+    static const enum trace_type type_of[] = {
+        [ZAB_TRACE_LEADING] = TRACE_LEADING,        [ZAB_TRACE_FOLLOWING] = TRACE_FOLLOWING,
+        [ZAB_TRACE_LEARNER] = TRACE_LEARNER_SYNCED, [ZAB_TRACE_LEARNER_GONE] = TRACE_LEARNER_GONE,
+        [ZAB_TRACE_SYNCED_BY] = TRACE_SYNCED_BY,    [ZAB_TRACE_REFUSED] = TRACE_PEER_REFUSED,
+    };
+    struct node *n = arg;
+    struct trace_effect line = {.zxid = t->zxid, .value = t->sid, .text = t->text};
+    switch (t->type) {
+    case ZAB_TRACE_LEADING:
+        line.value = t->value;
+        break;
+    case ZAB_TRACE_LEARNER:
+        count_sync(n, t->text != NULL ? t->text : "");
+        break;
+    case ZAB_TRACE_FOLLOWING:
+    case ZAB_TRACE_LEARNER_GONE:
+    case ZAB_TRACE_SYNCED_BY:
+    case ZAB_TRACE_REFUSED:
+        break;
+    case ZAB_TRACE_ESTABLISHED: /* told by established, lost and config_active themselves */
+    case ZAB_TRACE_LOST:
+    case ZAB_TRACE_CONFIG:
+        return;
+    }
+    line.type = type_of[t->type];
+    fx_trace(n->fx, line);
+}
+
+void replicate_host(struct zab_host *host)
+{
+    host->set_accepted_epoch = set_accepted_epoch;
+    host->set_current_epoch = set_current_epoch;
+    host->accept = accept;
+    host->commit = commit;
+    host->established = established;
+    host->lost = lost;
+    host->config_seen = config_seen;
+    host->config_active = config_active;
+    host->connect = connect_link;
+    host->send = send_links;
+    host->disconnect = disconnect;
+    host->want_room = want_room;
+    host->read_log = read_log;
+    host->trace = trace;
+    host->pause = pause_link;
+}
