@@ -111,6 +111,10 @@ class Member(Server):
             return config
         return super()._write_config()
 
+    def forget_config(self):
+        """The next start begins with the configuration of a newcomer."""
+        (self.folder / "zoo.cfg").unlink()
+
     # --- life ---
 
     def start(self, wait=False):
