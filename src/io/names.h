@@ -2,7 +2,8 @@
  *
  *   log.<zxid>                    zxid of its first txn, lower-case hex, no padding
  *   snapshot.<zxid>[.gz|.snappy]  last zxid it contains
- *   caucus.synced, caucus.tmp     ours; ZooKeeper looks at "log." and "snapshot." names only
+ *   caucus.synced, caucus.tmp, caucus.install   ours; ZooKeeper looks at "log." and "snapshot."
+ * names only
  */
 #ifndef CAUCUS_IO_NAMES_H
 #define CAUCUS_IO_NAMES_H
@@ -20,6 +21,7 @@ enum {
 #define NAME_VERSION_DIR  "version-2" /* in dataDir and dataLogDir */
 #define NAME_SYNCED       "caucus.synced"
 #define NAME_SNAPSHOT_TMP "caucus.tmp"
+#define NAME_INSTALL_TMP  "caucus.install" /* of another server */
 
 enum snap_method {
     SNAP_PLAIN,

@@ -232,10 +232,18 @@ static int recover_lists(struct files *fs, const struct recover_options *options
     return rc < 0 ? rc : check_reach(reach, result, err);
 }
 
+/* A snapshot that was being written; usually not there. */
+static void remove_unfinished(struct files *fs, const char *dir, const char *name)
+{
+    char path[FILE_PATH_MAX];
+    if (file_path(path, dir, name, NULL) == 0)
+        fs->unlink(fs, path);
+}
+
 int recover(struct files *fs, const struct recover_options *options,
             const struct recover_sink *sink, struct recover_result *ret, struct err *err)
 {
-    char snap_path[FILE_PATH_MAX], log_path[FILE_PATH_MAX], tmp_path[FILE_PATH_MAX];
+    char snap_path[FILE_PATH_MAX], log_path[FILE_PATH_MAX];
     struct recover_result result = {.snapshot_zxid = -1};
     struct name_list snapshots = {0}, logs = {0};
 
@@ -247,11 +255,10 @@ int recover(struct files *fs, const struct recover_options *options,
         if (rc == 0)
             rc = check_not_mixed(fs, snap_path, "log.", err);
     }
-    if (rc == 0)
-        rc = file_path(tmp_path, snap_path, NAME_SNAPSHOT_TMP, err);
     if (rc < 0)
         return rc;
-    fs->unlink(fs, tmp_path); /* of a snapshot that was being written; usually not there */
+    remove_unfinished(fs, snap_path, NAME_SNAPSHOT_TMP);
+    remove_unfinished(fs, snap_path, NAME_INSTALL_TMP);
 
     rc = name_list_snapshots(fs, snap_path, &snapshots, err);
     if (rc == 0)

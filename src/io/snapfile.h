@@ -16,6 +16,7 @@ struct snapfile_options {
     enum snap_method method; /* snapshot.compression.method */
     bool no_digest;          /* digest.enabled=false */
     bool no_last_zxid;       /* serializeLastProcessedZxid.enabled=false */
+    const char *tmp_name;    /* until it is whole; static; NULL = NAME_SNAPSHOT_TMP */
 };
 
 /* ---- writing: under NAME_SNAPSHOT_TMP; the older snapshots stay untouched until the new one is

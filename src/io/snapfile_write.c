@@ -223,7 +223,8 @@ int snapfile_create(struct files *fs, const char *dir, int64_t zxid,
     s->fd = -1;
     s->adler = 1;
 
-    int rc = file_path(s->tmp_path, dir, NAME_SNAPSHOT_TMP, err);
+    const char *tmp_name = options->tmp_name != NULL ? options->tmp_name : NAME_SNAPSHOT_TMP;
+    int rc = file_path(s->tmp_path, dir, tmp_name, err);
     if (rc < 0)
         goto fail;
     s->fd = fs->open(fs, s->tmp_path, FILE_WRITE | FILE_CREATE | FILE_EMPTY);

@@ -35,9 +35,10 @@ struct snapthread {
     /* Guards the queue and the report, for a few assignments; never held over a system call. A
      * snapshot is some thousand steps, so a lock costs nothing here. */
     pthread_mutex_t lock;
-    pthread_cond_t changed;
+    pthread_cond_t changed, idle;
     struct step *first, *last;
     bool stopping;
+    bool busy; /* a step is being carried out, or a snapshot is half written */
     struct snapthread_report report;
 
     _Atomic size_t queued_bytes;
@@ -204,10 +205,29 @@ static struct step *next_step(struct snapthread *t)
     while (t->first == NULL && !t->stopping)
         pthread_cond_wait(&t->changed, &t->lock);
     struct step *step = t->first;
-    if (step != NULL)
+    if (step != NULL) {
         t->first = step->next;
+        t->busy = true;
+    }
     pthread_mutex_unlock(&t->lock);
     return step;
+}
+
+static void step_is_done(struct snapthread *t)
+{
+    pthread_mutex_lock(&t->lock);
+    t->busy = t->running;
+    if (!t->busy && t->first == NULL)
+        pthread_cond_broadcast(&t->idle);
+    pthread_mutex_unlock(&t->lock);
+}
+
+void snapthread_wait_idle(struct snapthread *t)
+{
+    pthread_mutex_lock(&t->lock);
+    while (t->busy || t->first != NULL)
+        pthread_cond_wait(&t->idle, &t->lock);
+    pthread_mutex_unlock(&t->lock);
 }
 
 static void *snapthread_main(void *arg)
@@ -218,10 +238,12 @@ static void *snapthread_main(void *arg)
         carry_out(t, step);
         atomic_fetch_sub_explicit(&t->queued_bytes, step->len, memory_order_relaxed);
         free(step);
+        step_is_done(t);
         if (t->options.on_report != NULL)
             t->options.on_report(t->options.arg);
     }
     abort_running(t);
+    step_is_done(t);
     return NULL;
 }
 
@@ -236,10 +258,12 @@ int snapthread_start(struct files *fs, const char *dir, const struct snapthread_
     t->options = *options;
     pthread_mutex_init(&t->lock, NULL);
     pthread_cond_init(&t->changed, NULL);
+    pthread_cond_init(&t->idle, NULL);
 
     int rc = pthread_create(&t->thread, NULL, snapthread_main, t);
     if (rc != 0) {
         pthread_cond_destroy(&t->changed);
+        pthread_cond_destroy(&t->idle);
         pthread_mutex_destroy(&t->lock);
         free(t->dir);
         free(t);
@@ -262,6 +286,7 @@ void snapthread_stop(struct snapthread *t)
 
     invariant(t->first == NULL);
     pthread_cond_destroy(&t->changed);
+    pthread_cond_destroy(&t->idle);
     pthread_mutex_destroy(&t->lock);
     free(t->dir);
     free(t);

@@ -45,6 +45,9 @@ void snapthread_chunk(struct snapthread *t, struct slice body);
 void snapthread_end(struct snapthread *t, uint64_t digest);
 void snapthread_abort(struct snapthread *t); /* reported as finished with ERR_INVALID "aborted" */
 
+/* For another thread: until nothing is being written and nothing waits to be (after an abort). */
+void snapthread_wait_idle(struct snapthread *t);
+
 size_t snapthread_room(const struct snapthread *t); /* 0 = full */
 void snapthread_poll(struct snapthread *t, struct snapthread_report *ret);
 
