@@ -123,6 +123,10 @@ enum trace_type {
     TRACE_CONFIG_ACTIVE,    /* value: version */
     TRACE_PEER_REFUSED,     /* value: sid; text */
     TRACE_SESSION_UPGRADED, /* a local session became a global one */
+    /* A transaction was applied (only if node_options.audit): session_id, zxid, value: cxid, op:
+     * its type; bytes: {int type, int err, ustring path}*, of a multi each part, of a closeSession
+     * the ephemerals that went, else the one. */
+    TRACE_COMMITTED,
     TRACE_TYPE_COUNT,
 };
 
@@ -133,6 +137,8 @@ struct trace_effect {
     uint64_t client;
     int64_t value;
     const char *text; /* static; NULL = none */
+    int32_t op;
+    size_t at, len; /* in send_bytes; of TRACE_COMMITTED */
 };
 
 struct effects {

@@ -78,7 +78,9 @@ static struct fle *make_fle(struct node *n, const struct node_ensemble *o)
         .reconfig_enabled = n->options.reconfig_enabled,
     };
     struct fle_host host = {.arg = n, .send = fle_sends, .newer_config = fle_sees_newer_config};
-    return fle_create(&options, &host, o->config);
+    struct fle *f = fle_create(&options, &host, o->config);
+    fle_set_next_config(f, o->config_seen);
+    return f;
 }
 
 struct ensemble *ensemble_create(struct node *n, const struct node_ensemble *o)
@@ -142,23 +144,15 @@ void ensemble_lose(struct node *n, const char *reason)
         n->ensemble->lost = reason;
 }
 
-static bool is_voter(const struct node *n)
-{
-    const struct ensemble *e = n->ensemble;
-    return !e->options.observer && quorum_is_voter(zab_config(e->zab), n->options.server_id);
-}
-
-/* A round begins. Who may not vote asks all the same, with a vote for nobody. */
+/* A round begins. Who is no voter asks all the same, with a vote for nobody. */
 static void look(struct node *n)
 {
     struct ensemble *e = n->ensemble;
-    struct fle_vote mine = {.leader = INT64_MIN, .zxid = INT64_MIN, .peer_epoch = INT64_MIN};
-    if (is_voter(n))
-        mine = (struct fle_vote){
-            .leader = n->options.server_id,
-            .zxid = n->last_proposed_zxid,
-            .peer_epoch = zab_current_epoch(e->zab),
-        };
+    struct fle_vote mine = {
+        .leader = n->options.server_id,
+        .zxid = n->last_proposed_zxid,
+        .peer_epoch = zab_current_epoch(e->zab),
+    };
     e->voting = true;
     if (e->looking_since_ns == 0)
         e->looking_since_ns = n->now_ns;
@@ -272,7 +266,6 @@ static void take_newer_config(struct node *n)
         q->version > zab_config(e->zab)->version) {
 #ifdef ZAB_HAS_SET_CONFIG
         zab_set_config(e->zab, q);
-        look(n);
 #endif
     }
     quorum_free(q);
@@ -388,6 +381,8 @@ static bool may_look(const struct node *n)
 static void run_roles(struct node *n)
 {
     struct ensemble *e = n->ensemble;
+    if (e->role != NODE_LOOKING && !e->serving && fle_doubts(e->fle))
+        ensemble_lose(n, "the election is called into question");
     for (int i = 0; i < ROLES_PER_STEP_MAX; i++) {
         if (e->lost != NULL)
             end_role(n);

@@ -79,10 +79,8 @@ struct ensemble {
     uint64_t last_link;
 
     bool truncating;
-    bool truncate_told;    /* by the zab of this role, who wants to hear of it */
     int64_t truncate_zxid; /* of the truncation under way */
     bool installing;       /* whole, and in the disk's hands */
-    bool install_told;
     struct install install;
     struct buf walk_head; /* begun by snapshot_begin, not handed out yet */
     bool walking;         /* the tree's walk is for learners */

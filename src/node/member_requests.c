@@ -64,16 +64,20 @@ void forwarded_match(struct node *n, struct proposal *p)
     struct forwarded_ring *r = &n->ensemble->forwarded;
     if (r->count == 0)
         return;
-    const struct forwarded *f = &r->items[r->head];
-    if (f->session_id != p->hdr.client_id || f->cxid != p->hdr.cxid)
+    struct forwarded f = r->items[r->head];
+    if (f.session_id != p->hdr.client_id || f.cxid != p->hdr.cxid)
         return;
-    const struct client *c = client_find(n, f->client);
-    if (c != NULL && c->waiting > 0 && !f->wait)
+    struct client *c = client_find(n, f.client);
+    if (c != NULL && c->waiting > 0 && !f.wait)
         return;
-    p->client = f->client;
-    p->wait = f->wait;
     r->head = (r->head + 1) & (r->cap - 1);
     r->count--;
+    if (p->client == 0) {
+        p->client = f.client;
+        p->wait = f.wait;
+    } else if (c != NULL && f.wait) {
+        c->waiting--; /* it waits for the same thing twice: as what it sent, and as what came */
+    }
 }
 
 static void give_to_leader(struct node *n, const struct zab_request *r)

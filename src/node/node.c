@@ -163,6 +163,8 @@ void node_step(struct node *n, const struct node_event *ev, struct effects *fx)
         break;
     case NODE_DURABLE:
         invariant(ev->ticket <= n->last_ticket);
+        if (n->ensemble != NULL)
+            proposals_durable(n, n->durable_ticket, ev->ticket);
         if (ev->ticket > n->durable_ticket)
             n->durable_ticket = ev->ticket;
         if (n->ensemble != NULL)

@@ -61,6 +61,7 @@ struct node_options {
     int64_t container_check_interval_ms;
     int32_t container_per_minute_max;
     int64_t container_never_used_ms; /* 0 = never */
+    bool audit;                      /* audit.enable: TRACE_COMMITTED for each transaction */
     bool skip_acl;
     bool enforce_quota;
     bool close_session_txn;

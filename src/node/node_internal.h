@@ -245,6 +245,8 @@ int32_t propose(struct node *n, const struct proposal_request *req, struct effec
 bool proposal_wait_for(struct node *n, int64_t session_id, uint64_t client);
 /* A leader's proposal, already in the log's hands. */
 void proposal_accept(struct node *n, const struct txn_entry *entry, uint64_t ticket);
+/* Measures how long what became durable took, in an ensemble. */
+void proposals_durable(struct node *n, uint64_t after, uint64_t until);
 /* Applies what is durable (in an ensemble: committed), as far as one step may go. */
 void commit_ready(struct node *n, struct effects *fx);
 /* All of it: only while no clients are there who could be answered without bound. */
@@ -256,6 +258,9 @@ void proposals_drop_after(struct node *n, int64_t zxid);
 void proposals_drop_all(struct node *n);
 /* The newest transaction in our log. */
 int64_t proposals_last_zxid(const struct node *n);
+
+/* audit.c: a transaction was just applied (n->tree_fx); what the audit log has to know of it. */
+void audit_trace(struct node *n, const struct proposal *p, struct effects *fx);
 
 /* write_reply.c: the answer to a write that was just applied (n->tree_fx). */
 void reply_to_write(struct node *n, struct client *c, const struct fifo_entry *e,

@@ -168,6 +168,8 @@ int32_t propose(struct node *n, const struct proposal_request *req, struct effec
         return res.err;
     }
 
+    if (res.err == ZK_QUOTAEXCEEDED)
+        metric_namespace_quota_exceeded(&n->metrics, prep_quota_path(n->prep));
     n->last_proposed_zxid = prep.zxid;
     size_t len = fx->persist_bytes.len - at;
     fx_persist(fx, (struct persist_effect){.type = PERSIST_APPEND,
@@ -185,6 +187,7 @@ int32_t propose(struct node *n, const struct proposal_request *req, struct effec
     proposal_push(n, p, slice_of(fx->persist_bytes.ptr + res.txn_at, res.txn_len));
     metric_inc(&n->metrics, METRIC_SYNC_PROCESSOR_REQUEST_QUEUED);
     if (n->ensemble != NULL) {
+        metric_proposal_size(&n->metrics, len);
         replicate_propose(n, prep.zxid, buf_part(&fx->persist_bytes, at, len), p.ticket,
                           res.hdr.type == ZK_OP_RECONFIG ? next_config : NULL);
         quorum_free(next_config);
@@ -281,11 +284,42 @@ static void answer_writer(struct node *n, const struct proposal *p, struct effec
     client_drain(n, c, fx);
 }
 
+/* Where Leader, Follower, Observer and FinalRequestProcessor count and measure a commit. */
+static void count_commit(struct node *n, const struct proposal *p)
+{
+    struct node_metrics *m = &n->metrics;
+    enum node_role role = n->ensemble != NULL ? n->ensemble->role : NODE_ALONE;
+    metric_age(m, METRIC_PROPAGATION_LATENCY, p->hdr.time, n->wall_ms);
+    if (role == NODE_ALONE || role == NODE_LEADING)
+        metric_inc(m, METRIC_COMMIT_COUNT);
+    if (role == NODE_LEADING)
+        metric_age(m, METRIC_QUORUM_ACK_LATENCY, p->hdr.time, n->wall_ms);
+    if (role != NODE_FOLLOWING && role != NODE_OBSERVING)
+        return;
+    metric_inc(m, METRIC_LEARNER_COMMIT_RECEIVED_COUNT);
+    metric_age(m, METRIC_COMMIT_PROPAGATION_LATENCY, p->hdr.time, n->wall_ms);
+}
+
+void proposals_durable(struct node *n, uint64_t after, uint64_t until)
+{
+    size_t low = 0, high = n->proposal_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (proposal_at(n, middle)->ticket <= after)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < n->proposal_count && proposal_at(n, low)->ticket <= until; low++)
+        metric_age(&n->metrics, METRIC_PROPOSAL_ACK_CREATION_LATENCY, proposal_at(n, low)->hdr.time,
+                   n->wall_ms);
+}
+
 static void commit_oldest(struct node *n, struct effects *fx)
 {
     struct proposal p = *proposal_oldest(n);
     struct slice body = buf_part(&n->proposal_bytes, p.at, p.len);
-    if (n->ensemble != NULL && p.client == 0)
+    if (n->ensemble != NULL)
         forwarded_match(n, &p);
 
     /* We made this txn ourselves, or txn_split has seen it whole: that it applies is an invariant.
@@ -307,7 +341,9 @@ static void commit_oldest(struct node *n, struct effects *fx)
     if (p.client != 0)
         answer_writer(n, &p, fx);
 
-    metric_inc(&n->metrics, METRIC_COMMIT_COUNT);
+    count_commit(n, &p);
+    if (n->options.audit)
+        audit_trace(n, &p, fx);
     snapshot_consider(n, p.len, fx);
     proposal_pop(n);
 }

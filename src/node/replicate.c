@@ -37,7 +37,9 @@ static uint64_t persist_config(struct node *n, enum persist_type type, const str
 
 static void config_seen(void *arg, const struct quorum *q)
 {
-    persist_config(arg, PERSIST_CONFIG_NEXT, q);
+    struct node *n = arg;
+    persist_config(n, PERSIST_CONFIG_NEXT, q);
+    fle_set_next_config(n->ensemble->fle, q);
 }
 
 static void config_active(void *arg, const struct quorum *q)
@@ -76,9 +78,7 @@ static uint64_t accept(void *arg, int64_t zxid, struct slice entry)
     metric_inc(&n->metrics, METRIC_SYNC_PROCESSOR_REQUEST_QUEUED);
     if (n->ensemble->role == NODE_FOLLOWING && n->ensemble->serving) {
         metric_inc(&n->metrics, METRIC_LEARNER_PROPOSAL_RECEIVED_COUNT);
-        if (n->wall_ms >= txn.hdr.time)
-            metric_add_sample(&n->metrics, METRIC_PROPOSAL_LATENCY,
-                              (uint64_t)(n->wall_ms - txn.hdr.time));
+        metric_age(&n->metrics, METRIC_PROPOSAL_LATENCY, txn.hdr.time, n->wall_ms);
     }
     return ticket;
 }
@@ -91,8 +91,6 @@ static void commit(void *arg, int64_t zxid)
         return;
     n->committed_zxid = zxid;
     n->ensemble->dirty = true;
-    if (n->ensemble->role == NODE_FOLLOWING && n->ensemble->serving)
-        metric_inc(&n->metrics, METRIC_LEARNER_COMMIT_RECEIVED_COUNT);
 }
 
 void replicate_propose(struct node *n, int64_t zxid, struct slice entry, uint64_t ticket,

@@ -35,6 +35,11 @@ void reply_end(struct node *n, struct client *c, size_t begun, struct effects *f
     c->stats.sent++;
     metric_inc(&n->metrics, METRIC_PACKETS_SENT);
     metric_response_size(&n->metrics, (int64_t)(len - FRAME_PREFIX_BYTES));
+    /* Of answers to requests only: events, pings, and handshakes do not go through the
+     * FinalRequestProcessor to its end. */
+    int32_t xid = (int32_t)load_be32(fx->send_bytes.ptr + begun + FRAME_PREFIX_BYTES);
+    if (xid > 0 || xid == ZK_XID_SET_WATCHES)
+        metric_add(&n->metrics, METRIC_RESPONSE_BYTES, len - FRAME_PREFIX_BYTES);
 }
 
 void reply_header(struct node *n, struct client *c, int32_t xid, int64_t zxid, int32_t err,

@@ -23,7 +23,7 @@ static void truncate_after(void *arg, int64_t zxid)
     struct node *n = arg;
     struct ensemble *e = n->ensemble;
     bool from_files = zxid < tree_last_zxid(n->tree);
-    e->truncating = e->truncate_told = true;
+    e->truncating = true;
     e->truncate_zxid = zxid;
     persist(n, (struct persist_effect){
                    .type = PERSIST_TRUNCATE, .zxid = zxid, .value = from_files ? 1 : 0});
@@ -44,8 +44,7 @@ void on_truncated(struct node *n, const struct node_event *ev)
         n->last_proposed_zxid = proposals_last_zxid(n);
     }
     e->truncating = false;
-    if (e->truncate_told)
-        zab_truncated(e->zab, !ev->failed);
+    zab_truncated(e->zab, !ev->failed);
 }
 
 /* ---- SNAP ---- */
@@ -113,7 +112,7 @@ static int install_bytes(void *arg, struct slice bytes, size_t *ret_used, bool *
     if (done) {
         keep_sessions(in);
         tree_set_last_zxid(in->tree, in->zxid);
-        e->installing = e->install_told = true;
+        e->installing = true;
         persist(n, (struct persist_effect){.type = PERSIST_INSTALL_END,
                                            .zxid = in->zxid,
                                            .digest = tree_digest(in->tree)});
@@ -130,9 +129,8 @@ void on_installed(struct node *n, const struct node_event *ev)
         return;
     e->installing = false;
     if (ev->failed) {
-        install_drop(e);
-        if (e->install_told)
-            ensemble_lose(n, "the leader's snapshot could not be written");
+        install_drop(e); /* the disk takes nothing any more: the driver stops */
+        ensemble_lose(n, "the leader's snapshot could not be written");
         return;
     }
     struct install in = e->install;
@@ -140,8 +138,7 @@ void on_installed(struct node *n, const struct node_event *ev)
     node_adopt(n, in.tree, in.sessions, in.session_count);
     free(in.sessions);
     ensemble_init_config(n);
-    if (e->install_told)
-        zab_installed(e->zab);
+    zab_installed(e->zab);
 }
 
 /* ---- our state for a learner ---- */
@@ -191,14 +188,14 @@ static void walk_end(void *arg)
 
 /* ---- */
 
-/* What the disk has begun it ends; only nobody waits for it any more. */
+/* What the disk has begun it ends, and zab hears of it in any role: its picture of the log has to
+ * stay that of the disk. */
 void transfer_role_over(struct node *n)
 {
     struct ensemble *e = n->ensemble;
     install_abort(n);
     walk_end(n);
     e->walk_wanted = false;
-    e->truncate_told = e->install_told = false;
 }
 
 void transfer_host(struct zab_host *host)
