@@ -140,17 +140,13 @@ static void look_at_config(struct fle *f, struct slice text)
         f->host.newer_config(f->host.arg, text);
 }
 
-/* Who looks, with which vote. We may come to look ourselves, and it would not be said again. */
+/* Who looks, as far as we know, with which vote. We may come to look ourselves, and it would not be
+ * said again; or we may have a better answer later. */
 static void remember(struct fle *f, int64_t from, const struct fle_notification *n)
 {
-    bool looks = n->state == FLE_LOOKING;
-    if (from < 0 || from >= FLE_SIDS)
-        return;
-    f->asked.of[from] = (struct fle_ballot){looks, n->state, n->version, n->vote};
-    if (looks && !f->established)
-        sid_set_add(&f->waiting, from);
-    else
-        sid_set_remove(&f->waiting, from);
+    if (from >= 0 && from < FLE_SIDS)
+        f->asked.of[from] =
+            (struct fle_ballot){n->state == FLE_LOOKING, n->state, n->version, n->vote};
 }
 
 static void on_notification(struct fle *f, int64_t from, const struct fle_notification *n)
@@ -184,26 +180,34 @@ void fle_message(struct fle *f, int64_t from, struct slice payload, int64_t now_
         on_notification(f, from, &n);
 }
 
+/* What it said counts no more: it may have died, or changed its mind where we could not hear it. If
+ * it lives, it says it again as soon as there is a channel. (ZooKeeper counts such a vote on.) */
+static void forget_peer(struct fle *f, int64_t sid)
+{
+    forget_answer(f, sid);
+    f->ballots.of[sid].cast = f->settled.of[sid].cast = f->asked.of[sid].cast = false;
+}
+
 void fle_channel(struct fle *f, int64_t sid, bool up, int64_t now_ns)
 {
     f->now_ns = now_ns;
-    forget_answer(f, sid);
-    if (sid < 0 || sid >= FLE_SIDS || sid == f->options.sid)
+    if (sid < 0 || sid >= FLE_SIDS || sid == f->options.sid) {
+        forget_answer(f, sid);
         return;
-    /* Whatever it said as one who looks, or who has a leader, it may have died since. Its vote of
-     * this round stays, as with ZooKeeper. */
-    f->asked.of[sid].cast = f->settled.of[sid].cast = false;
-    sid_set_remove(&f->waiting, sid);
+    }
+    forget_peer(f, sid);
     sid_set_add(&f->tried, sid);
-    if (up)
+    if (up) {
         sid_set_add(&f->channels, sid);
-    else
+    } else {
         sid_set_remove(&f->channels, sid);
-    if (!is_looking(f))
-        return;
-    if (up && fle_is_voter(f, sid))
+        sid_set_remove(&f->supporters, sid);
+    }
+    /* Also as one who has a leader, until there is an epoch: others may count on us for theirs. */
+    if (up && f->started && !f->established && fle_is_voter(f, sid))
         fle_tell(f, sid);
-    fle_consider(f);
+    if (is_looking(f))
+        fle_consider(f);
 }
 
 /* ---- the life of an election ---- */
@@ -247,16 +251,16 @@ void fle_settle(struct fle *f, enum fle_state state, int64_t leader)
     f->vote.leader = leader;
 }
 
-/* Those who asked in between got an epoch by which our answers need not have been the same. */
+/* Those who look, as far as we know, have an answer with the old epoch, or none: perhaps not enough
+ * of one kind. */
 void fle_update_epoch(struct fle *f, int64_t new_epoch)
 {
     invariant(f->started && f->state != FLE_LOOKING);
     f->established = true;
     f->vote.peer_epoch = new_epoch;
     for (int64_t sid = 0; sid < FLE_SIDS; sid++)
-        if (sid_set_has(&f->waiting, sid))
+        if (f->asked.of[sid].cast)
             fle_tell(f, sid);
-    f->waiting = (struct sid_set){0};
 }
 
 enum fle_state fle_state(const struct fle *f)

@@ -90,9 +90,10 @@ bool fle_decided(const struct fle *f, struct fle_vote *ret);
  * named.
  */
 void fle_settle(struct fle *f, enum fle_state state, int64_t leader);
-/* True if those who made us settle say otherwise before the epoch is established: the leader looks
- * again or follows another, or he has no quorum any more. Discovery cannot succeed; the owner may
- * give the role up at once and call fle_look, or wait until discovery has failed. */
+/* True if those who made us settle say otherwise before the epoch is established, or the channel to
+ * them broke: the leader looks again or follows another, or he has no quorum any more. Discovery
+ * cannot succeed; the owner may give the role up at once and call fle_look, or wait until discovery
+ * has failed. */
 bool fle_doubts(const struct fle *f);
 /* The epoch is established: from now on answers carry it (QuorumPeer.updateElectionVote). */
 void fle_update_epoch(struct fle *f, int64_t new_epoch);

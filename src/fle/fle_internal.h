@@ -60,7 +60,6 @@ struct fle {
     struct sid_set channels;                    /* up */
     struct sid_set tried;                       /* up or down; others may come up any moment */
     struct fle_ballots asked;                   /* who looks, as far as we know, with what vote */
-    struct sid_set waiting;                     /* looks, and has no lasting answer of ours yet */
     struct fle_answered answered[FLE_SIDS + 1]; /* the last for those without a valid number */
 };
 
@@ -74,8 +73,7 @@ bool fle_same_vote(const struct fle_ballot *a, const struct fle_ballot *b);
 bool fle_has_quorum(const struct fle *f, const struct fle_ballots *ballots,
                     const struct fle_ballot *b, bool oracle_says);
 /* Whether `leader` itself says that it leads. */
-bool fle_leader_agrees(const struct fle *f, const struct fle_ballots *ballots, int64_t leader,
-                       int64_t round);
+bool fle_leader_agrees(const struct fle *f, int64_t leader, int64_t round);
 
 /* looking.c: the election. */
 void fle_start_round(struct fle *f);

@@ -71,8 +71,9 @@ void fle_start_round(struct fle *f)
     }
 }
 
-/* The end of the election. Those who asked and do not know it hear it now: the other voters of this
- * round have come as far by themselves. */
+/* The end of the election. Those who asked hear it now. Voters of this round who agree will come as
+ * far by themselves; if one does not, because it does not hear the others, it hears of the epoch.
+ */
 static void decide(struct fle *f, const struct fle_vote *vote)
 {
     f->round = vote->round;
@@ -86,9 +87,7 @@ static void decide(struct fle *f, const struct fle_vote *vote)
     const struct fle_ballot decision = {true, FLE_LOOKING, 0, *vote};
     for (int64_t sid = 0; sid < FLE_SIDS; sid++) {
         const struct fle_ballot *b = &f->ballots.of[sid];
-        if (b->cast && fle_same_vote(b, &decision))
-            sid_set_remove(&f->waiting, sid);
-        else if (sid_set_has(&f->waiting, sid))
+        if (f->asked.of[sid].cast && !(b->cast && fle_same_vote(b, &decision)))
             fle_tell(f, sid);
     }
 }
@@ -101,10 +100,11 @@ static bool all_agree(const struct fle *f, const struct fle_ballot *ours)
     for (size_t c = 0; c < 2 && configs[c] != NULL; c++)
         for (size_t i = 0; i < configs[c]->server_count; i++) {
             int64_t sid = configs[c]->servers[i].sid;
-            const struct fle_ballot *b = &f->ballots.of[sid];
+            const struct fle_ballot *b = &f->ballots.of[sid], *s = &f->settled.of[sid];
             bool hearable = sid_set_has(&f->channels, sid) || !sid_set_has(&f->tried, sid);
-            if (quorum_weight(configs[c], sid) > 0 && hearable &&
-                !(b->cast && fle_same_vote(b, ours)))
+            bool agrees = (b->cast && fle_same_vote(b, ours)) ||
+                          (s->cast && s->vote.leader == ours->vote.leader);
+            if (quorum_weight(configs[c], sid) > 0 && hearable && !agrees)
                 return false;
         }
     return true;
@@ -147,21 +147,19 @@ static void on_proposal(struct fle *f, int64_t from, const struct fle_notificati
 }
 
 /* One that follows or leads. We join what a quorum has joined before us: in this round, where the
- * votes of those who look count as well, or in whatever round that was. */
+ * votes of those who look count as well, or in whatever round that was. The vote by which one came
+ * to its leader stays: what it says now may have the new epoch already. */
 static void on_settled(struct fle *f, int64_t from, const struct fle_notification *n)
 {
     const struct fle_ballot theirs = {true, n->state, n->version, n->vote};
-    if (n->vote.round == f->round) {
-        cast(&f->ballots, from, n->state, 0, &n->vote);
-        if (fle_has_quorum(f, &f->ballots, &theirs, f->oracle_says) &&
-            fle_leader_agrees(f, &f->ballots, n->vote.leader, n->vote.round)) {
-            decide(f, &n->vote);
-            return;
-        }
-    }
+    const struct fle_ballot *before = &f->ballots.of[from];
     cast(&f->settled, from, n->state, n->version, &n->vote);
-    if (fle_has_quorum(f, &f->settled, &theirs, f->oracle_says) &&
-        fle_leader_agrees(f, &f->settled, n->vote.leader, n->vote.round)) {
+    if (n->vote.round == f->round && !(before->cast && before->vote.leader == n->vote.leader))
+        cast(&f->ballots, from, n->state, 0, &n->vote);
+    bool enough =
+        (n->vote.round == f->round && fle_has_quorum(f, &f->ballots, &theirs, f->oracle_says)) ||
+        fle_has_quorum(f, &f->settled, &theirs, f->oracle_says);
+    if (enough && fle_leader_agrees(f, n->vote.leader, n->vote.round)) {
         decide(f, &n->vote);
         return;
     }

@@ -2,7 +2,8 @@
  *
  * Who decides early may decide what the others do not: A and B agree on B, and before B has heard
  * A it hears C, who is better. A learns that from B's next vote, and need not wait until it has
- * failed to follow B. */
+ * failed to follow B. And who dies before there is an epoch was needed for it, perhaps: a leader
+ * without a quorum keeps away those who look, because it says that it leads. */
 #include "fle/fle_internal.h"
 
 void fle_count_support(struct fle *f)
@@ -20,11 +21,12 @@ void fle_count_support(struct fle *f)
 
 void fle_support_message(struct fle *f, int64_t from, const struct fle_notification *n)
 {
-    /* One that looks in an earlier round has begun again, and will come to us. */
-    bool looks = n->state == FLE_LOOKING;
-    if (n->state == FLE_OBSERVING || (looks && n->vote.round < f->vote.round))
+    if (n->state == FLE_OBSERVING)
         return;
-    if (n->vote.leader == f->vote.leader && !(looks && n->vote.round > f->vote.round))
+    /* Who looks in another round has given up, or begun again. It will come back only to a leader
+     * that has a quorum without it. */
+    bool gone = n->state == FLE_LOOKING && n->vote.round != f->vote.round;
+    if (n->vote.leader == f->vote.leader && !gone)
         sid_set_add(&f->supporters, from);
     else
         sid_set_remove(&f->supporters, from);

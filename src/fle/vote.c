@@ -61,11 +61,10 @@ bool fle_has_quorum(const struct fle *f, const struct fle_ballots *ballots,
 
 /* Otherwise all would go on electing one that has died. If it is ourselves, we lead only in the
  * round they speak of. */
-bool fle_leader_agrees(const struct fle *f, const struct fle_ballots *ballots, int64_t leader,
-                       int64_t round)
+bool fle_leader_agrees(const struct fle *f, int64_t leader, int64_t round)
 {
     if (leader == f->options.sid)
         return round == f->round;
-    const struct fle_ballot *b = &ballots->of[leader];
+    const struct fle_ballot *b = &f->settled.of[leader];
     return b->cast && b->state == FLE_LEADING;
 }

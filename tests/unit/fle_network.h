@@ -35,6 +35,7 @@ struct server {
     int64_t give_up_at_ns; /* when it looks again */
     int64_t decided_at_ns;
     uint64_t decisions;
+    uint64_t term; /* of its leadership; of a follower that is established: its leader's */
 };
 
 /* One end's view of a channel, and what goes from there to the other end. */
@@ -77,7 +78,7 @@ struct network {
     struct link links[SERVERS_MAX][SERVERS_MAX]; /* [smaller][larger] */
     struct event events[EVENTS_MAX];
     size_t event_count;
-    uint64_t messages;
+    uint64_t messages, terms;
     int64_t epoch; /* of the last leader */
 };
 
@@ -238,7 +239,8 @@ static bool follows(struct network *n, int64_t sid, int64_t leader)
 {
     const struct server *s = &n->servers[sid];
     return s->alive && s->leader == leader &&
-           (sid == leader || (n->servers[leader].alive && link_of(n, sid, leader)->up));
+           (sid == leader || (n->servers[leader].alive && link_of(n, sid, leader)->up)) &&
+           (!s->established || s->term == n->servers[leader].term);
 }
 
 static bool has_followers(struct network *n, int64_t leader)
@@ -281,6 +283,7 @@ static void on_epoch(struct network *n, struct server *s)
     } else {
         s->log = leader->log;
     }
+    s->term = leader->term;
     s->established = true;
     s->give_up_at_ns = INT64_MAX;
     fle_update_epoch(s->f, leader->log.peer_epoch);
@@ -310,6 +313,8 @@ static void take_decision(struct network *n, struct server *s)
     s->leader = vote.leader;
     s->decided_at_ns = n->now_ns;
     s->decisions++;
+    if (vote.leader == s->sid)
+        s->term = ++n->terms;
     s->give_up_at_ns = n->now_ns + DISCOVERY_MS * NS_PER_MS;
 }
 

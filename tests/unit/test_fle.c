@@ -693,6 +693,23 @@ static void the_epoch_of_old_messages_is_not_compared(void **state)
     end(&w);
 }
 
+/* The leader of our round has its epoch before we have heard the last vote. */
+static void a_vote_counts_on_when_its_server_has_a_leader(void **state)
+{
+    (void)state;
+    struct world w;
+    start(&w, 1, THREE);
+    channel(&w, 2, true);
+    channel(&w, 3, true);
+    look(&w, 7, 5);
+    hear(&w, 2, FLE_LOOKING, 2, 7, 1, 5);
+    hear(&w, 2, FLE_LEADING, 2, 7, 1, 6);
+    assert_undecided(&w);
+    hear(&w, 3, FLE_LOOKING, 2, 7, 1, 5);
+    assert_decided(&w, FLE_FOLLOWING, 2);
+    end(&w);
+}
+
 /* In this round the votes of those who look and of those who have decided count together. */
 static void who_decided_in_our_round_counts_as_a_vote(void **state)
 {
@@ -734,7 +751,7 @@ static void who_has_a_leader_answers_those_who_look(void **state)
     w.said[0] = 0;
 
     channel(&w, 2, true);
-    assert_said(&w, ""); /* we have nothing to ask */
+    assert_said(&w, "2:LEAD(3,7,r1,e5)"); /* it may count on us for another */
     hear(&w, 2, FLE_LOOKING, 2, 9, 1, 6);
     assert_said(&w, "2:LEAD(3,7,r1,e5)"); /* even to one who has more */
     hear(&w, 2, FLE_FOLLOWING, 3, 7, 1, 5);
@@ -746,6 +763,8 @@ static void who_has_a_leader_answers_those_who_look(void **state)
     assert_said(&w, "77:LEAD(3,7,r1,e5)");
     fle_update_epoch(w.f, 6);
     w.said[0] = 0;
+    channel(&w, 2, true);
+    assert_said(&w, ""); /* we have nothing to ask */
     hear(&w, 1, FLE_LOOKING, 1, 9, 2, 6);
     assert_said(&w, "1:LEAD(3,7,r1,e6)");
     end(&w);
@@ -768,11 +787,15 @@ static void who_asked_before_the_epoch_hears_of_it(void **state)
     assert_decided(&w, FLE_LEADING, 3);
     assert_said(&w, "9:LEAD(3,7,r1,e5)");
     channel(&w, 2, true);
+    assert_said(&w, "2:LEAD(3,7,r1,e5)");
     hear(&w, 2, FLE_LOOKING, 2, 7, 1, 5);
     assert_said(&w, "2:LEAD(3,7,r1,e5)");
     fle_settle(w.f, FLE_LEADING, 3);
     fle_update_epoch(w.f, 6);
-    assert_said(&w, "2:LEAD(3,7,r1,e6) 9:LEAD(3,7,r1,e6)"); /* 1 follows, and does not ask */
+    assert_said(&w, "1:LEAD(3,7,r1,e6) 2:LEAD(3,7,r1,e6) 9:LEAD(3,7,r1,e6)");
+    hear(&w, 2, FLE_FOLLOWING, 3, 7, 1, 6);
+    fle_update_epoch(w.f, 6);
+    assert_said(&w, "1:LEAD(3,7,r1,e6) 9:LEAD(3,7,r1,e6)"); /* 2 does not look any more */
     hear(&w, 2, FLE_LOOKING, 2, 7, 2, 5);
     assert_said(&w, "2:LEAD(3,7,r1,e6)");
     end(&w);
@@ -826,6 +849,20 @@ static void what_was_said_on_a_broken_channel_is_forgotten(void **state)
     channel(&w, 2, false);
     hear(&w, 3, FLE_FOLLOWING, 2, 7, 4, 5);
     assert_undecided(&w);
+    end(&w);
+
+    start(&w, 1, THREE); /* nor is anybody elected by a vote that may be another one by now */
+    channel(&w, 2, true);
+    channel(&w, 3, true);
+    look(&w, 7, 5);
+    hear(&w, 2, FLE_LOOKING, 2, 7, 1, 5);
+    channel(&w, 2, false);
+    pass(&w, 1000);
+    assert_undecided(&w);
+    channel(&w, 2, true);
+    channel(&w, 3, false);
+    hear(&w, 2, FLE_LOOKING, 2, 7, 1, 5);
+    assert_decided(&w, FLE_FOLLOWING, 2);
     end(&w);
 }
 
@@ -975,7 +1012,7 @@ static void a_follower_doubts_when_its_leader_does_not_lead(void **state)
 {
     (void)state;
     struct world w;
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 6; i++) {
         start(&w, 1, THREE);
         channel(&w, 2, true);
         channel(&w, 3, false);
@@ -1004,6 +1041,14 @@ static void a_follower_doubts_when_its_leader_does_not_lead(void **state)
             hear(&w, 2, FLE_LOOKING, 3, 7, 2, 5);
             assert_false(fle_doubts(w.f));
             break;
+        case 5: /* it died */
+            channel(&w, 3, false);
+            assert_false(fle_doubts(w.f));
+            channel(&w, 2, true);
+            assert_false(fle_doubts(w.f));
+            channel(&w, 2, false);
+            assert_true(fle_doubts(w.f));
+            break;
         case 4: /* somebody named another leader */
             fle_settle(w.f, FLE_FOLLOWING, 3);
             hear(&w, 2, FLE_LOOKING, 3, 7, 2, 5);
@@ -1012,6 +1057,29 @@ static void a_follower_doubts_when_its_leader_does_not_lead(void **state)
         }
         end(&w);
     }
+}
+
+/* It will join a leader only if a quorum has joined it before. */
+static void who_begins_again_supports_nobody(void **state)
+{
+    (void)state;
+    struct world w;
+    start(&w, 1, VOTER("1") VOTER("2") VOTER("3") VOTER("4") VOTER("5"));
+    for (int64_t sid = 2; sid <= 5; sid++)
+        channel(&w, sid, true);
+    look(&w, 7, 5);
+    look(&w, 7, 5);
+    for (int64_t sid = 2; sid <= 5; sid++)
+        hear(&w, sid, FLE_LOOKING, 5, 7, 2, 5);
+    assert_decided(&w, FLE_FOLLOWING, 5);
+    hear(&w, 2, FLE_LOOKING, 2, 7, 1, 5);
+    hear(&w, 3, FLE_LOOKING, 5, 7, 1, 5);
+    assert_false(fle_doubts(w.f));
+    hear(&w, 4, FLE_LOOKING, 4, 7, 1, 5);
+    assert_true(fle_doubts(w.f));
+    hear(&w, 3, FLE_FOLLOWING, 5, 7, 2, 5); /* it has come back */
+    assert_false(fle_doubts(w.f));
+    end(&w);
 }
 
 static void a_leader_doubts_when_it_has_no_quorum_any_more(void **state)
@@ -1027,6 +1095,9 @@ static void a_leader_doubts_when_it_has_no_quorum_any_more(void **state)
     fle_settle(w.f, FLE_LEADING, 2);
     hear(&w, 1, FLE_LOOKING, 3, 7, 1, 5);
     assert_true(fle_doubts(w.f));
+    hear(&w, 1, FLE_FOLLOWING, 2, 7, 1, 5); /* it has come back */
+    assert_false(fle_doubts(w.f));
+    hear(&w, 1, FLE_LOOKING, 3, 7, 1, 5);
     look(&w, 7, 5);
     assert_false(fle_doubts(w.f));
     hear(&w, 1, FLE_FOLLOWING, 3, 7, 1, 5);
@@ -1175,6 +1246,7 @@ int main(void)
         cmocka_unit_test(that_others_follow_us_counts_in_their_round_only),
         cmocka_unit_test(settled_votes_are_compared_by_leader_and_epoch),
         cmocka_unit_test(the_epoch_of_old_messages_is_not_compared),
+        cmocka_unit_test(a_vote_counts_on_when_its_server_has_a_leader),
         cmocka_unit_test(who_decided_in_our_round_counts_as_a_vote),
         cmocka_unit_test(observers_have_nothing_to_say_about_leaders),
         cmocka_unit_test(who_has_a_leader_answers_those_who_look),
@@ -1188,6 +1260,7 @@ int main(void)
         cmocka_unit_test(a_server_without_weight_is_nobodys_candidate),
         cmocka_unit_test(without_data_there_is_no_vote),
         cmocka_unit_test(a_follower_doubts_when_its_leader_does_not_lead),
+        cmocka_unit_test(who_begins_again_supports_nobody),
         cmocka_unit_test(a_leader_doubts_when_it_has_no_quorum_any_more),
         cmocka_unit_test(a_newer_configuration_is_offered_while_looking),
         cmocka_unit_test(a_configuration_that_is_taken_begins_a_round),
