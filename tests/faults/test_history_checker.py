@@ -60,8 +60,9 @@ def test_gap_is_the_longest_time_between_acknowledged_writes():
     h = History(calls=[write("/k", b"%d" % n, n, n, 0, end) for n, end in
                        enumerate([1_000_000, 3_000_000, 90_000_000, 91_000_000])])
     assert h.longest_gap_ms() == 87
-    assert h.longest_gap_ms(since=90_000_000) == 1
-    assert h.longest_gap_ms(until=3_000_000) == 2
+    assert h.longest_gap_ms(since=90_000_001) == 1
+    assert h.longest_gap_ms(until=2_999_999) == 2
+    assert h.longest_gap_ms(since=10_000_000, until=20_000_000) == 87  # begun before, ended after
 
 
 def test_lost_write():

@@ -73,10 +73,11 @@ class History:
         return [c for c in self.calls if c.is_write and c.end is not None and c.err == 0]
 
     def longest_gap_ms(self, since=0, until=None):
-        """The longest time without an acknowledged write."""
-        ends = sorted(c.end for c in self.acknowledged() if c.end >= since and (
-            until is None or c.end <= until))
-        return max((b - a for a, b in itertools.pairwise(ends)), default=0) / 1e6
+        """The longest time without an acknowledged write, of those that touch the time between."""
+        ends = sorted(c.end for c in self.acknowledged())
+        gaps = [b - a for a, b in itertools.pairwise(ends)
+                if b >= since and (until is None or a <= until)]
+        return max(gaps, default=0) / 1e6
 
 
 # --- the checker ---------------------------------------------------------------------
