@@ -12,6 +12,7 @@ struct prep *prep_create(struct tree *t, const struct prep_options *options, uin
     p->tree = t;
     p->options = *options;
     p->digest = 0;
+    p->quota_path = slice_of(NULL, 0);
     changes_init(&p->changes, t, hash_seed);
     buf_init(&p->path, 0);
     buf_init(&p->acl, 0);
@@ -36,6 +37,11 @@ void prep_committed(struct prep *p, int64_t zxid)
 void prep_reset(struct prep *p)
 {
     changes_clear(&p->changes);
+}
+
+struct slice prep_quota_path(const struct prep *p)
+{
+    return p->quota_path;
 }
 
 size_t prep_outstanding(const struct prep *p)

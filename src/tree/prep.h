@@ -91,6 +91,10 @@ void prep_committed(struct prep *p, int64_t zxid);
  * Before the tree is freed or loaded anew, since the changes refer to its ACLs. */
 void prep_reset(struct prep *p);
 
+/* After a prep_request that came to ZK_QUOTAEXCEEDED: the path that was refused. Borrowed from the
+ * request, or until the next one. */
+struct slice prep_quota_path(const struct prep *p);
+
 size_t prep_outstanding(const struct prep *p); /* change records held: for metrics and throttling */
 
 #endif

@@ -63,9 +63,10 @@ struct prep {
     struct tree *tree;
     struct prep_options options;
     struct changes changes;
-    uint64_t digest; /* of the tree when everything outstanding is committed */
-    struct buf path; /* scratch: the path of a sequential node */
-    struct buf acl;  /* scratch: a fixed up list with its count */
+    uint64_t digest;         /* of the tree when everything outstanding is committed */
+    struct slice quota_path; /* of the last refusal for a quota's sake */
+    struct buf path;         /* scratch: the path of a sequential node */
+    struct buf acl;          /* scratch: a fixed up list with its count */
 };
 
 /* ---- outstanding changes (prep_changes.c) ---- */

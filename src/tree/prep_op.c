@@ -73,7 +73,7 @@ static bool passes_hard_limit(struct slice limits, struct slice usage, const cha
 
 /* ZooKeeperServer.checkQuota: limits and usage as committed, not as projected. Soft limits are only
  * logged, when the txn is applied. */
-static int32_t check_quota(const struct prep *p, struct slice path, int64_t bytes_diff,
+static int32_t check_quota(struct prep *p, struct slice path, int64_t bytes_diff,
                            int64_t count_diff)
 {
     struct quota_nodes q;
@@ -82,8 +82,10 @@ static int32_t check_quota(const struct prep *p, struct slice path, int64_t byte
     struct slice limits = znode_data(q.limits);
     struct slice usage = znode_data(q.stats);
     if (passes_hard_limit(limits, usage, "countHardLimit", "count", count_diff) ||
-        passes_hard_limit(limits, usage, "byteHardLimit", "bytes", bytes_diff))
+        passes_hard_limit(limits, usage, "byteHardLimit", "bytes", bytes_diff)) {
+        p->quota_path = path;
         return ZK_QUOTAEXCEEDED;
+    }
     return 0;
 }
 

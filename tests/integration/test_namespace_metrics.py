@@ -1,7 +1,8 @@
 """What is read and written below each top-level znode, as mntr and Prometheus tell it."""
 
+import pytest
 from rawzk import (create, delete, exists, get_children, get_children2, get_data, multi, multi_read,
-                   set_data)
+                   ping, set_data)
 from server import free_port
 
 SERVER_CONFIG = {"4lw.commands.whitelist": "*", "enforceQuota": "true"}
@@ -72,6 +73,23 @@ def test_the_root_is_of_no_namespace(server, s):
     assert not [key for key in mntr(server) if key.startswith("cnt__")]
 
 
+@pytest.mark.parametrize("in_multi", [False, True], ids=["alone", "in a multi"])
+def test_hard_limits_that_refused_are_counted(server, s, root, in_multi):
+    s.ok(create(f"/zookeeper/quota{root}"))
+    s.ok(create(f"/zookeeper/quota{root}/zookeeper_limits",
+                b"count=-1,bytes=-1=;byteHardLimit=-1;countHardLimit=2"))
+    s.ok(create(f"/zookeeper/quota{root}/zookeeper_stats", b"count=0,bytes=0"))
+    s.ok(create(f"{root}/a"))
+    key = f"{root[1:]}_quota_exceeded_error_per_namespace"
+    assert key not in mntr(server)
+    for n in range(1, 3):
+        if in_multi:
+            s.call(multi(set_data(root, b""), create(f"{root}/b")))
+        else:
+            s.err(create(f"{root}/b"))
+        assert mntr(server)[key] == str(n)
+
+
 def test_prometheus_labels_them_with_the_key(start_server):
     port = free_port()
     server = start_server({
@@ -87,3 +105,16 @@ def test_prometheus_labels_them_with_the_key(start_server):
     lines = [line.replace(",}", "}") for line in body.decode().splitlines()]
     assert 'write_per_namespace_sum{key="shop"} 10.0' in lines
     assert f'read_per_namespace_sum{{key="shop"}} {10 + STAT}.0' in lines
+
+
+def test_transactions_and_answers_are_measured(server, s, root):
+    s.ok(get_data(root))  # the write before it is counted
+    before = mntr(server)
+    s.ok(set_data(root, b"12345"))
+    s.ok(get_data(root))
+    s.ok(ping())
+    told = mntr(server)
+    assert int(told["cnt_propagation_latency"]) == int(before["cnt_propagation_latency"]) + 1
+    # Headers of 16 bytes, a Stat, and data with a Stat; pings do not count.
+    answers = 16 + STAT + 16 + 4 + 5 + STAT
+    assert int(told["response_bytes"]) - int(before["response_bytes"]) == answers
