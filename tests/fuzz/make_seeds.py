@@ -114,6 +114,26 @@ def requests():
     yield i32(2) + i32(1) + text(b"abc") + i32(-1) + text(b"")
 
 
+def quorums():
+    yield b"server.1=a:2888:3888:participant;0.0.0.0:2181\nserver.2=b:2888:3888:observer\nversion=100000000"
+    yield b"# c\n server.17 : [::1]:1:2|[::ffff:1.2.3.4]:3:4:Participant;[1:2::8]:5\r\nserver.16 h.x:1:2;;\n"
+    yield (b"server.1=a:1:2\nserver.2=a:1:2\nserver.3=a:1:2\nserver.4=a:1:2:observer\n"
+           b"group.1=1:2\ngroup.70000=3:4:\nweight.1=0\nweight.4=3\nweight.9=1\nversion=7fffffffffffffff\n")
+
+
+def elections():
+    """Decisions as fuzz_fle reads them: three voters, channels to 2 and 3, a look, votes."""
+    start = bytes([1, 1, 0, 0])
+    channels = bytes([2, 0, 1, 1]) + bytes([2, 0, 2, 1])
+    look = bytes([0, 1, 1])
+    vote = lambda who, leader, zxid, round_, epoch, state: bytes(
+        [9, 0, who - 1, 0, 0, leader - 1, zxid, round_, epoch, state, 0, 0])
+    looking = vote(2, 3, 1, 1, 1, 0) + vote(3, 3, 1, 1, 1, 0) + vote(2, 3, 1, 1, 1, 0)
+    yield start + channels + look + looking + bytes([1, 2])
+    yield start + channels + look + vote(2, 2, 1, 3, 1, 2) + vote(3, 2, 1, 3, 1, 1) + bytes([1, 2])
+    yield start + look + channels + vote(2, 2, 1, 1, 1, 0) + bytes([1, 200]) + bytes([1, 200]) + look
+
+
 def config_keys():
     table = (HERE.parent.parent / "src/server/config_table.h").read_text()
     return re.findall(r'X\(\w+, "([^"]+)", \w+, "([^"]*)"', table)
@@ -130,6 +150,10 @@ def main():
                                            (0, 8, "10.0.0.0/8"), (64, 2, "::1:2:3:4:5:6:7:8")]):
         seed("fuzz_acl", f"address-{n}", bytes([1, bits, cut]) + pair.encode())
     seed("fuzz_acl", "list", bytes([0, 3, 1]) + acl((31, "auth", ""), (1, "ip", "::/0"), (2, "digest", "u:h")))
+    for n, lines in enumerate(quorums()):
+        seed("fuzz_quorum", str(n), lines)
+    for n, events in enumerate(elections()):
+        seed("fuzz_fle", str(n), events)
     seed("fuzz_quota", "old", b"count=5,bytes=-1")
     seed("fuzz_quota", "new", b"count=5,bytes=10=;byteHardLimit=20;countHardLimit=7")
     seed("fuzz_snapshot_load", "all", b"\x20" + body())
