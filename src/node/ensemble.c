@@ -264,9 +264,7 @@ static void take_newer_config(struct node *n)
     struct err err = {0};
     if (e->voting && quorum_parse(buf_slice(&text), &q, &err) == 0 &&
         q->version > zab_config(e->zab)->version) {
-#ifdef ZAB_HAS_SET_CONFIG
         zab_set_config(e->zab, q);
-#endif
     }
     quorum_free(q);
     buf_deinit(&text);
@@ -401,10 +399,12 @@ void ensemble_run(struct node *n)
     struct ensemble *e = n->ensemble;
     run_clocks(n);
     run_roles(n);
+    transfer_run(n);
     for (int i = 0; e->dirty && i < FLUSHES_PER_STEP_MAX; i++) {
         e->dirty = false;
         zab_flush(e->zab);
         commit_ready(n, n->fx);
+        transfer_run(n);
         if (e->lost != NULL)
             run_roles(n);
     }

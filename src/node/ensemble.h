@@ -84,7 +84,7 @@ struct ensemble {
     struct install install;
     struct buf walk_head; /* begun by snapshot_begin, not handed out yet */
     bool walking;         /* the tree's walk is for learners */
-    bool walk_wanted;     /* zab waits for the walk of a file snapshot to end */
+    bool walk_wanted;     /* zab waits until the tree can be walked */
 
     struct forwarded_ring forwarded;
     struct sync_ring syncs;
@@ -123,6 +123,8 @@ void replicate_propose(struct node *n, int64_t zxid, struct slice entry, uint64_
 void transfer_host(struct zab_host *host);
 void on_truncated(struct node *n, const struct node_event *ev);
 void on_installed(struct node *n, const struct node_event *ev);
+/* A learner that waits for a walk over the tree gets its turn. */
+void transfer_run(struct node *n);
 void transfer_role_over(struct node *n);
 
 /* ---- member_requests.c: requests of our clients ---- */

@@ -139,15 +139,6 @@ static bool walk_is_ours(const struct node *n)
     return snapshot_active(n->tree) && (n->ensemble == NULL || !n->ensemble->walking);
 }
 
-static void tell_walk_is_over(struct node *n)
-{
-    if (n->ensemble == NULL || !n->ensemble->walk_wanted)
-        return;
-    n->ensemble->walk_wanted = false;
-    n->ensemble->dirty = true;
-    zab_snapshot_free(n->ensemble->zab);
-}
-
 void on_snapshot_pull(struct node *n, size_t bytes_max, struct effects *fx)
 {
     if (!n->snapshot_active || !walk_is_ours(n))
@@ -162,8 +153,6 @@ void on_snapshot_pull(struct node *n, size_t bytes_max, struct effects *fx)
                                        .digest = digest,
                                        .at = at,
                                        .len = fx->persist_bytes.len - at});
-    if (done)
-        tell_walk_is_over(n);
 }
 
 void snapshot_give_up(struct node *n, struct effects *fx)
@@ -185,14 +174,11 @@ void on_snapshot_done(struct node *n, const struct node_event *ev, struct effect
 {
     if (!n->snapshot_active || ev->snapshot_done.zxid != n->snapshot_zxid)
         return; /* of a state that was replaced meanwhile */
-    bool cut_short = walk_is_ours(n);
-    if (cut_short)
+    if (walk_is_ours(n))
         snapshot_abort(n->tree);
     n->snapshot_active = false;
     fx_trace(fx, (struct trace_effect){.type = ev->snapshot_done.failed ? TRACE_SNAPSHOT_FAILED
                                                                         : TRACE_SNAPSHOT_DONE,
                                        .zxid = ev->snapshot_done.zxid});
-    if (cut_short)
-        tell_walk_is_over(n);
     snapshot_catch_up(n, fx);
 }

@@ -143,11 +143,20 @@ void on_installed(struct node *n, const struct node_event *ev)
 
 /* ---- our state for a learner ---- */
 
+/* The picture is of all that zab has committed: its window begins there. Without clients it is
+ * applied here; with them as far as one step may go. */
+static bool may_walk(struct node *n)
+{
+    if (!n->ensemble->serving)
+        commit_all(n, n->fx);
+    return !snapshot_active(n->tree) && !commit_is_behind(n);
+}
+
 static int64_t walk_begin(void *arg)
 {
     struct node *n = arg;
     struct ensemble *e = n->ensemble;
-    if (snapshot_active(n->tree)) {
+    if (!may_walk(n)) {
         e->walk_wanted = true;
         return -1;
     }
@@ -186,10 +195,19 @@ static void walk_end(void *arg)
     snapshot_catch_up(n, n->fx);
 }
 
+void transfer_run(struct node *n)
+{
+    struct ensemble *e = n->ensemble;
+    if (!e->walk_wanted || !may_walk(n))
+        return;
+    e->walk_wanted = false;
+    e->dirty = true;
+    zab_snapshot_free(e->zab);
+}
+
 /* ---- */
 
-/* What the disk has begun it ends, and zab hears of it in any role: its picture of the log has to
- * stay that of the disk. */
+/* What the disk has begun it ends; no role begins before. */
 void transfer_role_over(struct node *n)
 {
     struct ensemble *e = n->ensemble;

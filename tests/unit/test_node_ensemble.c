@@ -317,6 +317,93 @@ static void a_leader_that_is_told_to_stop_hands_over(void **state)
     ens_close(k);
 }
 
+/* The walk over the tree for a file is on: the learner waits for it. */
+static void a_learner_waits_for_the_snapshot_of_a_file(void **state)
+{
+    (void)state;
+    struct ens *k = ens_new(3, 0);
+    for (int i = 1; i <= 3; i++)
+        k->servers[i].ensemble.commit_log_count = 1;
+    ens_up(k);
+    int leader = ens_leader(k), follower = ens_follower(k);
+    k->timeout_ms = 20000;
+    ens_connect(k, 1, leader);
+    for (int i = 0; i < 10; i++) {
+        char path[16];
+        snprintf(path, sizeof path, "/n%d", i);
+        ens_create(k, 1, i + 1, path);
+    }
+    ens_settle(k);
+    ens_crash(k, follower);
+    struct ens_server *f = &k->servers[follower];
+    ens_log_cut(&f->disk, INT64_MIN); /* somebody has replaced the machine */
+    f->disk.accepted_epoch = f->disk.current_epoch = 0;
+
+    ens_step(k, leader, (struct node_event){.type = NODE_SNAPSHOT_REQUEST});
+    assert_true(node_snapshot_active(k->servers[leader].node));
+    ens_start(k, follower);
+    ens_run(k, 2000);
+    assert_false(ens_has(k, follower, "/n9"));
+    ens_step(k, leader, (struct node_event){.type = NODE_SNAPSHOT_PULL, .bytes_max = 1 << 20});
+    ens_settle(k);
+    assert_true(ens_has(k, follower, "/n9"));
+    assert_int_equal(f->installs, 1);
+    assert_true(node_serving(f->node));
+    ens_same(k);
+    ens_close(k);
+}
+
+static void a_follower_that_is_told_to_stop_answers_what_it_took(void **state)
+{
+    (void)state;
+    struct ens *k = ens_open(3);
+    int follower = ens_follower(k);
+    ens_connect(k, 1, follower);
+    for (int i = 1; i <= 3; i++)
+        k->servers[i].disk_held = true;
+    ens_create(k, 1, 1, "/a");
+    ens_step(k, follower, (struct node_event){.type = NODE_STOP});
+    ens_create(k, 1, 2, "/b");
+    ens_settle(k);
+    assert_false(node_stopped(k->servers[follower].node));
+    for (int i = 1; i <= 3; i++)
+        k->servers[i].disk_held = false;
+    ens_settle(k);
+    assert_int_equal(ens_err(k, 1, 1), 0);
+    assert_false(ens_has_reply(k, 1));
+    assert_true(node_stopped(k->servers[follower].node));
+    ens_close(k);
+}
+
+/* Its own tail was acknowledged by nobody else, but it is elected again: the tail is committed. */
+static void the_tail_of_a_leader_that_is_elected_again_is_committed(void **state)
+{
+    (void)state;
+    struct ens *k = ens_open(3);
+    k->timeout_ms = 20000;
+    int leader = ens_leader(k);
+    ens_connect(k, 1, leader);
+    ens_isolate(k, leader, true);
+    ens_create(k, 1, 1, "/tail");
+    for (int i = 1; i <= 3; i++) {
+        if (i != leader)
+            ens_crash(k, i);
+    }
+    ens_run(k, 8000); /* it gives up */
+    assert_false(ens_has(k, leader, "/tail"));
+    ens_isolate(k, leader, false);
+    for (int i = 1; i <= 3; i++) {
+        if (i != leader)
+            ens_start(k, i);
+    }
+    ens_run(k, 3000);
+    assert_int_equal(ens_leader(k), leader);
+    for (int i = 1; i <= 3; i++)
+        assert_true(ens_has(k, i, "/tail"));
+    ens_same(k);
+    ens_close(k);
+}
+
 static void one_server_can_be_an_ensemble(void **state)
 {
     (void)state;
@@ -348,6 +435,9 @@ int main(void)
         cmocka_unit_test(a_write_waits_for_a_quorum_of_disks),
         cmocka_unit_test(the_leaders_own_disk_may_be_the_slow_one),
         cmocka_unit_test(a_leader_that_is_told_to_stop_hands_over),
+        cmocka_unit_test(a_learner_waits_for_the_snapshot_of_a_file),
+        cmocka_unit_test(a_follower_that_is_told_to_stop_answers_what_it_took),
+        cmocka_unit_test(the_tail_of_a_leader_that_is_elected_again_is_committed),
         cmocka_unit_test(one_server_can_be_an_ensemble),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -118,6 +118,65 @@ static void a_server_leaves_and_another_configuration_is_active(void **state)
     ens_close(k);
 }
 
+/* Another voter of the new configuration was designated: it takes over. */
+static void a_leader_that_is_not_in_it_hands_over(void **state)
+{
+    (void)state;
+    int leader;
+    struct ens *k = open_with_super(&leader);
+    char sid[4];
+    snprintf(sid, sizeof sid, "%d", leader);
+    reconfig(k, 1, NULL, sid, NULL, -1);
+    ens_run(k, 3000);
+    assert_int_not_equal(ens_leader(k), leader);
+    assert_int_equal(zab_config(node_zab(k->servers[ens_leader(k)].node))->voter_count, 2);
+    ens_connect(k, 2, ens_leader(k));
+    ens_create(k, 2, 1, "/a");
+    ens_settle(k);
+    assert_int_equal(ens_err(k, 2, 1), 0);
+    ens_close(k);
+}
+
+/* It starts with a file that names those who are there and itself, follows without a vote, and has
+ * one when it is taken in. */
+static void a_server_joins(void **state)
+{
+    (void)state;
+    struct ens *k = ens_new(4, 0);
+    struct quorum *all = k->config;
+    struct buf three = {0};
+    for (int i = 1; i <= 3; i++)
+        buf_printf(&three, "server.%d=10.0.0.%d:2888:3888;2181\n", i, i);
+    assert_int_equal(quorum_parse(buf_slice(&three), &k->config, NULL), 0);
+    buf_deinit(&three);
+    for (int i = 1; i <= 3; i++)
+        ens_start(k, i);
+    ens_run(k, 3000);
+    struct quorum *mine = k->config;
+    k->config = all;
+    ens_start(k, 4);
+    k->config = mine;
+    ens_run(k, 5000);
+    assert_true(node_serving(k->servers[4].node));
+
+    ens_connect(k, 1, ens_follower(k));
+    authenticate_super(k, 1);
+    reconfig(k, 1, "server.4=10.0.0.4:2888:3888;2181", NULL, NULL, -1);
+    assert_int_equal(ens_err(k, 1, 9), 0);
+    for (int i = 1; i <= 4; i++) {
+        assert_int_equal(zab_config(node_zab(k->servers[i].node))->voter_count, 4);
+        assert_non_null(strstr(k->servers[i].disk.config, "server.4="));
+    }
+    ens_run(k, 5000);
+    ens_connect(k, 2, 4);
+    ens_create(k, 2, 1, "/a");
+    ens_settle(k);
+    assert_int_equal(ens_err(k, 2, 1), 0);
+    ens_same(k);
+    quorum_free(all);
+    ens_close(k);
+}
+
 static void a_disabled_reconfig_says_so(void **state)
 {
     (void)state;
@@ -138,6 +197,8 @@ int main(void)
         cmocka_unit_test(the_first_configuration_gets_the_epochs_version),
         cmocka_unit_test(the_order_of_refusals_is_zookeepers),
         cmocka_unit_test(a_server_leaves_and_another_configuration_is_active),
+        cmocka_unit_test(a_leader_that_is_not_in_it_hands_over),
+        cmocka_unit_test(a_server_joins),
         cmocka_unit_test(a_disabled_reconfig_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
