@@ -133,6 +133,7 @@ static void on_conn_end(struct conn *c, const char *reason)
     struct server *s = p->server;
     uint64_t id = p->id;
     (void)reason; /* that clients come and go is no news */
+    metric_inc(node_metrics(s->node), METRIC_CONNECTION_DROP_COUNT);
     peer_remove(s, p);
     server_step(s, &(struct node_event){.type = NODE_CLIENT_CLOSED, .client = id});
     server_carry_out(s);
@@ -238,6 +239,8 @@ static void serve_frames(struct server *s, struct conn *c, struct slice *bytes, 
         }
         if (!p->greeted && !take_greeting(s, p, frame))
             return;
+        if (s->audit != NULL)
+            auditing_request(s, p->id, frame);
         server_step(
             s, &(struct node_event){.type = NODE_CLIENT_FRAME, .client = p->id, .frame = frame});
         if (effects_are_due(&s->fx))

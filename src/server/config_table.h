@@ -236,8 +236,8 @@
     X(METRICS_THREADS, "metricsProvider.numWorkerThreads", INT, "1", 0, CONFIG_INT_MAX, NOTHING) \
     X(METRICS_QUEUE, "metricsProvider.maxQueueSize", INT, "1000000", 0, CONFIG_INT_MAX, NOTHING) \
     X(METRICS_SHUTDOWN, "metricsProvider.workerShutdownTimeoutMs", INT, "1000", 0, CONFIG_LONG_MAX, NOTHING) \
-    X(AUDIT, "audit.enable", BOOL, "false", 0, 0, LATER) \
-    X(AUDIT_CLASS, "audit.impl.class", TEXT, "org.apache.zookeeper.audit.Slf4jAuditLogger", 0, 0, LATER) \
+    X(AUDIT, "audit.enable", BOOL, "false", 0, 0, OBEYED) \
+    X(AUDIT_CLASS, "audit.impl.class", TEXT, "org.apache.zookeeper.audit.Slf4jAuditLogger", 0, 0, NOTHING) \
     X(JVM_PAUSE, "jvm.pause.monitor", BOOL, "false", 0, 0, NOTHING) \
     X(JVM_PAUSE_SLEEP, "jvm.pause.sleep.time.ms", INT, "500", 0, CONFIG_LONG_MAX, NOTHING) \
     X(JVM_PAUSE_WARN, "jvm.pause.warn-threshold.ms", INT, "10000", 0, CONFIG_LONG_MAX, NOTHING) \

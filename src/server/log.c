@@ -6,6 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/buf.h"
+
 static enum log_level least_level = LOG_INFO;
 
 void log_set_level(enum log_level least)
@@ -36,14 +38,9 @@ static void put_format(struct log_line *l, const char *format, ...)
         put(l, text, (size_t)len < sizeof text ? (size_t)len : sizeof text - 1);
 }
 
-void log_begin(struct log_line *l, enum log_level level, const char *event)
+static void put_head(struct log_line *l, enum log_level level, const char *event)
 {
     static const char *const names[] = {"debug", "info", "warn", "error"};
-    l->wanted = level >= least_level;
-    l->len = 0;
-    if (!l->wanted)
-        return;
-
     struct timespec now;
     struct tm t;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -51,6 +48,14 @@ void log_begin(struct log_line *l, enum log_level level, const char *event)
     put_format(l, "ts=%04d-%02d-%02dT%02d:%02d:%02d.%03dZ level=%s event=%s", t.tm_year + 1900,
                t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec, (int)(now.tv_nsec / 1000000),
                names[level], event);
+}
+
+void log_begin(struct log_line *l, enum log_level level, const char *event)
+{
+    l->wanted = level >= least_level;
+    l->len = 0;
+    if (l->wanted)
+        put_head(l, level, event);
 }
 
 static bool is_plain(struct slice value)
@@ -115,6 +120,20 @@ void log_end(struct log_line *l)
     l->text[l->len++] = '\n';
     ssize_t written = write(STDERR_FILENO, l->text, l->len);
     (void)written; /* a log that cannot be written is no reason to stop */
+}
+
+void log_whole(enum log_level level, const char *event, struct slice rest)
+{
+    struct log_line head = {.wanted = true};
+    struct buf line = {0};
+    put_head(&head, level, event);
+    buf_put(&line, head.text, head.len);
+    buf_put_u8(&line, '\t');
+    buf_put_slice(&line, rest);
+    buf_put_u8(&line, '\n');
+    ssize_t written = write(STDERR_FILENO, line.ptr, line.len);
+    (void)written;
+    buf_deinit(&line);
 }
 
 bool log_gate_pass(struct log_gate *g, int64_t now_ns, uint64_t *ret_held_back)

@@ -45,6 +45,10 @@ void log_int(struct log_line *l, const char *key, int64_t value);
 void log_hex(struct log_line *l, const char *key, int64_t value); /* zxids, session ids */
 void log_end(struct log_line *l);
 
+/* A line of any length that is written whatever the least level is: `rest` behind a tab, as it is.
+ * The caller has seen to it that it is one line. */
+void log_whole(enum log_level level, const char *event, struct slice rest);
+
 /* At most one line per second of something that a client can cause as often as it likes. */
 struct log_gate {
     int64_t open_at_ns;

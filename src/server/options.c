@@ -49,6 +49,7 @@ void options_node(const struct config *c, struct node_options *ret)
         .container_check_interval_ms = config_int(c, CONFIG_CONTAINER_INTERVAL),
         .container_per_minute_max = (int32_t)config_int(c, CONFIG_CONTAINER_PER_MINUTE),
         .container_never_used_ms = config_int(c, CONFIG_CONTAINER_NEVER_USED),
+        .audit = config_flag(c, CONFIG_AUDIT),
         .skip_acl = config_flag(c, CONFIG_SKIP_ACL),
         .enforce_quota = config_flag(c, CONFIG_ENFORCE_QUOTA),
         .close_session_txn = config_flag(c, CONFIG_CLOSE_SESSION_TXN),

@@ -77,6 +77,8 @@ void server_stop(struct server *s)
     log_begin(&l, LOG_INFO, "stopping");
     log_end(&l);
     s->phase = SERVER_DRAINING;
+    if (s->audit != NULL)
+        audit_server(s->audit, "serverStop", "invoked");
     clients_stop_accepting(s);
     server_step(s, &(struct node_event){.type = NODE_STOP});
     server_carry_out(s);
@@ -240,6 +242,7 @@ static void tear_down(struct server *s)
     loop_deinit(&s->loop);
     clients_deinit(s);
     node_free(s->node);
+    audit_free(s->audit);
     carry_deinit(&s->carry);
     effects_deinit(&s->fx);
 }
@@ -258,11 +261,14 @@ int server_run(const struct config *config, int64_t started_ns)
     options_tree(config, options_seed(), &s.tree_options);
     watch_signals(&s);
     clients_init(&s);
+    auditing_open(&s);
 
     struct err err = {""};
     struct recovery r = {0};
     int rc = start(&s, &r, &err);
     recovery_deinit(&r);
+    if (s.audit != NULL)
+        audit_server(s.audit, "serverStart", rc < 0 ? "failure" : "success");
     if (rc < 0) {
         struct log_line l;
         log_begin(&l, LOG_ERROR, "start_failed");

@@ -20,6 +20,7 @@
 #include "io/snapthread.h"
 #include "node/node.h"
 #include "server/admin.h"
+#include "server/audit.h"
 #include "server/config.h"
 #include "server/log.h"
 #include "server/recovery.h"
@@ -147,6 +148,7 @@ struct server {
     struct storage storage;
     struct windows windows;
     struct server_info info;
+    struct audit *audit; /* NULL = off */
     struct tree_options tree_options;
     enum server_phase phase;
     int exit_code;
@@ -171,6 +173,11 @@ void carry_deinit(struct carry *c);
 
 /* ---- traces.c ---- */
 void server_trace(struct server *s, const struct trace_effect *t);
+
+/* ---- auditing.c: nothing but the first is called while s->audit is NULL ---- */
+void auditing_open(struct server *s);
+void auditing_request(struct server *s, uint64_t client, struct slice frame);
+void auditing_commit(struct server *s, const struct trace_effect *t);
 
 /* ---- clients.c ---- */
 int clients_listen(struct server *s, struct err *err);

@@ -37,6 +37,7 @@ static const struct trace_style styles[] = {
     [TRACE_CONFIG_ACTIVE] = {"config_active", LOG_INFO, false},
     [TRACE_PEER_REFUSED] = {"peer_refused", LOG_WARN, true},
     [TRACE_SESSION_UPGRADED] = {"session_upgraded", LOG_DEBUG, false},
+    [TRACE_COMMITTED] = {"committed", LOG_DEBUG, false}, /* for the audit log */
 };
 
 static void add_peer(struct log_line *l, struct server *s, uint64_t client)
@@ -51,6 +52,10 @@ static void add_peer(struct log_line *l, struct server *s, uint64_t client)
 
 void server_trace(struct server *s, const struct trace_effect *t)
 {
+    if (t->type == TRACE_COMMITTED) {
+        auditing_commit(s, t);
+        return;
+    }
     const struct trace_style *style = &styles[t->type];
     uint64_t held_back = 0;
     if (style->gated && !log_gate_pass(&s->trace_gates[t->type], loop_now_ns(&s->loop), &held_back))
