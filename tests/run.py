@@ -119,8 +119,8 @@ def part_fuzz(log):
 
 
 def part_integration(log):
-    """Real processes on loopback: the release build."""
-    return pytest(log, "tests/integration")
+    """Real processes on loopback, one server each: the release build."""
+    return pytest(log, "tests/integration", extra="--ignore-glob='*/test_ensemble*'")
 
 
 def part_sanitized(log):
@@ -131,8 +131,23 @@ def part_sanitized(log):
 
 
 def part_interop(log):
-    """Other people's clients and servers."""
-    return pytest(log, "tests/interop")
+    """Other people's clients, and other people's servers on the same files."""
+    return pytest(log, "tests/interop", extra="--ignore-glob='*/test_mixed*'")
+
+
+def part_ensemble(log):
+    """Ensembles of caucusd."""
+    return pytest(log, "tests/integration/test_ensemble*.py")
+
+
+def part_mixed(log):
+    """Ensembles of caucusd and Apache servers, 3.8.0, 3.8.6 and 3.9.5, each kind leading."""
+    return pytest(log, "tests/interop/test_mixed*.py")
+
+
+def part_faults(log):
+    """Crashes, cut networks, full disks and jumping clocks on ensembles under load; histories are checked."""
+    return pytest(log, "tests/faults")
 
 
 PARTS = {name[5:]: fn for name, fn in list(globals().items()) if name.startswith("part_")}
