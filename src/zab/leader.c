@@ -39,6 +39,7 @@ static void greet_early_links(struct zab *z)
 void lead_start(struct zab *z, int64_t last_zxid)
 {
     struct leader *le = &z->lead;
+    z->follow.claim_nothing_to = -1;
     le->epoch = z->accepted_epoch + 1;
     le->history_end = last_zxid;
     le->may_commit = true;
@@ -187,11 +188,11 @@ static bool establish(struct zab *z)
         (config_is_pending(z) && !lead_quorum(z, z->last_seen, &set)))
         return false;
 
+    le->phase = LEAD_SERVING;
+    z->serving = true;
     zab_commit_to(z, le->history_end);
     z->committed = z->last_proposed = zxid_make(le->epoch, 0);
     le->sent = le->logged = z->committed_seq = z->window.end;
-    le->phase = LEAD_SERVING;
-    z->serving = true;
     activate_last_seen(z);
     zab_trace(z, ZAB_TRACE_ESTABLISHED, z->options.sid, z->committed, le->epoch, NULL);
     z->host.established(z->host.arg, z->committed);

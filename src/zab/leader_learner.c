@@ -33,6 +33,15 @@ static void drop_older_link(struct zab *z, const struct zab_link *newer)
     }
 }
 
+/* A voter that accepted a newer epoch from somebody who never got to lead in it cannot follow us,
+ * ever: an election brings an epoch above both. (ZooKeeper leaves it outside until the next one.)
+ */
+static bool has_newer_epoch(const struct zab *z, const struct zab_link *l)
+{
+    return z->lead.phase > LEAD_CONNECTING && l->accepted_epoch > z->lead.epoch && !l->observer &&
+           quorum_is_voter(z->active, l->sid);
+}
+
 static void on_info(struct zab *z, struct zab_link *l, const struct rec_quorum_packet *p)
 {
     if (p->type != PACKET_FOLLOWERINFO && p->type != PACKET_OBSERVERINFO) {
@@ -58,6 +67,10 @@ static void on_info(struct zab *z, struct zab_link *l, const struct rec_quorum_p
 
     drop_older_link(z, l);
     l->accepted_epoch = zxid_epoch(p->zxid);
+    if (has_newer_epoch(z, l)) {
+        zab_lose(z, "a voter has accepted a newer epoch");
+        return;
+    }
     l->state = LEARNER_INFO;
     if (z->lead.phase == LEAD_CONNECTING && l->accepted_epoch >= z->lead.epoch)
         z->lead.epoch = l->accepted_epoch + 1;

@@ -344,11 +344,15 @@ static bool somebody_waits(const struct zab *z)
     return false;
 }
 
+/* A picture older than our history would take from a learner what it has and has acknowledged: so
+ * our history is applied first (I3). */
 static void walk_begin(struct zab *z)
 {
     struct leader *le = &z->lead;
     if (le->walk_refused || !somebody_waits(z))
         return;
+    if (le->phase == LEAD_SYNCING)
+        zab_commit_to(z, le->history_end);
     int64_t zxid = z->host.snapshot_begin(z->host.arg);
     if (zxid == -1) {
         le->walk_refused = true;

@@ -26,12 +26,14 @@ void follow_start(struct zab *z, int64_t leader_sid, int64_t last_zxid)
 {
     struct learner *f = &z->follow;
     int64_t limit = z->options.connect_limit > 0 ? z->options.connect_limit : z->options.init_limit;
+    bool same_leader = f->claim_nothing_to == leader_sid;
     *f = (struct learner){.phase = FOLLOW_CONNECTING,
                           .leader_sid = leader_sid,
                           .last_zxid = last_zxid,
                           .connect_until_ns = z->now_ns + ticks_ns(z, limit),
                           .skip_until = -1,
-                          .claim_nothing_to = f->claim_nothing_to};
+                          .claim_nothing_to = same_leader ? leader_sid : -1,
+                          .claim_epoch = f->claim_epoch};
     zab_trace(z, ZAB_TRACE_FOLLOWING, leader_sid, last_zxid, z->accepted_epoch, NULL);
     const struct quorum_server *leader = quorum_find(z->active, leader_sid);
     if (leader == NULL || leader_sid == z->options.sid) {
@@ -92,13 +94,13 @@ void follow_closed(struct zab *z)
 
 /* ---- discovery ---- */
 
-/* A leader whose TRUNC we could not follow knows more than we do (it compared); to it we say that
- * we have nothing, so that it sends everything. To anybody else we tell the truth: it may know
- * less. */
+/* To a leader whose TRUNC we could not follow we say that we have nothing, so that it sends
+ * everything. Only in the same epoch, where our ACKEPOCH does not count: as a vote of somebody with
+ * an empty log it could elect a leader that has less than we do. */
 static void send_ackepoch(struct zab *z)
 {
     struct learner *f = &z->follow;
-    f->claimed_nothing = f->claim_nothing_to == f->leader_sid;
+    f->claimed_nothing = f->claim_nothing_to == f->leader_sid && f->epoch == f->claim_epoch;
     uint8_t current_epoch[4];
     store_be32(current_epoch, f->fresh_epoch ? (uint32_t)z->current_epoch : UINT32_MAX);
     f->phase = FOLLOW_CHOOSING;

@@ -5,7 +5,8 @@
 void follow_send_acks(struct zab *z)
 {
     struct learner *f = &z->follow;
-    if (z->role != ZAB_FOLLOWING || f->phase != FOLLOW_SERVING || z->over)
+    bool in_turn = f->phase == FOLLOW_SERVING || zab_fault(z, ZAB_FAULT_4685);
+    if (z->role != ZAB_FOLLOWING || !in_turn || z->over)
         return;
     if (f->acked < z->window.first)
         f->acked = z->window.first;

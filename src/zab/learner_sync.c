@@ -99,6 +99,11 @@ static void log_ends(struct zab *z, int64_t zxid, bool by_snap)
     z->last_proposed = zxid;
 }
 
+static bool is_learner(const struct zab *z)
+{
+    return (z->role == ZAB_FOLLOWING || z->role == ZAB_OBSERVING) && !z->over;
+}
+
 static struct zab_link *leader_link(struct zab *z)
 {
     return link_find(z, z->follow.link);
@@ -115,16 +120,14 @@ static void history_may_come(struct zab *z)
 void zab_truncated(struct zab *z, bool ok)
 {
     struct learner *f = &z->follow;
-    bool expected = (z->role == ZAB_FOLLOWING || z->role == ZAB_OBSERVING) && !z->over &&
-                    f->phase == FOLLOW_TRUNCATING;
+    if (!is_learner(z) || f->phase != FOLLOW_TRUNCATING)
+        return;
     if (!ok) {
         f->claim_nothing_to = f->leader_sid;
-        if (expected)
-            zab_lose(z, "cannot truncate the log");
+        f->claim_epoch = f->epoch;
+        zab_lose(z, "cannot truncate the log");
         return;
     }
-    if (!expected)
-        return;
     log_ends(z, f->sync_zxid, false);
     history_may_come(z);
 }
@@ -135,6 +138,15 @@ bool follow_wants_raw(const struct zab *z, const struct zab_link *l)
 {
     return !l->inbound && (z->role == ZAB_FOLLOWING || z->role == ZAB_OBSERVING) &&
            (z->follow.phase == FOLLOW_SNAP || z->follow.phase == FOLLOW_SIGNATURE);
+}
+
+/* Both are there: the signature, and the disk's word. */
+static void take_installed(struct zab *z)
+{
+    if (z->follow.phase != FOLLOW_INSTALLING || !z->follow.installed)
+        return;
+    log_ends(z, z->follow.sync_zxid, true);
+    history_may_come(z);
 }
 
 static size_t snap_signature(struct zab *z, struct zab_link *l, struct slice bytes)
@@ -150,8 +162,7 @@ static size_t snap_signature(struct zab *z, struct zab_link *l, struct slice byt
         return 0;
     z->follow.phase = FOLLOW_INSTALLING;
     link_hold(z, l);
-    if (z->follow.installed_early)
-        zab_installed(z);
+    take_installed(z);
     return len;
 }
 
@@ -179,14 +190,10 @@ void zab_installed(struct zab *z)
 {
     struct learner *f = &z->follow;
     f->claim_nothing_to = -1;
-    if ((z->role != ZAB_FOLLOWING && z->role != ZAB_OBSERVING) || z->over)
+    if (!is_learner(z))
         return;
-    if (f->phase == FOLLOW_SIGNATURE)
-        f->installed_early = true;
-    if (f->phase != FOLLOW_INSTALLING)
-        return;
-    log_ends(z, f->sync_zxid, true);
-    history_may_come(z);
+    f->installed = f->phase == FOLLOW_SIGNATURE || f->phase == FOLLOW_INSTALLING;
+    take_installed(z);
 }
 
 /* ---- history ---- */
@@ -198,7 +205,8 @@ static bool is_next(const struct zab *z, int64_t zxid)
     int64_t last = window_last(&z->window);
     if (zxid_counter(zxid) == 0 || zxid_epoch(zxid) > z->follow.epoch)
         return false;
-    return zxid == last + 1 || zxid_epoch(zxid) > zxid_epoch(last);
+    return zxid == last + 1 || zxid_epoch(zxid) > zxid_epoch(last) ||
+           (zab_fault(z, ZAB_FAULT_4925) && zxid > last);
 }
 
 /* A proposal, or what an observer is informed of: to the log. */
@@ -310,7 +318,8 @@ static void on_newleader(struct zab *z, const struct rec_quorum_packet *p)
     take_offer(z, p->data);
     f->history_end = window_last(&z->window);
     f->history_ticket = z->last_ticket;
-    f->acked = window_behind(&z->window, f->commit_to);
+    bool early = zab_fault(z, ZAB_FAULT_4685);
+    f->acked = window_behind(&z->window, early ? f->sync_zxid : f->commit_to);
     f->phase = FOLLOW_LOGGING;
     if (zab_fault(z, ZAB_FAULT_4394))
         zab_commit_to(z, window_last(&z->window));
@@ -335,6 +344,8 @@ static bool epoch_is_durable(const struct zab *z)
 void follow_newleader_durable(struct zab *z)
 {
     struct learner *f = &z->follow;
+    if (zab_fault(z, ZAB_FAULT_4685))
+        follow_send_acks(z);
     if (f->phase == FOLLOW_LOGGING && history_is_durable(z)) {
         z->current_epoch = f->epoch;
         f->ticket = zab_ticket(z, z->host.set_current_epoch(z->host.arg, f->epoch));

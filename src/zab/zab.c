@@ -315,6 +315,12 @@ void zab_idle(struct zab *z)
     z->serving = false;
 }
 
+void zab_set_config(struct zab *z, const struct quorum *q)
+{
+    invariant(z->role == ZAB_IDLE);
+    config_activate(z, q, -1, -1);
+}
+
 /* ---- events ---- */
 
 void zab_durable(struct zab *z, uint64_t ticket)

@@ -11,13 +11,18 @@
  *
  * Invariants (each is attacked by the simulator):
  * I1 An epoch is accepted durably before ACKEPOCH leaves; currentEpoch becomes e only when all of
- * the leader's history is durable here, and is durable before the ACK of NEWLEADER leaves. I2 A
- * proposal is appended in zxid order without gaps, and is durable before its ACK leaves. The
- *    leader's own log counts like everybody else's.
+ * the leader's history is durable here, and is durable before the ACK of NEWLEADER leaves.
+ * I2 A proposal is appended in zxid order without gaps, and is durable before its ACK leaves. The
+ *    leader's own log counts like everybody else's. What a learner acknowledged counts as long as
+ *    its link: a learner that comes back acknowledges again.
  * I3 The tree only ever applies what is committed: on a learner nothing of a synchronization before
  *    UPTODATE, on a leader nothing of its uncommitted history before a quorum has acknowledged
- *    NEWLEADER. (What a restart replays from the log is the exception: it may have to be
- * truncated.) I4 TRUNC removes only what the elected leader of a newer epoch does not have.
+ *    NEWLEADER. Two exceptions, which nobody outside can see, and which may have to be truncated:
+ *    what a restart replays from the log; and a leader that must send its tree to a learner before
+ *    that quorum applies its history first (host.commit), since a picture that is older than the
+ *    history could take from the learner what it has acknowledged.
+ * I4 TRUNC removes only what the elected leader of a newer epoch does not have (or has not
+ *    committed, and then it comes again).
  *
  * Pure; one owner thread. Link numbers are the host's. Bytes given are borrowed for the call. */
 #ifndef CAUCUS_ZAB_ZAB_H
@@ -90,7 +95,7 @@ struct zab_host {
     /* Everything accepted or proposed up to zxid is committed. */
     void (*commit)(void *arg, int64_t zxid);
     /* We serve from now on. zxid: where the state machine stands in the new epoch (epoch << 32 on a
-     * new leader). The host may call zab_propose from here on. */
+     * new leader). The host may call zab_propose from here on, also from inside. */
     void (*established)(void *arg, int64_t zxid);
     /* The role is over. The host calls zab_idle soon (in the same step, not from inside). */
     void (*lost)(void *arg, const char *reason);
@@ -165,6 +170,11 @@ void zab_free(struct zab *z);
 /* last_zxid: the last one in our log (appended), current up to the call of established. */
 void zab_lead(struct zab *z, int64_t last_zxid, int64_t now_ns);
 void zab_follow(struct zab *z, int64_t leader_sid, int64_t last_zxid, int64_t now_ns);
+/* Only from ZAB_IDLE: a newer configuration, heard of in an election, is active and last seen from
+ * now on (QuorumPeer.processReconfig). host.config_active is called. Nothing happens if it is not
+ * newer, or reconfiguration is disabled. */
+#define ZAB_HAS_SET_CONFIG
+void zab_set_config(struct zab *z, const struct quorum *q);
 /* Closes all links. What was accepted and not committed stays in the host's hands. */
 void zab_idle(struct zab *z);
 
@@ -174,7 +184,9 @@ void zab_link_bytes(struct zab *z, uint64_t link, struct slice bytes, int64_t no
 void zab_link_closed(struct zab *z, uint64_t link, int64_t now_ns);
 void zab_link_room(struct zab *z, uint64_t link);
 void zab_durable(struct zab *z, uint64_t ticket); /* everything up to it */
-void zab_truncated(struct zab *z, bool ok);       /* false: we ask for everything instead */
+/* What a role asked for is not answered once it is over; the next one begins when it is done.
+ * false: it could not be done, nothing was removed; we ask the leader for everything. */
+void zab_truncated(struct zab *z, bool ok);
 void zab_installed(struct zab *z);
 enum zab_log_read {
     ZAB_LOG_MORE,

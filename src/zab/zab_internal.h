@@ -165,10 +165,11 @@ struct learner {
     int64_t commit_to;    /* known to be committed */
     uint64_t acked;       /* of the window: proposals before it are acknowledged */
     struct quorum *offer; /* NEWLEADER's configuration */
-    /* The leader whose TRUNC we could not follow: it hears that we have nothing. -1 = none. */
-    int64_t claim_nothing_to;
+    /* The leader whose TRUNC we could not follow, and its epoch: it hears that we have nothing. -1
+     * = none. */
+    int64_t claim_nothing_to, claim_epoch;
     bool claimed_nothing;
-    bool installed_early; /* the host was done before the signature came */
+    bool installed; /* the host is done with the picture */
 };
 
 struct zab {
