@@ -355,7 +355,7 @@ static const char *run_stats(const struct admin_call *call, struct json *j)
 static const char *run_stat_reset(const struct admin_call *call, struct json *j)
 {
     (void)j;
-    metrics_reset(call->info);
+    node_reset_stats(call->info->node);
     return NULL;
 }
 

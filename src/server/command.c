@@ -131,7 +131,7 @@ static void run_ruok(struct server_info *info, uint64_t client, struct buf *out)
 static void run_srst(struct server_info *info, uint64_t client, struct buf *out)
 {
     (void)client;
-    metrics_reset(info);
+    node_reset_stats(info->node);
     node_metrics(info->node)->proposal_sizes = (struct metric_sizes){0};
     buf_printf(out, "Server stats reset.\n");
 }

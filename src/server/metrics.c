@@ -313,23 +313,10 @@ static void dump_quotas(struct dump *d, const struct tree *tree)
     }
 }
 
-void metrics_collect(struct server_info *info)
-{
-    if (info->collect != NULL)
-        info->collect(info->driver);
-}
-
-void metrics_reset(struct server_info *info)
-{
-    metrics_collect(info); /* what was counted so far is not to come back later */
-    node_reset_stats(info->node);
-}
-
 void metrics_each(struct server_info *info, metric_visit *visit, void *arg)
 {
     if (info->node == NULL)
         return;
-    metrics_collect(info);
     if (info->conf.prometheus_provider) {
         prometheus_each(info, visit, arg);
         return;

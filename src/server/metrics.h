@@ -20,9 +20,6 @@ struct metric_value {
 typedef void metric_visit(void *arg, const char *name, const struct metric_value *value);
 void metrics_each(struct server_info *info, metric_visit *visit, void *arg);
 
-/* `srst`. */
-void metrics_reset(struct server_info *info);
-
 /* The text format of Prometheus, 0.0.4. */
 void metrics_prometheus(struct server_info *info, struct buf *out);
 

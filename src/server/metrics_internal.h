@@ -21,7 +21,6 @@ struct gauges {
 /* info->node is not NULL. Nothing while the server does not serve: there is nothing to measure
  * then, as in ZooKeeper. */
 void gauges_read(struct server_info *info, struct gauges *ret);
-void metrics_collect(struct server_info *info); /* before anything is read from node_metrics */
 void process_gauges_read(struct server_info *info,
                          struct gauges *ret); /* Prometheus' process_... */
 

@@ -153,7 +153,6 @@ static void walk(struct server_info *info, struct sink *s)
     struct gauges gauges;
     if (info->node != NULL) {
         const struct node_metrics *m = node_metrics(info->node);
-        metrics_collect(info);
         gauges_read(info, &gauges);
         put_gauges(s, &gauges);
         if (standing_serves(info))

@@ -104,8 +104,6 @@ struct server_info {
     void (*ensemble)(void *driver, struct server_ensemble *ret);
     /* The learners of this leader, in order of sid; nobody calls it on other servers. */
     void (*each_learner)(void *driver, server_learner_visit *visit, void *arg);
-    /* Brings counters of node_metrics up to date that others keep; the function may be NULL. */
-    void (*collect)(void *driver);
     /* The probability with which the throttle of connections refuses the next one. */
     double (*drop_probability)(void *driver); /* may be NULL: 0 */
     /* NULL = ready for requests of clients, else why not, in a few words (for /readyz). */
