@@ -15,6 +15,8 @@ static const int64_t NS_PER_MS = 1000000;
 enum {
     ROLES_PER_STEP_MAX = 4, /* one that ends at once is taken up again; not for ever in one step */
     FLUSHES_PER_STEP_MAX = 4,
+    RETRY_MS_MIN = 20,
+    RETRY_DOUBLINGS_MAX = 6,
     READ_ONLY_GRACE_MS_MIN = 2000,
 };
 
@@ -225,13 +227,20 @@ static void take_role(struct node *n, int64_t leader)
     fle_settle(e->fle, observes ? FLE_OBSERVING : FLE_FOLLOWING, leader);
 }
 
-/* Observers do not all come back at once. */
+/* Observers do not all come back at once. And where servers that hear each other only in part agree
+ * on what then fails, they try again more and more slowly: our elections are over when all are
+ * heard, so that nothing else would hold them up. */
 static int64_t election_delay_ns(struct node *n, enum node_role from)
 {
-    int64_t delay_ms = n->ensemble->options.observer_election_delay_ms;
-    if (from != NODE_OBSERVING || delay_ms <= 0)
-        return 0;
-    return (int64_t)node_random_below(n, (uint64_t)delay_ms) * NS_PER_MS;
+    struct ensemble *e = n->ensemble;
+    e->failures = e->serving ? 0 : e->failures + 1;
+    int64_t delay_ms = from == NODE_OBSERVING ? e->options.observer_election_delay_ms : 0;
+    if (e->failures > 1) {
+        int doublings =
+            e->failures - 2 < RETRY_DOUBLINGS_MAX ? e->failures - 2 : RETRY_DOUBLINGS_MAX;
+        delay_ms += RETRY_MS_MIN << doublings;
+    }
+    return delay_ms > 0 ? (int64_t)node_random_below(n, (uint64_t)delay_ms) * NS_PER_MS : 0;
 }
 
 static void end_role(struct node *n)
@@ -244,13 +253,13 @@ static void end_role(struct node *n)
                         .type = TRACE_ROLE_LOST, .zxid = n->last_proposed_zxid, .text = reason});
     zab_idle(e->zab);
     transfer_role_over(n);
+    e->look_at_ns = n->now_ns + election_delay_ns(n, from);
     if (e->serving)
         stop_serving(n, "the leader is gone");
     if (from == NODE_LEADING)
         prep_reset(n->prep);
     e->role = NODE_LOOKING;
     e->left = n->stopping;
-    e->look_at_ns = n->now_ns + election_delay_ns(n, from);
 }
 
 /* ---- a newer configuration, heard of in the election (QuorumPeer.processReconfig) ---- */

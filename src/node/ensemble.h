@@ -73,6 +73,7 @@ struct ensemble {
     const char *lost;         /* the role is over; NULL = it is not */
     struct buf newer_config;  /* of another server, seen in the election; empty = none */
     int64_t look_at_ns;       /* no election before */
+    int failures;             /* roles in a row that were over before they served */
     int64_t looking_since_ns; /* 0 = not looking */
     int64_t role_since_ns, unavailable_since_ns;
     int64_t read_only_at_ns; /* INT64_MAX = not */

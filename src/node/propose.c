@@ -364,10 +364,13 @@ bool commit_has_reached(const struct node *n, int64_t zxid)
 
 void commit_ready(struct node *n, struct effects *fx)
 {
-    while (commit_is_behind(n) && fx->send_bytes.len < COMMIT_BYTES_MAX)
-        commit_oldest(n, fx);
     if (n->ensemble != NULL)
         syncs_run(n, fx);
+    while (commit_is_behind(n) && fx->send_bytes.len < COMMIT_BYTES_MAX) {
+        commit_oldest(n, fx);
+        if (n->ensemble != NULL)
+            syncs_run(n, fx); /* before the writes behind them */
+    }
 }
 
 void commit_all(struct node *n, struct effects *fx)

@@ -351,32 +351,49 @@ static void answer_syncs(struct zab *z)
 
 /* ---- the end of a step ---- */
 
+/* A sync's answer leaves right behind the commit it waits for: a follower knows the writes of its
+ * clients by their order, syncs among them. */
+static int64_t before_next_sync(const struct leader *le, int64_t zxid)
+{
+    if (le->sync_first == le->sync_end)
+        return zxid;
+    int64_t sync_zxid = le->syncs[le->sync_first & (le->sync_cap - 1)].zxid;
+    return sync_zxid < zxid ? sync_zxid : zxid;
+}
+
 static void commit_what_is_acked(struct zab *z)
 {
     bool again = true;
     while (again && z->lead.may_commit && !z->over) {
-        int64_t target = commit_target(z);
-        if (target <= z->committed)
+        int64_t acked = commit_target(z);
+        if (acked <= z->committed)
             return;
-        again = commit_some(z, target);
+        int64_t target = before_next_sync(&z->lead, acked);
+        again = commit_some(z, target) || target < acked;
         answer_syncs(z);
     }
+}
+
+static void trim_window(struct zab *z)
+{
+    uint64_t cursor = lead_oldest_cursor(z);
+    zab_trim_window(z, cursor < z->lead.logged ? cursor : z->lead.logged);
 }
 
 /* Learners for whose sake too much is kept have to come again. */
 static void bound_window(struct zab *z)
 {
-    while (z->window.bytes > z->options.pinned_bytes_max) {
-        uint64_t pinned = lead_pinned(z);
-        if (pinned >= z->committed_seq)
-            return;
-        for (struct zab_link *l = link_first(z), *next; l != NULL; l = next) {
-            next = link_next(z, l);
-            if ((l->state == LEARNER_SNAP || l->state == LEARNER_WINDOW) && l->cursor == pinned)
-                link_drop(z, l, "too slow: too much is kept for it");
-        }
-        zab_trim_window(z, lead_pinned(z));
+    if (z->window.bytes <= z->options.pinned_bytes_max)
+        return;
+    uint64_t oldest = lead_oldest_cursor(z);
+    if (oldest >= z->committed_seq)
+        return;
+    for (struct zab_link *l = link_first(z), *next; l != NULL; l = next) {
+        next = link_next(z, l);
+        if ((l->state == LEARNER_SNAP || l->state == LEARNER_WINDOW) && l->cursor == oldest)
+            link_drop(z, l, "too slow: too much is kept for it");
     }
+    trim_window(z);
 }
 
 static bool everything_left(const struct zab *z)
@@ -430,6 +447,6 @@ void lead_flush(struct zab *z)
         zab_hand_over(z);
     if (le->handing_over && !z->over)
         hand_over(z);
-    zab_trim_window(z, lead_pinned(z));
+    trim_window(z);
     bound_window(z);
 }

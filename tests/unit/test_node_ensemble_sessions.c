@@ -223,6 +223,7 @@ static void a_sync_brings_what_was_committed_before_it(void **state)
     for (int client = 1; client <= 2; client++) {
         ens_path_request(k, client, 2, ZK_OP_SYNC, "/");
         ens_read(k, client, 3, ZK_OP_EXISTS, "/a", false);
+        ens_create(k, client, 4, client == 1 ? "/b" : "/c");
     }
     ens_settle(k);
     assert_false(ens_has_reply(k, 2));
@@ -233,13 +234,14 @@ static void a_sync_brings_what_was_committed_before_it(void **state)
     for (int client = 1; client <= 2; client++) {
         assert_int_equal(ens_err(k, client, 2), 0);
         assert_int_equal(ens_err(k, client, 3), 0);
+        assert_int_equal(ens_err(k, client, 4), 0);
     }
-    ens_path_request(k, 2, 4, ZK_OP_SYNC, "/"); /* nothing is on the way */
-    ens_path_request(k, 1, 4, ZK_OP_SYNC, "/");
+    ens_path_request(k, 2, 5, ZK_OP_SYNC, "/"); /* nothing is on the way */
+    ens_path_request(k, 1, 5, ZK_OP_SYNC, "/");
     assert_true(ens_has_reply(k, 1));
     ens_settle(k);
-    assert_int_equal(ens_err(k, 1, 4), 0);
-    assert_int_equal(ens_err(k, 2, 4), 0);
+    assert_int_equal(ens_err(k, 1, 5), 0);
+    assert_int_equal(ens_err(k, 2, 5), 0);
     ens_close(k);
 }
 
