@@ -50,8 +50,10 @@ SUPER = ("digest", b"super:test")
 class Loopback:
     """Where a member lives by default; netlab.py has places that can be cut off."""
 
-    host = "127.0.0.1"
     prefix = ()
+
+    def __init__(self, host="127.0.0.1"):
+        self.host = host
 
     @contextlib.contextmanager
     def entered(self):
@@ -80,15 +82,17 @@ class Member(Server):
     kind = property(lambda self: self.backend)
     running = property(lambda self: self.process is not None)
     address = property(lambda self: (self.place.host, self.port))
-    hosts = property(lambda self: f"{self.place.host}:{self.port}")
+    host_text = property(
+        lambda self: f"[{self.place.host}]" if ":" in self.place.host else self.place.host)
+    hosts = property(lambda self: f"{self.host_text}:{self.port}")
     dynamic = property(lambda self: str(self.config.get("reconfigEnabled")) == "true")
 
     # --- configuration ---
 
     def line_value(self, role=None, with_client=True):
         """HOST:QUORUM:ELECTION:ROLE;CLIENT, what stands behind server.N="""
-        value = f"{self.place.host}:{self.quorum_port}:{self.election_port}:{role or self.role}"
-        return f"{value};{self.place.host}:{self.port}" if with_client else value
+        value = f"{self.host_text}:{self.quorum_port}:{self.election_port}:{role or self.role}"
+        return f"{value};{self.host_text}:{self.port}" if with_client else value
 
     def line(self, role=None):
         return f"server.{self.sid}={self.line_value(role)}"
@@ -198,7 +202,7 @@ class Member(Server):
             names.get(found[1]) or found[2]
             for found in re.finditer(
                 r"(Getting a diff|Getting a snapshot|Truncating log to)"
-                r"|event=synced\b.*\bby=(DIFF|SNAP|TRUNC)", self.log()[since:])
+                r"|event=synced_by\b.*\bwhat=\"?(DIFF|SNAP|TRUNC)", self.log()[since:])
         ]
 
     def dump(self):
