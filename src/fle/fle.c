@@ -33,6 +33,10 @@ struct fle *fle_create(const struct fle_options *options, const struct fle_host 
 {
     struct fle *f = mem_calloc(1, sizeof *f);
     f->options = *options;
+    if (f->options.notification_ms_min < 1)
+        f->options.notification_ms_min = 1;
+    if (f->options.notification_ms_max < f->options.notification_ms_min)
+        f->options.notification_ms_max = f->options.notification_ms_min;
     f->host = *host;
     f->state = FLE_LOOKING;
     f->mine.zxid = -1;
@@ -188,6 +192,31 @@ static void forget_peer(struct fle *f, int64_t sid)
     f->ballots.of[sid].cast = f->settled.of[sid].cast = f->asked.of[sid].cast = false;
 }
 
+/* Nobody who hears no more of the server it wants for a leader goes on electing it: who hears it
+ * yet will say so in the new round. */
+static void channel_down(struct fle *f, int64_t sid)
+{
+    bool was_up = sid_set_has(&f->channels, sid);
+    sid_set_remove(&f->channels, sid);
+    if (is_looking(f) && was_up && f->vote.leader == sid)
+        fle_start_round(f);
+    else if (is_looking(f))
+        fle_consider(f);
+    else
+        fle_lose_support(f, sid);
+}
+
+/* We tell our vote also as one who has a leader, until there is an epoch: others may count on us
+ * for theirs. */
+static void channel_up(struct fle *f, int64_t sid)
+{
+    sid_set_add(&f->channels, sid);
+    if (f->started && !f->established && fle_is_voter(f, sid))
+        fle_tell(f, sid);
+    if (is_looking(f))
+        fle_consider(f);
+}
+
 void fle_channel(struct fle *f, int64_t sid, bool up, int64_t now_ns)
 {
     f->now_ns = now_ns;
@@ -197,17 +226,10 @@ void fle_channel(struct fle *f, int64_t sid, bool up, int64_t now_ns)
     }
     forget_peer(f, sid);
     sid_set_add(&f->tried, sid);
-    if (up) {
-        sid_set_add(&f->channels, sid);
-    } else {
-        sid_set_remove(&f->channels, sid);
-        sid_set_remove(&f->supporters, sid);
-    }
-    /* Also as one who has a leader, until there is an epoch: others may count on us for theirs. */
-    if (up && f->started && !f->established && fle_is_voter(f, sid))
-        fle_tell(f, sid);
-    if (is_looking(f))
-        fle_consider(f);
+    if (up)
+        channel_up(f, sid);
+    else
+        channel_down(f, sid);
 }
 
 /* ---- the life of an election ---- */
@@ -216,6 +238,7 @@ void fle_look(struct fle *f, struct fle_vote mine, int64_t now_ns)
 {
     f->now_ns = now_ns;
     f->mine = mine;
+    f->patient = f->patient || (f->elected && !f->established);
     f->started = true;
     f->established = false;
     fle_start_round(f);
@@ -257,6 +280,7 @@ void fle_update_epoch(struct fle *f, int64_t new_epoch)
 {
     invariant(f->started && f->state != FLE_LOOKING);
     f->established = true;
+    f->patient = false;
     f->vote.peer_epoch = new_epoch;
     for (int64_t sid = 0; sid < FLE_SIDS; sid++)
         if (f->asked.of[sid].cast)

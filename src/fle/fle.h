@@ -11,8 +11,8 @@
  * - ZooKeeper waits 200 ms after its vote has a quorum whether a better one comes (finalizeWait).
  *   Here the wait ends as soon as every voter to whom there is a channel has been heard in this
  *   round with the same vote: whom we cannot hear by then cannot be heard. A channel that is up and
- *   silent costs the full wait, and so does a quorum that an oracle made, and a server that we do
- *   not yet know whether we can reach.
+ *   silent costs the full wait, and so does a quorum that an oracle made, a server of which we do
+ * not know yet whether we can reach it, and an election after one that came to no epoch.
  * - What follows a wrong choice is decided in discovery (zab.h), so the wait is about speed, never
  *   about safety.
  * - Whoever asked in vain is told when there is an answer (a decision, an epoch), so that nobody

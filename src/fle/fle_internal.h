@@ -46,6 +46,7 @@ struct fle {
     struct fle_vote vote; /* LOOKING: what we propose; else what was decided */
     bool decided;         /* and the owner has not said yet that it knows */
     bool established;     /* and our vote carries the new epoch */
+    bool patient;         /* what was decided last came to no epoch: nobody is left out this time */
 
     /* LOOKING only. ballots: the votes of this round. settled: what those say who have a leader,
      * in whatever round they found him. */
@@ -54,7 +55,7 @@ struct fle {
     int64_t finalize_at_ns;          /* INT64_MAX = our vote has no quorum */
 
     /* After a decision, until the epoch is established: who stands for it, as far as we know. */
-    bool elected;
+    bool elected, leader_denies;
     struct sid_set supporters;
 
     struct sid_set channels;                    /* up */
@@ -84,6 +85,7 @@ void fle_consider(struct fle *f);
 
 /* support.c: whether what was decided still stands. */
 void fle_count_support(struct fle *f);
+void fle_lose_support(struct fle *f, int64_t sid);
 void fle_support_message(struct fle *f, int64_t from, const struct fle_notification *n);
 
 /* fle.c */

@@ -93,7 +93,10 @@ static void decide(struct fle *f, const struct fle_vote *vote)
 }
 
 /* Whether we know the vote of every voter that we may hear, and it is ours. One without weight
- * cannot bring a better vote that nobody else has. */
+ * cannot bring a better vote that nobody else has.
+ * Where not all hear each other, two that decide at once on what they hear could undo each other's
+ * work for ever: when a decision has failed, those whom we cannot hear count as well, since others
+ * may bring us their votes. */
 static bool all_agree(const struct fle *f, const struct fle_ballot *ours)
 {
     const struct quorum *configs[] = {f->config, f->next};
@@ -101,7 +104,8 @@ static bool all_agree(const struct fle *f, const struct fle_ballot *ours)
         for (size_t i = 0; i < configs[c]->server_count; i++) {
             int64_t sid = configs[c]->servers[i].sid;
             const struct fle_ballot *b = &f->ballots.of[sid], *s = &f->settled.of[sid];
-            bool hearable = sid_set_has(&f->channels, sid) || !sid_set_has(&f->tried, sid);
+            bool hearable =
+                f->patient || sid_set_has(&f->channels, sid) || !sid_set_has(&f->tried, sid);
             bool agrees = (b->cast && fle_same_vote(b, ours)) ||
                           (s->cast && s->vote.leader == ours->vote.leader);
             if (quorum_weight(configs[c], sid) > 0 && hearable && !agrees)

@@ -9,6 +9,7 @@
 void fle_count_support(struct fle *f)
 {
     f->elected = true;
+    f->leader_denies = false; /* we may know it only from others, where we cannot hear it */
     f->supporters = (struct sid_set){0};
     sid_set_add(&f->supporters, f->options.sid);
     for (int64_t sid = 0; sid < FLE_SIDS; sid++) {
@@ -26,16 +27,25 @@ void fle_support_message(struct fle *f, int64_t from, const struct fle_notificat
     /* Who looks in another round has given up, or begun again. It will come back only to a leader
      * that has a quorum without it. */
     bool gone = n->state == FLE_LOOKING && n->vote.round != f->vote.round;
-    if (n->vote.leader == f->vote.leader && !gone)
-        sid_set_add(&f->supporters, from);
-    else
-        sid_set_remove(&f->supporters, from);
+    if (n->vote.leader != f->vote.leader || gone) {
+        fle_lose_support(f, from);
+        return;
+    }
+    sid_set_add(&f->supporters, from);
+    if (from == f->vote.leader)
+        f->leader_denies = false;
+}
+
+void fle_lose_support(struct fle *f, int64_t sid)
+{
+    sid_set_remove(&f->supporters, sid);
+    if (sid == f->vote.leader)
+        f->leader_denies = true;
 }
 
 bool fle_doubts(const struct fle *f)
 {
     if (!f->elected || f->established || f->state == FLE_LOOKING)
         return false;
-    return !sid_set_has(&f->supporters, f->vote.leader) ||
-           !fle_is_quorum(f, &f->supporters, f->oracle_says);
+    return f->leader_denies || !fle_is_quorum(f, &f->supporters, f->oracle_says);
 }

@@ -583,7 +583,7 @@ static void rounds_go_on_after_the_largest_number(void **state)
     look(&w, 7, 0);
     hear(&w, 2, FLE_LOOKING, 2, 7, INT64_MAX, 0);
     assert_int_equal(fle_round(w.f), INT64_MAX);
-    channel(&w, 2, false);
+    channel(&w, 2, true); /* its vote is forgotten */
     look(&w, 7, 0);
     assert_int_equal(fle_round(w.f), INT64_MIN);
     end(&w);
@@ -861,7 +861,7 @@ static void what_was_said_on_a_broken_channel_is_forgotten(void **state)
     assert_undecided(&w);
     channel(&w, 2, true);
     channel(&w, 3, false);
-    hear(&w, 2, FLE_LOOKING, 2, 7, 1, 5);
+    hear(&w, 2, FLE_LOOKING, 2, 7, 2, 5);
     assert_decided(&w, FLE_FOLLOWING, 2);
     end(&w);
 }
@@ -1106,6 +1106,75 @@ static void a_leader_doubts_when_it_has_no_quorum_any_more(void **state)
     end(&w);
 }
 
+/* Where not all hear each other, hasty decisions could follow each other for ever. */
+static void after_a_decision_without_an_epoch_nobody_is_left_out(void **state)
+{
+    (void)state;
+    struct world w;
+    start(&w, 1, THREE);
+    channel(&w, 2, true);
+    channel(&w, 3, false);
+    look(&w, 7, 5);
+    hear(&w, 2, FLE_LOOKING, 2, 7, 1, 5);
+    assert_decided(&w, FLE_FOLLOWING, 2);
+    look(&w, 7, 5);
+    look(&w, 7, 5);
+    hear(&w, 2, FLE_LOOKING, 2, 7, 3, 5);
+    assert_undecided(&w);
+    pass(&w, 200);
+    assert_decided(&w, FLE_FOLLOWING, 2);
+    channel(&w, 3, true);
+    look(&w, 7, 5);
+    hear(&w, 2, FLE_LOOKING, 2, 7, 4, 5);
+    assert_undecided(&w);
+    hear(&w, 3, FLE_LOOKING, 2, 7, 4, 5); /* where all agree there is nothing to wait for */
+    assert_decided(&w, FLE_FOLLOWING, 2);
+    channel(&w, 3, false);
+    fle_settle(w.f, FLE_FOLLOWING, 2);
+    fle_update_epoch(w.f, 6);
+    look(&w, 7, 6);
+    hear(&w, 2, FLE_LOOKING, 2, 7, 5, 6);
+    assert_decided(&w, FLE_FOLLOWING, 2);
+    end(&w);
+}
+
+/* Known only from others: perhaps we can reach it where it leads. */
+static void a_leader_that_was_never_heard_is_not_doubted(void **state)
+{
+    (void)state;
+    struct world w;
+    start(&w, 1, THREE);
+    channel(&w, 2, true);
+    channel(&w, 3, false);
+    look(&w, 7, 5);
+    hear(&w, 2, FLE_LOOKING, 3, 7, 1, 5);
+    assert_decided(&w, FLE_FOLLOWING, 3);
+    assert_false(fle_doubts(w.f));
+    hear(&w, 2, FLE_LOOKING, 2, 7, 2, 5);
+    assert_true(fle_doubts(w.f));
+    end(&w);
+}
+
+static void who_can_not_be_heard_any_more_is_not_elected(void **state)
+{
+    (void)state;
+    struct world w;
+    start(&w, 1, THREE);
+    channel(&w, 2, true);
+    channel(&w, 3, true);
+    look(&w, 7, 5);
+    hear(&w, 3, FLE_LOOKING, 3, 7, 1, 5);
+    w.said[0] = 0;
+    channel(&w, 3, false);
+    assert_said(&w, "2:LOOK(1,7,r2,e5)");
+    hear(&w, 2, FLE_LOOKING, 3, 7, 1, 5); /* it has not noticed yet */
+    assert_said(&w, "2:LOOK(1,7,r2,e5)");
+    assert_undecided(&w);
+    hear(&w, 2, FLE_LOOKING, 2, 7, 2, 5);
+    assert_decided(&w, FLE_FOLLOWING, 2);
+    end(&w);
+}
+
 /* ---- configurations ---- */
 
 static void a_newer_configuration_is_offered_while_looking(void **state)
@@ -1173,6 +1242,8 @@ static void a_proposed_configuration_needs_a_quorum_as_well(void **state)
     hear(&w, 4, FLE_LOOKING, 4, 7, 1, 5);
     hear(&w, 2, FLE_LOOKING, 4, 7, 1, 5);
     assert_decided(&w, FLE_FOLLOWING, 4);
+
+    fle_update_epoch(w.f, 6);
 
     /* It is active: the old one does not count any more. */
     fle_set_config(w.f, next);
@@ -1262,6 +1333,9 @@ int main(void)
         cmocka_unit_test(a_follower_doubts_when_its_leader_does_not_lead),
         cmocka_unit_test(who_begins_again_supports_nobody),
         cmocka_unit_test(a_leader_doubts_when_it_has_no_quorum_any_more),
+        cmocka_unit_test(after_a_decision_without_an_epoch_nobody_is_left_out),
+        cmocka_unit_test(a_leader_that_was_never_heard_is_not_doubted),
+        cmocka_unit_test(who_can_not_be_heard_any_more_is_not_elected),
         cmocka_unit_test(a_newer_configuration_is_offered_while_looking),
         cmocka_unit_test(a_configuration_that_is_taken_begins_a_round),
         cmocka_unit_test(a_proposed_configuration_needs_a_quorum_as_well),

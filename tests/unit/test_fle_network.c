@@ -254,6 +254,35 @@ static void lost_messages_are_made_up_for_by_repetition(void **state)
         survive(seed, 20, 400, 2 * DISCOVERY_MS);
 }
 
+/* Two servers that cannot reach each other, while others reach both: for ever. */
+static void one_broken_link_keeps_nobody_from_electing(void **state)
+{
+    (void)state;
+    for (uint64_t seed = first_seed(); seed <= last_seed(1000); seed++) {
+        struct network *n = malloc(sizeof *n);
+        network_init(n, seed, 3 + seed % 3, 0);
+        for (size_t i = 1; i <= n->server_count; i++)
+            server_start(n, (int64_t)i, draw_ns(n, 20), 1000);
+        connect_all(n);
+        network_run(n, (int64_t)draw(n, 100));
+        int64_t a = 1 + (int64_t)draw(n, n->server_count), b = a % (int64_t)n->server_count + 1;
+        link_set(n, a, b, false);
+        network_run(n, 5 * DISCOVERY_MS);
+
+        int64_t leader = 0;
+        for (int64_t sid = 1; sid <= (int64_t)n->server_count; sid++)
+            if (n->servers[sid].established && n->servers[sid].leader == sid)
+                leader = sid;
+        check(n, leader != 0 && has_followers(n, leader), "there is a leader with a quorum");
+        uint64_t messages = n->messages, decisions = n->servers[leader].decisions;
+        network_run(n, 100 * 1000);
+        check(n, n->servers[leader].decisions == decisions, "who is not troubled by the others");
+        check(n, n->messages - messages < 100 * 20, "who do not shout");
+        network_deinit(n);
+        free(n);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,6 +292,7 @@ int main(void)
         cmocka_unit_test(a_dead_leader_is_replaced_without_a_wait),
         cmocka_unit_test(servers_that_start_together_agree_soon),
         cmocka_unit_test(after_any_trouble_there_is_one_leader_soon),
+        cmocka_unit_test(one_broken_link_keeps_nobody_from_electing),
         cmocka_unit_test(lost_messages_are_made_up_for_by_repetition),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
