@@ -11,8 +11,10 @@
  * - ZooKeeper waits 200 ms after its vote has a quorum whether a better one comes (finalizeWait).
  *   Here the wait ends as soon as every voter to whom there is a channel has been heard in this
  *   round with the same vote: whom we cannot hear by then cannot be heard. A channel that is up and
- *   silent costs the full wait, and so does a quorum that an oracle made, a server of which we do
- * not know yet whether we can reach it, and an election after one that came to no epoch.
+ *   silent costs the full wait; so does a quorum that an oracle made, a server of which we do not
+ *   know yet whether we can reach it, and, after a decision that came to no epoch, one that we
+ *   cannot reach.
+ * - A vote counts only while there is the channel on which it was said.
  * - What follows a wrong choice is decided in discovery (zab.h), so the wait is about speed, never
  *   about safety.
  * - Whoever asked in vain is told when there is an answer (a decision, an epoch), so that nobody
