@@ -104,8 +104,9 @@ static void on_poll(uv_poll_t *handle, int status, int events)
     int error = 0;
     socklen_t len = sizeof error;
     (void)events;
-    if (status < 0 || getsockopt(a->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
-        error = error != 0 ? error : EIO;
+    /* libuv says of any failure the same; the socket knows. */
+    if (getsockopt(a->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0 || (status < 0 && error == 0))
+        error = EIO;
     if (error == 0) {
         int fd = a->fd;
         drop_attempt(a, false);

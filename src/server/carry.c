@@ -1,4 +1,5 @@
-/* carry.c: effects are carried out: persist, send, close, read, trace; in this order.
+/* carry.c: effects are carried out: persist, links, elections, send, close, read, trace; in this
+ * order.
  *
  * Sends of one connection leave in one write: straight from the effects' arena when they stand
  * together there (the usual case: one connection's answers), else gathered. */
@@ -57,8 +58,8 @@ static void carry_sends(struct server *s)
 {
     struct effects *fx = &s->fx;
     struct carry *c = &s->carry;
-    /* What a ticket promises is durable already when the node emits the reply: a single server
-     * waits with applying, not with sending. */
+    /* What a ticket promises is durable already when the node emits the reply: it waits with
+     * applying, not with sending. */
     if (fx->send_count == 1) {
         const struct send_effect *e = &fx->sends[0];
         invariant(e->after <= s->storage.durable_ticket);
@@ -119,6 +120,10 @@ static void carry_once(struct server *s)
     struct effects *fx = &s->fx;
     for (size_t i = 0; i < fx->persist_count; i++)
         storage_persist(s, &fx->persists[i]);
+    if (fx->link_count > 0)
+        membership_carry_links(s);
+    if (fx->election_count > 0)
+        membership_carry_elections(s);
     if (fx->send_count > 0)
         carry_sends(s);
     if (fx->close_count > 0)

@@ -32,8 +32,10 @@ struct peer_server {
     uv_timer_t retry;
     bool retrying;
     int64_t retry_ms;
-    bool has_waiting, has_last;
-    struct buf waiting, last;     /* messages */
+    bool wanted; /* it is in a configuration */
+    bool told;   /* whether there is a channel is known */
+    bool has_waiting;
+    struct buf waiting;           /* a message */
     struct election_hello *hello; /* where it said it is; NULL = it has not */
 };
 
@@ -57,6 +59,7 @@ struct election_links {
 };
 
 static void connect_soon(struct peer_server *p);
+static void connect_now(struct peer_server *p);
 
 /* ---- peers ---- */
 
@@ -108,7 +111,6 @@ static void on_peer_closed(uv_handle_t *handle)
 {
     struct peer_server *p = handle->data;
     buf_deinit(&p->waiting);
-    buf_deinit(&p->last);
     free(p->hello);
     free(p);
 }
@@ -133,10 +135,6 @@ static void send_waiting(struct peer_server *p)
         return;
     }
     send_frame(p->channel, buf_slice(&p->waiting));
-    struct buf sent = p->waiting;
-    p->waiting = p->last;
-    p->last = sent;
-    p->has_last = true;
     p->has_waiting = false;
 }
 
@@ -144,14 +142,13 @@ void election_links_send(struct election_links *e, int64_t sid, struct slice pay
 {
     if (sid == e->options.sid || payload.len == 0 || payload.len > ELECTION_MESSAGE_BYTES_MAX)
         return;
-    struct peer_server *p = find_or_add(e, sid);
+    struct peer_server *p = find(e, sid);
+    if (p == NULL || p->channel == NULL)
+        return;
     buf_clear(&p->waiting);
     buf_put_slice(&p->waiting, payload);
     p->has_waiting = true;
-    if (p->channel != NULL)
-        send_waiting(p);
-    else
-        connect_soon(p);
+    send_waiting(p);
 }
 
 /* ---- a channel comes and goes ---- */
@@ -173,8 +170,10 @@ static void close_channel(struct channel *ch)
         list_remove(&ch->strangers);
         ch->owner->stranger_count--;
     }
-    if (ch->peer != NULL)
+    if (ch->peer != NULL) {
         ch->peer->channel = NULL;
+        ch->peer->has_waiting = false;
+    }
     conn_close(ch->conn);
     free(ch);
 }
@@ -206,10 +205,7 @@ static void channel_up(struct peer_server *p, struct channel *ch)
     ch->peer = p;
     ch->since_ns = loop_now_ns(e->options.loop);
     p->channel = ch;
-    if (p->has_waiting)
-        send_waiting(p);
-    else if (p->has_last)
-        send_frame(ch, buf_slice(&p->last));
+    p->told = true;
     tell_channel(p, "election_channel_up", "");
     e->options.on_channel(e->options.arg, p->sid, true);
 }
@@ -283,7 +279,7 @@ static void connect_back(struct election_links *e, struct channel *ch, int64_t s
     channel_down(p, "the server connects anew");
     if (p->connector == NULL) {
         stop_connecting(p);
-        connect_soon(p);
+        connect_now(p); /* also to one of no configuration, once */
     }
 }
 
@@ -388,10 +384,10 @@ static void on_conn_end(struct conn *c, const char *reason)
         return;
     }
     p->channel = NULL;
+    p->has_waiting = false;
     free(ch);
     tell_channel(p, "election_channel_down", reason);
-    if (p->has_waiting)
-        connect_soon(p);
+    connect_soon(p);
     e->options.on_channel(e->options.arg, p->sid, false);
 }
 
@@ -465,7 +461,7 @@ static void greet(struct election_links *e, struct channel *ch)
 
 static void retry_later(struct peer_server *p)
 {
-    if (!p->has_waiting)
+    if (!p->wanted)
         return;
     p->retrying = true;
     uv_timer_start(&p->retry, on_retry, (uint64_t)p->retry_ms, 0);
@@ -497,6 +493,9 @@ static void on_connected(void *arg, int fd, const struct err *err)
     if (fd < 0) {
         tell_unreachable(p, err);
         retry_later(p);
+        if (!p->told)
+            e->options.on_channel(e->options.arg, p->sid, false);
+        p->told = true;
         return;
     }
     struct channel *ch = open_channel(e, fd);
@@ -537,7 +536,7 @@ static void on_retry(uv_timer_t *timer)
 
 static void connect_soon(struct peer_server *p)
 {
-    if (p->channel == NULL && p->connector == NULL && !p->retrying)
+    if (p->wanted && p->channel == NULL && p->connector == NULL && !p->retrying)
         connect_now(p);
 }
 
@@ -554,6 +553,24 @@ static void listen_where_we_are(struct election_links *e)
         peer_port_listen(e->port, ours, count); /* a server that was left out stays where it was */
 }
 
+static void want(struct election_links *e, const struct quorum *q)
+{
+    for (size_t i = 0; q != NULL && i < q->server_count; i++) {
+        if (q->servers[i].sid != e->options.sid)
+            find_or_add(e, q->servers[i].sid)->wanted = true;
+    }
+}
+
+static void connect_to_all(struct election_links *e)
+{
+    for (struct list *at = e->peers.next; at != &e->peers; at = at->next)
+        list_entry(at, struct peer_server, all)->wanted = false;
+    want(e, e->active);
+    want(e, e->seen);
+    for (struct list *at = e->peers.next; at != &e->peers; at = at->next)
+        connect_soon(list_entry(at, struct peer_server, all));
+}
+
 void election_links_set_config(struct election_links *e, const struct quorum *active,
                                const struct quorum *seen)
 {
@@ -562,6 +579,7 @@ void election_links_set_config(struct election_links *e, const struct quorum *ac
     e->active = active != NULL ? quorum_copy(active) : NULL;
     e->seen = seen != NULL ? quorum_copy(seen) : NULL;
     listen_where_we_are(e);
+    connect_to_all(e);
 }
 
 bool election_links_up(const struct election_links *e, int64_t sid)

@@ -2,13 +2,15 @@
  *
  * Between two servers one connection lives: the one that the server with the larger number has
  * made. A server with a smaller number connects too, says who it is, and is connected back.
- * Messages are frames of an int32 length and at most 512 KiB. For each peer one message waits, the
- * newest; the last one that left is sent again on a new connection, since nobody knows whether it
- * arrived.
+ * Messages are frames of an int32 length and at most 512 KiB. For each channel one message waits,
+ * the newest.
  *
- * While a message waits, connecting is tried again, soon at first, each second later; a peer that
- * comes up connects by itself. Names are looked up anew each time, off the loop; what cannot be
- * resolved or reached concerns nobody else. One owner thread, the loop's. */
+ * Connecting to every server of the configurations is tried for as long as there is no channel,
+ * soon at first, each second later; a peer that comes up connects by itself. (ZooKeeper tries when
+ * it has something to say, and says the last thing again on a new connection, however old; here
+ * whoever votes hears of the channel and says what is true then.) Names are looked up anew each
+ * time, off the loop; what cannot be resolved or reached concerns nobody else. One owner thread,
+ * the loop's. */
 #ifndef CAUCUS_SERVER_ELECTION_LINKS_H
 #define CAUCUS_SERVER_ELECTION_LINKS_H
 
@@ -33,7 +35,7 @@ struct election_links_options {
     int64_t hello_timeout_ms;   /* for the first message of whoever connects */
     int64_t dead_ms;            /* a cut peer is noticed after about that long */
     /* From the loop, never from inside a function below. A channel that is replaced by a newer one
-     * is down and up again. */
+     * is down and up again. Down comes first for a server that the first attempt did not reach. */
     void (*on_channel)(void *arg, int64_t sid, bool up);
     void (*on_message)(void *arg, int64_t sid, struct slice payload);
     void (*on_port_failed)(void *arg, const char *reason);
@@ -49,7 +51,7 @@ void election_links_free(struct election_links *e); /* NULL is fine */
  * addresses in the active one. Both are copied. */
 void election_links_set_config(struct election_links *e, const struct quorum *active,
                                const struct quorum *seen);
-/* Takes the place of a message that still waits. */
+/* Takes the place of a message that still waits; lost if there is no channel. */
 void election_links_send(struct election_links *e, int64_t sid, struct slice payload);
 bool election_links_up(const struct election_links *e, int64_t sid);
 

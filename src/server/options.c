@@ -30,7 +30,8 @@ void options_node(const struct config *c, struct node_options *ret)
     int64_t snap_size_kib = config_int(c, CONFIG_SNAP_SIZE_LIMIT);
     *ret = (struct node_options){
         .seed = options_seed(),
-        .server_id = 1, /* as ZooKeeper's standalone server (SessionTrackerImpl) */
+        /* Alone it is 1, as in ZooKeeper (SessionTrackerImpl). */
+        .server_id = c->ensemble != NULL ? c->my_id : 1,
         .tick_ms = (int32_t)config_int(c, CONFIG_TICK_TIME),
         .session_timeout_min_ms = (int32_t)config_int(c, CONFIG_MIN_SESSION_TIMEOUT),
         .session_timeout_max_ms = (int32_t)config_int(c, CONFIG_MAX_SESSION_TIMEOUT),
@@ -64,6 +65,53 @@ void options_node(const struct config *c, struct node_options *ret)
               config_text(c, CONFIG_ENFORCE_AUTH_SCHEMES));
     copy_text(ret->ensemble_auth_name, sizeof ret->ensemble_auth_name,
               config_text(c, CONFIG_ENSEMBLE_AUTH_NAME));
+}
+
+void options_ensemble(const struct config *c, const struct epochs *epochs,
+                      struct node_ensemble *ret)
+{
+    enum {
+        FINALIZE_WAIT_MS = 200 /* FastLeaderElection.finalizeWait */
+    };
+    *ret = (struct node_ensemble){
+        .config = c->ensemble,
+        .config_seen = c->ensemble_seen,
+        .accepted_epoch = epochs->accepted,
+        .current_epoch = epochs->current,
+        .observer = c->observer,
+        .init_limit = (int32_t)config_int(c, CONFIG_INIT_LIMIT),
+        .sync_limit = (int32_t)config_int(c, CONFIG_SYNC_LIMIT),
+        .connect_limit = (int32_t)config_int(c, CONFIG_CONNECT_LIMIT),
+        .commit_log_count = (size_t)config_int(c, CONFIG_COMMIT_LOG_COUNT),
+        .log_sync = config_real(c, CONFIG_SNAP_SIZE_FACTOR) > 0,
+        .snap_syncs_max = (size_t)config_int(c, CONFIG_MAX_SNAP_SYNCS),
+        .diff_syncs_max = (size_t)config_int(c, CONFIG_MAX_DIFF_SYNCS),
+        .finalize_wait_ms = FINALIZE_WAIT_MS,
+        .notification_ms_min = config_int(c, CONFIG_FLE_MIN_INTERVAL),
+        .notification_ms_max = config_int(c, CONFIG_FLE_MAX_INTERVAL),
+        .connect_retry_ms = config_int(c, CONFIG_LEADER_CONNECT_DELAY),
+        .leader_serves = config_flag(c, CONFIG_LEADER_SERVES),
+        .local_sessions = config_flag(c, CONFIG_LOCAL_SESSIONS),
+        .local_sessions_upgrade = config_flag(c, CONFIG_LOCAL_SESSIONS_UPGRADE),
+        .read_only_mode = config_flag(c, CONFIG_READ_ONLY_MODE),
+        .standalone_enabled = config_flag(c, CONFIG_STANDALONE_ENABLED),
+        .observer_election_delay_ms = config_int(c, CONFIG_OBSERVER_ELECTION),
+        .observer_reconnect_delay_ms = config_int(c, CONFIG_OBSERVER_RECONNECT),
+    };
+}
+
+void options_recovery(const struct config *c, const struct tree_options *tree,
+                      struct recovery_options *ret)
+{
+    *ret = (struct recovery_options){
+        .files = {.snap_dir = config_text(c, CONFIG_DATA_DIR),
+                  .log_dir = config_text(c, CONFIG_DATA_LOG_DIR),
+                  .trust_empty = config_flag(c, CONFIG_TRUST_EMPTY),
+                  .no_auto_create = !config_flag(c, CONFIG_DB_AUTOCREATE),
+                  .no_dir_create = !config_flag(c, CONFIG_DATADIR_AUTOCREATE)},
+        .tree = *tree,
+    };
+    options_snapfile(c, &ret->snapshot);
 }
 
 void options_tree(const struct config *c, uint64_t seed, struct tree_options *ret)

@@ -10,7 +10,8 @@
 #include "server/log.h"
 
 enum {
-    LINK_PAUSE_DISK = 1,
+    PAUSE_DISK = 1,
+    PAUSE_OWNER = 2,
     GATHER_BYTES_KEPT = 64 * 1024,
 };
 
@@ -23,6 +24,8 @@ struct link {
     struct list dirty; /* has something gathered */
     struct buf gathered;
     bool inbound;
+    int64_t since_ns;
+    char address[LISTEN_ADDRESS_BYTES];
 };
 
 struct quorum_links {
@@ -107,6 +110,14 @@ static const struct conn_ops conn_ops = {
     .on_room = on_conn_room,
 };
 
+static void note_address(struct link *l, int fd)
+{
+    struct sockaddr_storage peer;
+    socklen_t len = sizeof peer;
+    if (getpeername(fd, (struct sockaddr *)&peer, &len) == 0)
+        listen_address_text((const struct sockaddr *)&peer, l->address);
+}
+
 static bool attach(struct link *l, int fd)
 {
     struct quorum_links *q = l->owner;
@@ -115,8 +126,10 @@ static bool attach(struct link *l, int fd)
     if (l->conn == NULL)
         return false;
     conn_be_link(l->conn);
+    l->since_ns = loop_now_ns(q->options.loop);
+    note_address(l, fd);
     if (q->paused)
-        conn_pause(l->conn, LINK_PAUSE_DISK);
+        conn_pause(l->conn, PAUSE_DISK);
     return true;
 }
 
@@ -241,20 +254,41 @@ bool quorum_links_has(const struct quorum_links *q, uint64_t link)
     return find(q, link) != NULL;
 }
 
-void quorum_links_pause(struct quorum_links *q, bool pause)
+static void pause_one(struct link *l, uint8_t reason, bool pause)
+{
+    if (l->conn == NULL)
+        return;
+    if (pause)
+        conn_pause(l->conn, reason);
+    else
+        conn_resume(l->conn, reason);
+}
+
+void quorum_links_pause(struct quorum_links *q, uint64_t link, bool pause)
+{
+    struct link *l = find(q, link);
+    if (l != NULL)
+        pause_one(l, PAUSE_OWNER, pause);
+}
+
+void quorum_links_pause_all(struct quorum_links *q, bool pause)
 {
     if (pause == q->paused)
         return;
     q->paused = pause;
-    for (struct list *at = q->all.next; at != &q->all; at = at->next) {
-        struct link *l = list_entry(at, struct link, all);
-        if (l->conn == NULL)
-            continue;
-        if (pause)
-            conn_pause(l->conn, LINK_PAUSE_DISK);
-        else
-            conn_resume(l->conn, LINK_PAUSE_DISK);
-    }
+    for (struct list *at = q->all.next; at != &q->all; at = at->next)
+        pause_one(list_entry(at, struct link, all), PAUSE_DISK, pause);
+}
+
+void quorum_links_view(const struct quorum_links *q, uint64_t link, struct quorum_link_view *ret)
+{
+    const struct link *l = find(q, link);
+    *ret = (struct quorum_link_view){0};
+    if (l == NULL || l->conn == NULL)
+        return;
+    memcpy(ret->address, l->address, sizeof ret->address);
+    ret->since_ns = l->since_ns;
+    ret->unsent = conn_unsent(l->conn) + l->gathered.len;
 }
 
 size_t quorum_links_count(const struct quorum_links *q)

@@ -48,8 +48,17 @@ void quorum_links_close(struct quorum_links *q, uint64_t link); /* after what wa
 void quorum_links_want_room(struct quorum_links *q, uint64_t link);
 bool quorum_links_has(const struct quorum_links *q, uint64_t link);
 void quorum_links_flush(struct quorum_links *q);
-/* Back-pressure: nothing is read while the disk is behind. */
-void quorum_links_pause(struct quorum_links *q, bool pause);
+/* Back-pressure: nothing is read from one, because its owner wants so; from all, because the disk
+ * is behind. */
+void quorum_links_pause(struct quorum_links *q, uint64_t link, bool pause);
+void quorum_links_pause_all(struct quorum_links *q, bool pause);
+
+struct quorum_link_view {
+    char address[LISTEN_ADDRESS_BYTES]; /* of the other end; "" = unknown */
+    int64_t since_ns;                   /* 0 = unknown */
+    size_t unsent;
+};
+void quorum_links_view(const struct quorum_links *q, uint64_t link, struct quorum_link_view *ret);
 /* Closed ones whose last bytes are still on their way. */
 size_t quorum_links_count(const struct quorum_links *q);
 

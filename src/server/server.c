@@ -23,9 +23,11 @@ void server_step(struct server *s, struct node_event *ev)
 /* Draining: everything appended is durable and answered. Closing: everybody has what was sent. */
 static void go_on_stopping(struct server *s)
 {
-    if (s->phase == SERVER_DRAINING && storage_is_idle(s)) {
+    bool stopped = !membership_is_on(s) || node_stopped(s->node);
+    if (s->phase == SERVER_DRAINING && storage_is_idle(s) && stopped) {
         s->phase = SERVER_CLOSING;
         clients_close_all(s);
+        membership_stop(s);
         loop_again(&s->loop);
     }
     if (s->phase == SERVER_CLOSING && list_is_empty(&s->loop.conns))
@@ -38,6 +40,7 @@ static void on_turn_end(void *arg)
     storage_submit(s); /* first: T1 works while we apply what it has finished */
     storage_on_turn(s);
     storage_submit(s);
+    membership_on_turn(s);
     if (s->phase > SERVER_SERVING)
         go_on_stopping(s);
     int64_t silent_ns = clients_deadline_ns(s);
@@ -127,16 +130,8 @@ static int make_paths(struct server *s, struct err *err)
 
 static int recover_state(struct server *s, struct recovery *r, struct err *err)
 {
-    const struct config *c = s->config;
-    struct recovery_options options = {
-        .files = {.snap_dir = config_text(c, CONFIG_DATA_DIR),
-                  .log_dir = config_text(c, CONFIG_DATA_LOG_DIR),
-                  .trust_empty = config_flag(c, CONFIG_TRUST_EMPTY),
-                  .no_auto_create = !config_flag(c, CONFIG_DB_AUTOCREATE),
-                  .no_dir_create = !config_flag(c, CONFIG_DATADIR_AUTOCREATE)},
-        .tree = s->tree_options,
-    };
-    options_snapfile(c, &options.snapshot);
+    struct recovery_options options;
+    options_recovery(s->config, &s->tree_options, &options);
     return recovery_run(s->storage.fs, &options, r, err);
 }
 
@@ -171,8 +166,6 @@ static int lock_if_there(struct server *s, struct err *err)
 
 static int start(struct server *s, struct recovery *r, struct err *err)
 {
-    if (s->config->ensemble != NULL)
-        return err_set(err, ERR_UNSUPPORTED, "the driver of an ensemble is not connected yet");
     int rc = make_paths(s, err);
     if (rc == 0)
         rc = lock_if_there(s, err);
@@ -188,7 +181,16 @@ static int start(struct server *s, struct recovery *r, struct err *err)
         return rc;
 
     struct node_options options;
+    struct node_ensemble ensemble;
+    struct epochs epochs;
     options_node(s->config, &options);
+    if (membership_is_on(s)) {
+        rc = membership_read_epochs(s, tree_last_zxid(r->tree), &epochs, err);
+        if (rc < 0)
+            return rc;
+        options_ensemble(s->config, &epochs, &ensemble);
+        options.ensemble = &ensemble;
+    }
     s->node = node_create(&options, r->tree, r->sessions, r->session_count, loop_now_ns(&s->loop));
     r->tree = NULL;
     s->storage.appended_zxid = tree_last_zxid(node_tree(s->node));
@@ -198,12 +200,15 @@ static int start(struct server *s, struct recovery *r, struct err *err)
     return windows_open(s, err);
 }
 
-static void tell_serving(struct server *s, int64_t started_ns)
+/* A lone server serves now; a member says so when it knows a leader (traces.c). */
+static void tell_started(struct server *s, int64_t started_ns)
 {
     const char *address = config_text(s->config, CONFIG_CLIENT_PORT_ADDRESS);
     const struct tree *tree = node_tree(s->node);
     struct log_line l;
-    log_begin(&l, LOG_INFO, "serving");
+    log_begin(&l, LOG_INFO, membership_is_on(s) ? "started" : "serving");
+    if (membership_is_on(s))
+        log_int(&l, "server", s->config->my_id);
     log_text(&l, "address", address[0] != 0 ? address : "*");
     log_int(&l, "port", s->info.conf.client_port);
     if (s->windows.open && admin_port(s->windows.admin) >= 0)
@@ -233,6 +238,7 @@ static void tear_down(struct server *s)
         clients_stop_accepting(s);
     if (s->node != NULL)
         clients_close_all(s);
+    membership_deinit(s);
     storage_stop(s);
     s->info.node = NULL;
     windows_close(s);
@@ -277,9 +283,11 @@ int server_run(const struct config *config, int64_t started_ns)
         s.exit_code = SERVER_EXIT_FAILED;
     } else {
         s.phase = SERVER_SERVING;
-        tell_serving(&s, started_ns);
+        tell_started(&s, started_ns);
         server_step(&s, &(struct node_event){.type = NODE_TICK});
         server_carry_out(&s);
+        if (membership_is_on(&s))
+            membership_start(&s);
         loop_again(&s.loop);
         loop_run(&s.loop);
     }

@@ -1,4 +1,5 @@
-/* server.h: caucusd as a whole: the node, its files, its connections, its windows, on one loop.
+/* server.h: caucusd as a whole: the node, its files, its connections, its windows, and in an
+ * ensemble its links to the other servers, on one loop.
  *
  * The only place where node and io meet. T0 runs everything here; T1 (logthread) and T2
  * (snapthread) only wake it. One turn of the loop:
@@ -10,6 +11,8 @@
  * Functions named server_x belong to server.c, clients_x to clients.c, and so on; all T0. */
 #ifndef CAUCUS_SERVER_SERVER_H
 #define CAUCUS_SERVER_SERVER_H
+
+#include <pthread.h>
 
 #include "base/list.h"
 #include "base/map.h"
@@ -23,6 +26,7 @@
 #include "server/audit.h"
 #include "server/config.h"
 #include "server/log.h"
+#include "server/membership.h"
 #include "server/recovery.h"
 #include "server/server_info.h"
 #include "server/throttle.h"
@@ -97,6 +101,12 @@ struct carry {
     bool running;
 };
 
+/* A leader's state that is being written; T1's. */
+struct install_file {
+    struct snapfile *file; /* NULL = none, or it failed */
+    struct err err;
+};
+
 struct storage {
     struct files *fs;
     char snap_dir[FILE_PATH_MAX], log_dir[FILE_PATH_MAX]; /* .../version-2 */
@@ -110,6 +120,15 @@ struct storage {
     int64_t gather_until_ns; /* 0 = a batch is not being gathered */
     int64_t appended_zxid;
     int64_t sync_warning_ns;
+    size_t works;       /* pieces of work that T1 has */
+    size_t taking_back; /* those of them that take files back: no snapshot begins meanwhile */
+    bool snap_refused;  /* one would have; the node is to hear that it failed */
+    int64_t refused_zxid;
+    struct install_file install;
+    struct list pasts;          /* storage_past.c */
+    pthread_mutex_t files_lock; /* of purge and of what takes files back: they count on the same
+                                   files being there. Held over their system calls, by threads of
+                                   their own. */
     uv_timer_t retry;
     uv_timer_t purge;
     uv_work_t purge_work;
@@ -147,6 +166,7 @@ struct server {
     struct clients clients;
     struct storage storage;
     struct windows windows;
+    struct membership membership;
     struct server_info info;
     struct audit *audit; /* NULL = off */
     struct tree_options tree_options;
@@ -204,6 +224,13 @@ bool storage_is_behind(const struct server *s);
 bool storage_is_idle(const struct server *s);
 void storage_stop(struct server *s);
 
+/* ---- storage_work.c, storage_past.c ---- */
+void storage_work_begin(struct server *s, const struct persist_effect *p);
+void storage_work_end(struct server *s, struct logthread_work *work);
+void storage_past_read(struct server *s, uint64_t link, int64_t after, int64_t until);
+void storage_past_drop(struct server *s, uint64_t link); /* the link is gone */
+void storage_past_drop_all(struct server *s);
+
 /* ---- windows.c ---- */
 void windows_init(struct server *s, const struct recovery *r);
 int windows_open(struct server *s, struct err *err);
@@ -212,6 +239,11 @@ void windows_close(struct server *s);
 
 /* ---- options.c ---- */
 void options_node(const struct config *c, struct node_options *ret);
+/* For options_node's `ensemble`. */
+void options_ensemble(const struct config *c, const struct epochs *epochs,
+                      struct node_ensemble *ret);
+void options_recovery(const struct config *c, const struct tree_options *tree,
+                      struct recovery_options *ret);
 void options_tree(const struct config *c, uint64_t seed, struct tree_options *ret);
 void options_snapfile(const struct config *c, struct snapfile_options *ret);
 void options_throttle(const struct config *c, struct throttle_options *ret);

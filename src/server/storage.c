@@ -59,6 +59,8 @@ static void start_purge(struct server *s)
 int storage_start(struct server *s, struct err *err)
 {
     struct storage *st = &s->storage;
+    list_init(&st->pasts);
+    pthread_mutex_init(&st->files_lock, NULL);
     const struct config *c = s->config;
     int64_t size_limit_kib = config_int(c, CONFIG_TXN_LOG_SIZE_LIMIT);
     struct logthread_options log = {
@@ -84,6 +86,15 @@ int storage_start(struct server *s, struct err *err)
 
 /* ---- the log ---- */
 
+/* Not while files are taken back: it would be of a state that is not there any more. */
+static void begin_snapshot(struct storage *st, int64_t zxid, struct slice bytes)
+{
+    st->snap_refused = st->snap_complete = st->taking_back > 0;
+    st->refused_zxid = zxid;
+    if (!st->snap_refused)
+        snapthread_begin(st->snap, zxid, bytes);
+}
+
 void storage_persist(struct server *s, const struct persist_effect *p)
 {
     struct storage *st = &s->storage;
@@ -98,8 +109,7 @@ void storage_persist(struct server *s, const struct persist_effect *p)
         logthread_roll(st->log, st->appended_ticket);
         break;
     case PERSIST_SNAPSHOT_BEGIN:
-        st->snap_complete = false;
-        snapthread_begin(st->snap, p->zxid, bytes);
+        begin_snapshot(st, p->zxid, bytes);
         break;
     case PERSIST_SNAPSHOT_CHUNK:
         snapthread_chunk(st->snap, bytes);
@@ -122,7 +132,8 @@ void storage_persist(struct server *s, const struct persist_effect *p)
     case PERSIST_INSTALL_CHUNK:
     case PERSIST_INSTALL_END:
     case PERSIST_INSTALL_ABORT:
-        invariant(!"a server that stands alone does not ask for this");
+        storage_work_begin(s, p);
+        break;
     }
 }
 
@@ -135,7 +146,10 @@ static bool gathers(struct server *s, uint64_t pending)
     struct storage *st = &s->storage;
     bool idle = logthread_durable(st->log) == st->submitted_ticket;
     bool few = st->released <= GATHER_WRITES_MAX; /* many make a batch by themselves */
-    if (!idle || !few || pending >= st->released || s->phase != SERVER_SERVING) {
+    /* In an ensemble a quorum's disks decide when a client is answered, not ours, and every moment
+     * that we wait is one that all of them wait. */
+    if (membership_is_on(s) || !idle || !few || pending >= st->released ||
+        s->phase != SERVER_SERVING) {
         st->gather_until_ns = 0;
         return false;
     }
@@ -171,18 +185,35 @@ bool storage_is_idle(const struct server *s)
            s->storage.failed;
 }
 
+static void step_durable_up_to(struct server *s, uint64_t ticket)
+{
+    struct storage *st = &s->storage;
+    if (ticket <= st->durable_ticket)
+        return;
+    st->released = ticket - st->durable_ticket;
+    st->durable_ticket = ticket;
+    server_step(s, &(struct node_event){.type = NODE_DURABLE, .ticket = ticket});
+    server_carry_out(s);
+}
+
+/* Tickets and the ends of other work, in the order of the log. */
 static void step_durable(struct server *s)
 {
     struct storage *st = &s->storage;
     uint64_t ticket = logthread_durable(st->log);
     if (ticket == st->durable_ticket || st->failed)
         return;
-    st->released = ticket - st->durable_ticket;
-    st->durable_ticket = ticket;
-    server_step(s, &(struct node_event){.type = NODE_DURABLE, .ticket = ticket});
-    server_carry_out(s);
-    if (!list_is_empty(&s->clients.held_up) && !storage_is_behind(s))
+    struct logthread_work *w;
+    while (st->works > 0 && (w = logthread_done(st->log)) != NULL) {
+        step_durable_up_to(s, w->ticket);
+        storage_work_end(s, w);
+    }
+    step_durable_up_to(s, ticket);
+    if (storage_is_behind(s))
+        return;
+    if (!list_is_empty(&s->clients.held_up))
         clients_resume_held_up(s);
+    membership_resume_reading(s);
 }
 
 static void on_retry(uv_timer_t *timer)
@@ -313,6 +344,13 @@ void storage_on_turn(struct server *s)
         if (r.finished)
             on_snapshot_finished(s, &r);
     }
+    if (st->snap_refused) {
+        st->snap_refused = false;
+        server_step(
+            s, &(struct node_event){.type = NODE_SNAPSHOT_DONE,
+                                    .snapshot_done = {.zxid = st->refused_zxid, .failed = true}});
+        server_carry_out(s);
+    }
     feed_snapshot(s);
 }
 
@@ -324,8 +362,10 @@ static void purge_work(uv_work_t *work)
     struct storage *st = &s->storage;
     struct purge_result r;
     struct err err;
+    pthread_mutex_lock(&st->files_lock);
     int rc = purge(st->fs, config_text(s->config, CONFIG_DATA_DIR),
                    config_text(s->config, CONFIG_DATA_LOG_DIR), st->purge_keep, &r, &err);
+    pthread_mutex_unlock(&st->files_lock);
     struct log_line l;
     log_begin(&l, rc < 0 || r.failed > 0 ? LOG_WARN : LOG_INFO, "purge");
     if (rc < 0) {
@@ -358,10 +398,13 @@ static void on_purge_timer(uv_timer_t *timer)
 void storage_stop(struct server *s)
 {
     struct storage *st = &s->storage;
+    if (st->pasts.next != NULL)
+        storage_past_drop_all(s);
+    if (st->log != NULL)
+        logthread_stop(st->log); /* first: its work may wait for the other one */
     if (st->snap != NULL)
         snapthread_stop(st->snap);
-    if (st->log != NULL)
-        logthread_stop(st->log);
+    snapfile_discard(st->install.file);
     if (st->retry.data != NULL) {
         uv_close((uv_handle_t *)&st->retry, NULL);
         uv_close((uv_handle_t *)&st->purge, NULL);

@@ -1,10 +1,13 @@
 /* traces.c: what the node tells (effects.h, enum trace_type) as lines of the log. */
+#include <string.h>
+
 #include "server/server.h"
 
 struct trace_style {
     const char *event;
     enum log_level level;
     bool gated; /* a client can cause it as often as it likes: a line per second at most */
+    const char *value, *text; /* the names of these fields; NULL = "value", "what" */
 };
 
 static const struct trace_style styles[] = {
@@ -23,21 +26,20 @@ static const struct trace_style styles[] = {
     [TRACE_WRITES_ACCEPTED] = {"writes_accepted", LOG_INFO, false},
     [TRACE_STATE_REPLACED] = {"state_replaced", LOG_WARN, false},
     [TRACE_LARGE_REQUEST] = {"large_request_refused", LOG_WARN, true},
-    [TRACE_LOOKING] = {"looking", LOG_INFO, false},
-    [TRACE_ELECTED] = {"elected", LOG_INFO, false},
-    [TRACE_LEADING] = {"leading", LOG_INFO, false},
-    [TRACE_FOLLOWING] = {"following", LOG_INFO, false},
-    [TRACE_OBSERVING] = {"observing", LOG_INFO, false},
-    [TRACE_SERVING] = {"serving_epoch", LOG_INFO, false},
+    [TRACE_LOOKING] = {"looking", LOG_INFO, false, .value = "round"},
+    [TRACE_ELECTED] = {"elected", LOG_INFO, false, .value = "leader"},
+    [TRACE_LEADING] = {"leading", LOG_INFO, false, .value = "epoch"},
+    [TRACE_FOLLOWING] = {"following", LOG_INFO, false, .value = "leader"},
+    [TRACE_OBSERVING] = {"observing", LOG_INFO, false, .value = "leader"},
+    [TRACE_SERVING] = {"serving", LOG_INFO, false, .value = "epoch"},
     [TRACE_SERVING_READ_ONLY] = {"serving_read_only", LOG_WARN, false},
-    [TRACE_ROLE_LOST] = {"role_lost", LOG_WARN, false},
-    [TRACE_LEARNER_SYNCED] = {"learner_synced", LOG_INFO, false},
-    [TRACE_LEARNER_GONE] = {"learner_gone", LOG_WARN, false},
-    [TRACE_SYNCED_BY] = {"synced_by", LOG_INFO, false},
-    [TRACE_CONFIG_ACTIVE] = {"config_active", LOG_INFO, false},
-    [TRACE_PEER_REFUSED] = {"peer_refused", LOG_WARN, true},
+    [TRACE_ROLE_LOST] = {"role_lost", LOG_WARN, false, .text = "reason"},
+    [TRACE_LEARNER_SYNCED] = {"learner_synced", LOG_INFO, false, .value = "server", .text = "by"},
+    [TRACE_LEARNER_GONE] = {"learner_gone", LOG_WARN, false, .value = "server", .text = "reason"},
+    [TRACE_SYNCED_BY] = {"synced", LOG_INFO, false, .value = "leader", .text = "by"},
+    [TRACE_CONFIG_ACTIVE] = {"config_active", LOG_INFO, false, .value = "version"},
+    [TRACE_PEER_REFUSED] = {"peer_refused", LOG_WARN, true, .value = "server", .text = "reason"},
     [TRACE_SESSION_UPGRADED] = {"session_upgraded", LOG_DEBUG, false},
-    [TRACE_COMMITTED] = {"committed", LOG_DEBUG, false}, /* for the audit log */
 };
 
 static void add_peer(struct log_line *l, struct server *s, uint64_t client)
@@ -50,6 +52,31 @@ static void add_peer(struct log_line *l, struct server *s, uint64_t client)
     log_text(l, "peer", text);
 }
 
+static void add_role(struct log_line *l, struct server *s)
+{
+    static const char *const roles[] = {[NODE_ALONE] = "alone",
+                                        [NODE_LOOKING] = "none",
+                                        [NODE_LEADING] = "leader",
+                                        [NODE_FOLLOWING] = "follower",
+                                        [NODE_OBSERVING] = "observer"};
+    log_text(l, "role", roles[node_role(s->node)]);
+    log_int(l, "server", s->config->my_id);
+    log_int(l, "port", s->info.conf.client_port);
+}
+
+/* What the windows want to know of a role, and only traces tell. */
+static void note_role(struct server *s, const struct trace_effect *t)
+{
+    if (t->type == TRACE_SYNCED_BY && t->text != NULL)
+        s->membership.sync_mode = strcmp(t->text, "DIFF") == 0    ? "diff"
+                                  : strcmp(t->text, "TRUNC") == 0 ? "trunc"
+                                                                  : "snap";
+    if (t->type == TRACE_SERVING || t->type == TRACE_ROLE_LOST)
+        s->membership.sync_mode = NULL;
+    if (t->type == TRACE_SERVING)
+        s->membership.serving_since_ns = loop_now_ns(&s->loop);
+}
+
 void server_trace(struct server *s, const struct trace_effect *t)
 {
     if (t->type == TRACE_COMMITTED) {
@@ -57,6 +84,7 @@ void server_trace(struct server *s, const struct trace_effect *t)
         return;
     }
     const struct trace_style *style = &styles[t->type];
+    note_role(s, t);
     uint64_t held_back = 0;
     if (style->gated && !log_gate_pass(&s->trace_gates[t->type], loop_now_ns(&s->loop), &held_back))
         return;
@@ -68,10 +96,12 @@ void server_trace(struct server *s, const struct trace_effect *t)
         log_hex(&l, "zxid", t->zxid);
     if (t->client != 0)
         add_peer(&l, s, t->client);
-    if (t->value != 0)
-        log_int(&l, "value", t->value);
+    if (t->value != 0 || style->value != NULL)
+        log_int(&l, style->value != NULL ? style->value : "value", t->value);
     if (t->text != NULL)
-        log_text(&l, "what", t->text);
+        log_text(&l, style->text != NULL ? style->text : "what", t->text);
+    if (t->type == TRACE_SERVING)
+        add_role(&l, s);
     if (held_back > 0)
         log_int(&l, "not_shown", (int64_t)held_back);
     log_end(&l);

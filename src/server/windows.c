@@ -49,6 +49,11 @@ static const char *ask_not_ready(void *driver)
     return s->storage.full ? "disk full: writes are refused" : NULL;
 }
 
+static double ask_drop_probability(void *driver)
+{
+    return ((struct server *)driver)->clients.throttle.drop;
+}
+
 static int ask_snapshot(void *driver, struct err *err)
 {
     struct server *s = driver;
@@ -68,6 +73,8 @@ static int ask_restore(void *driver, const char *path, struct err *err)
     struct server *s = driver;
     struct storage *st = &s->storage;
     struct recovery r;
+    if (membership_is_on(s))
+        return err_set(err, ERR_UNSUPPORTED, "a member of an ensemble has its leader's state");
     if (s->phase != SERVER_SERVING || node_snapshot_active(s->node))
         return err_set(err, ERR_BUSY, "stopping, or a snapshot is being taken");
     int64_t begun_ns = loop_clock_ns();
@@ -154,7 +161,7 @@ void windows_init(struct server *s, const struct recovery *r)
                 .session_timeout_min_ms = (int)config_int(c, CONFIG_MIN_SESSION_TIMEOUT),
                 .session_timeout_max_ms = (int)config_int(c, CONFIG_MAX_SESSION_TIMEOUT),
                 .client_port_listen_backlog = (int)config_int(c, CONFIG_LISTEN_BACKLOG),
-                .server_id = 0,
+                .server_id = c->ensemble != NULL ? c->my_id : 0,
                 .whitelist =
                     config_given(c, CONFIG_WHITELIST) ? config_text(c, CONFIG_WHITELIST) : NULL,
                 .read_only_mode = config_flag(c, CONFIG_READ_ONLY_MODE),
@@ -181,6 +188,9 @@ void windows_init(struct server *s, const struct recovery *r)
         .connection_count = ask_connection_count,
         .peer = ask_peer,
         .not_ready = ask_not_ready,
+        .ensemble = membership_is_on(s) ? membership_describe : NULL,
+        .each_learner = membership_each_learner,
+        .drop_probability = ask_drop_probability,
         .snapshot = ask_snapshot,
         .restore = ask_restore,
     };
