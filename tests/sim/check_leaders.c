@@ -1,0 +1,52 @@
+/* check_leaders.c: an epoch has one leader, and that one has all that was committed. */
+#include "world.h"
+
+void check_established(struct world *w, struct server *v, int64_t epoch)
+{
+    struct history *h = &w->history;
+    uint64_t other;
+    if (numbers_get(&h->leaders, (uint64_t)epoch, &other)) {
+        world_violate(w, "epoch %lld is established by server %d, after server %d",
+                      (long long)epoch, v->index + 1, (int)other + 1);
+        return;
+    }
+    numbers_put(&h->leaders, (uint64_t)epoch, (uint64_t)v->index);
+    int64_t tip = v->log.count > 0 ? v->log.items[v->log.count - 1] : v->base;
+    tip = history_real(h, tip);
+    numbers_put(&h->epoch_bases, (uint64_t)epoch, (uint64_t)tip);
+    int64_t head = history_head(h);
+    if (zxid_epoch(head) >= epoch)
+        world_violate(w, "epoch %lld begins and %s is committed", (long long)epoch,
+                      zxid_text(head).text);
+    if (head > 0 && !history_descends(h, tip, head))
+        world_violate(w, "server %d leads epoch %lld from %s and lacks %s, which is committed",
+                      v->index + 1, (long long)epoch, zxid_text(tip).text, zxid_text(head).text);
+    world_trace(w, v->index, "has established epoch %lld at %s", (long long)epoch,
+                zxid_text(tip).text);
+}
+
+static bool serves(const struct server *v)
+{
+    return node_serving(v->node) && !node_read_only(v->node);
+}
+
+void check_stepped(struct world *w, struct server *v)
+{
+    const struct tree *t = node_tree(v->node);
+    int64_t zxid = tree_last_zxid(t);
+    bool serving = serves(v);
+    enum node_role role = node_role(v->node);
+    if (role == NODE_LEADING && serving && !(v->serving && v->role == NODE_LEADING)) {
+        w->stats.epochs++;
+        v->established_ns = w->now_ns;
+        check_established(w, v, zab_current_epoch(node_zab(v->node)));
+    }
+    if (zxid != v->checked_zxid)
+        check_digest(w, v, zxid, tree_digest(t));
+    /* It may have lost its role in the step in which it committed and answered. */
+    if ((serving || v->serving) && (zxid != v->checked_zxid || !v->serving))
+        check_applied(w, v, zxid);
+    v->checked_zxid = zxid;
+    v->serving = serving;
+    v->role = role;
+}

@@ -1,0 +1,133 @@
+/* world.h: one seed, one run: servers, clients, a network and disks under virtual time.
+ *
+ * One thread, no clock, no address in any decision: the same seed gives the same run to the byte.
+ */
+#ifndef CAUCUS_SIM_WORLD_H
+#define CAUCUS_SIM_WORLD_H
+
+#include "check.h"
+#include "client.h"
+#include "disk.h"
+#include "history.h"
+#include "net.h"
+#include "queue.h"
+#include "server.h"
+#include "wire/zxid.h"
+
+/* Faults of the world itself, planted on purpose to see that the checkers find them. */
+enum sim_plant {
+    PLANT_NONE,
+    PLANT_EARLY_DURABLE, /* the log thread reports what it was only given */
+    PLANT_LOST_SYNC,     /* every other sync is a lie */
+    PLANT_LOST_EVENT,    /* a client does not get every event */
+    PLANT_LOST_EPOCH,    /* acceptedEpoch does not survive a crash */
+    PLANT_DEAF_LEADER,   /* pings of clients are not heard */
+    PLANT_PROTOCOL,      /* zab_plant: only in caucus_sim_planted */
+};
+
+/* What a seed is like. */
+struct profile {
+    int servers, observers;
+    bool alone; /* one server, no ensemble */
+    int clients;
+    int32_t tick_ms, init_limit, sync_limit, session_timeout_ms;
+    int64_t finalize_wait_ms, notification_ms_max;
+    size_t commit_log_count;
+    bool log_sync;
+    uint32_t snap_count;
+    size_t outstanding_max, throttle_requests_max;
+    bool throttle_drop_stale, close_session_txn;
+    bool lossy, clocks_drift;
+    int64_t sync_ns;  /* of a disk */
+    int64_t think_ns; /* of a client */
+    uint32_t faults;  /* which kinds there are */
+    int64_t fault_every_ns;
+    int64_t chaos_ns; /* how long */
+};
+
+enum phase {
+    PHASE_CHAOS,
+    PHASE_WRITING, /* no more faults: a new client gets an answer */
+    PHASE_SETTLING,
+    PHASE_RECOVERED, /* all were switched off and on */
+    PHASE_DONE,
+};
+
+struct sim_stats {
+    uint64_t seeds, steps, requests, answers, committed, crashes, epochs, faults;
+    int64_t virtual_ns, settle_ns_max;
+};
+
+struct fault {
+    bool active;
+    int kind, server, cut;
+};
+
+enum {
+    FAULTS_MAX = 32
+};
+
+struct world {
+    uint64_t seed, rng;
+    enum sim_plant plant;
+    uint32_t protocol_plant; /* mask for zab_plant */
+    bool tracing;
+    int64_t now_ns;
+    struct queue queue;
+    struct profile profile;
+    int server_count;
+    struct server servers[SERVERS_MAX];
+    struct net net;
+    struct sim_client clients[CLIENTS_MAX];
+    uint64_t next_value;
+    struct buf first_config;
+    struct history history;
+
+    int64_t acked_zxid;     /* the highest that a client was told of */
+    struct zxids acks;      /* of all answers to writes, in order of time */
+    struct numbers closing; /* sessions that a leader has begun to end */
+
+    struct fault faults[FAULTS_MAX];
+    int disturbances;     /* going on now */
+    int64_t disturbed_ns; /* the last one began or ended then */
+
+    enum phase phase;
+    int64_t phase_ns; /* when it began */
+    bool scripted;    /* a scenario: nothing happens by chance */
+
+    uint64_t trace_hash;
+    struct sim_stats stats;
+    char violation[600]; /* "" = none */
+};
+
+/* 0 .. bound-1; 0 for bound 0. */
+uint64_t world_random(struct world *w, uint64_t bound);
+void world_violate(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void world_mix(struct world *w, struct slice bytes);
+/* who: a server, SERVERS_MAX + client, or -1. */
+void world_trace(struct world *w, int who, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void trace_effect(struct world *w, struct server *v, const struct trace_effect *t);
+void trace_packets(struct world *w, struct net_stream *st, int end, struct slice bytes);
+/* What server v's packets of broken protocol are, for caucus_sim_planted. */
+void world_plant(struct world *w, struct node *n);
+
+/* plan.c */
+struct plan_options {
+    int servers, observers; /* -1 = drawn */
+};
+void plan_profile(struct world *w, const struct plan_options *o);
+void plan_begin(struct world *w);
+void plan_fault(struct world *w, const struct event *e);
+void plan_phase(struct world *w);
+int64_t fault_restart_delay_ns(struct world *w);
+void disturbed(struct world *w);
+void first_config_text(struct world *w, int voters, int observers);
+
+void world_init(struct world *w, uint64_t seed);
+void world_deinit(struct world *w);
+/* Takes one event; false: there is none. */
+bool world_next(struct world *w);
+void world_run(struct world *w);
+
+#endif
