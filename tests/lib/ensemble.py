@@ -202,7 +202,7 @@ class Member(Server):
             names.get(found[1]) or found[2]
             for found in re.finditer(
                 r"(Getting a diff|Getting a snapshot|Truncating log to)"
-                r"|event=synced_by\b.*\bwhat=\"?(DIFF|SNAP|TRUNC)", self.log()[since:])
+                r"|event=synced\b.*\bby=(DIFF|SNAP|TRUNC)", self.log()[since:])
         ]
 
     def dump(self):

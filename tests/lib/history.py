@@ -236,6 +236,7 @@ class _Client:
         self.at = number  # which of the servers
         self.conn = None
         self.id, self.password, self.zxid = 0, bytes(16), 0
+        self.xid = 0
         self.calls = []
         self.lost = []
         self.failure = None
@@ -273,10 +274,13 @@ class _Client:
             return False
         assert self.id in (0, conn.id), f"asked for session {self.id:x}, got {conn.id:x}"
         self.conn, self.id, self.password = conn, conn.id, conn.password
+        # As clients do: Apache takes a request for another one of the same session and number.
+        conn.xid = self.xid
         self.server = server.sid
         return True
 
     def disconnect(self):
+        self.xid = self.conn.xid
         self.conn.close()
         self.conn = None
 

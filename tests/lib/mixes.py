@@ -49,6 +49,9 @@ class Sessions:
             # A server that has not come so far yet would turn the client away.
             self(sid).ok(rawzk.sync("/"))
         session = self.ensemble[sid].session(**kwargs)
+        # As clients do, whose numbers go on when they change the server: Apache takes a request for
+        # another one of the same session and number.
+        session.xid = 1000 * len(self.open)
         self.open.append((sid, session))
         return session
 
