@@ -26,18 +26,21 @@ static bool next_piece(struct slice *rest, struct slice *ret)
     return false;
 }
 
-static bool parse_sid(struct slice text, int64_t *ret)
+/* 0; what is no number is a request that cannot be worked with in ZooKeeper, not a bad argument. A
+ * server that cannot exist has a number above QUORUM_SID_MAX. */
+static int32_t parse_sid(struct slice text, int64_t *ret)
 {
     int64_t sid = 0;
-    if (text.len == 0 || text.len > 4)
-        return false;
+    if (text.len == 0)
+        return ZK_MARSHALLINGERROR;
     for (size_t i = 0; i < text.len; i++) {
         if (text.ptr[i] < '0' || text.ptr[i] > '9')
-            return false;
-        sid = sid * 10 + (text.ptr[i] - '0');
+            return ZK_MARSHALLINGERROR;
+        if (sid <= QUORUM_SID_MAX)
+            sid = sid * 10 + (text.ptr[i] - '0');
     }
     *ret = sid;
-    return sid <= QUORUM_SID_MAX;
+    return 0;
 }
 
 /* ---- do two servers say the same address? (QuorumServer.checkAddressDuplicate) ---- */
@@ -125,16 +128,18 @@ static bool members_take(struct members *m, const struct quorum *q)
     return ok;
 }
 
-static bool members_leave(struct members *m, struct slice leaving)
+static int32_t members_leave(struct members *m, struct slice leaving)
 {
     struct slice piece;
     while (next_piece(&leaving, &piece)) {
         int64_t sid;
-        if (!parse_sid(piece, &sid))
-            return false;
-        member_drop(m, sid);
+        int32_t err = parse_sid(piece, &sid);
+        if (err != 0)
+            return err;
+        if (sid <= QUORUM_SID_MAX)
+            member_drop(m, sid);
     }
-    return true;
+    return 0;
 }
 
 static bool is_duplicate(const struct members *m, const struct quorum_server *s)
@@ -147,36 +152,36 @@ static bool is_duplicate(const struct members *m, const struct quorum_server *s)
 }
 
 /* "server.N=specification", all three ports given. */
-static bool member_joins(struct members *m, struct slice joiner)
+static int32_t member_joins(struct members *m, struct slice joiner)
 {
     const uint8_t *equals = memchr(joiner.ptr, '=', joiner.len);
     if (equals == NULL)
-        return false;
+        return ZK_BADARGUMENTS;
     struct slice key = slice_of(joiner.ptr, (size_t)(equals - joiner.ptr));
     const uint8_t *dot = key.len > 0 ? memrchr(key.ptr, '.', key.len) : NULL;
     if (dot != NULL)
         key = slice_from(key, (size_t)(dot - key.ptr) + 1);
     int64_t sid;
-    if (!parse_sid(key, &sid))
-        return false;
+    int32_t rc = parse_sid(key, &sid);
+    if (rc != 0)
+        return rc;
     struct slice text = slice_from(joiner, (size_t)(equals - joiner.ptr) + 1);
     struct quorum_server s = {0};
     struct err err = {0};
-    if (quorum_parse_server(sid, text, &s, &err) != 0)
-        return false;
+    if (sid > QUORUM_SID_MAX || quorum_parse_server(sid, text, &s, &err) != 0)
+        return ZK_BADARGUMENTS;
     bool ok = s.client_port >= 0 && !is_duplicate(m, &s);
     quorum_server_deinit(&s);
-    return ok && member_put(m, sid, text);
+    return ok && member_put(m, sid, text) ? 0 : ZK_BADARGUMENTS;
 }
 
-static bool members_join(struct members *m, struct slice joining)
+static int32_t members_join(struct members *m, struct slice joining)
 {
     struct slice piece;
-    while (next_piece(&joining, &piece)) {
-        if (!member_joins(m, piece))
-            return false;
-    }
-    return true;
+    int32_t err = 0;
+    while (err == 0 && next_piece(&joining, &piece))
+        err = member_joins(m, piece);
+    return err;
 }
 
 static void members_format(const struct members *m, struct buf *out)
@@ -191,24 +196,27 @@ static void members_format(const struct members *m, struct buf *out)
 }
 
 /* Only where a majority decides: nobody says to which group a joiner belongs. */
-static bool plan_incremental(const struct quorum *last, const struct rec_reconfig_request *r,
-                             struct buf *out)
+static int32_t plan_incremental(const struct quorum *last, const struct rec_reconfig_request *r,
+                                struct buf *out)
 {
     if (last->hierarchical)
-        return false;
+        return ZK_BADARGUMENTS;
     struct members *m = mem_calloc(1, sizeof *m);
-    bool ok = members_take(m, last) && members_leave(m, r->leaving_servers) &&
-              members_join(m, r->joining_servers);
-    if (ok)
+    int32_t err = members_take(m, last) ? 0 : ZK_BADARGUMENTS;
+    if (err == 0)
+        err = members_leave(m, r->leaving_servers);
+    if (err == 0)
+        err = members_join(m, r->joining_servers);
+    if (err == 0)
         members_format(m, out);
     for (int64_t sid = 0; sid <= QUORUM_SID_MAX; sid++)
         member_drop(m, sid);
     free(m);
-    return ok;
+    return err;
 }
 
 /* Commas or newlines between the lines; nothing but servers, groups, weights and a version. */
-static bool plan_full(struct slice members, struct buf *out)
+static int32_t plan_full(struct slice members, struct buf *out)
 {
     size_t line = out->len;
     for (size_t i = 0; i <= members.len; i++) {
@@ -225,10 +233,10 @@ static bool plan_full(struct slice members, struct buf *out)
                      slice_starts_with(text, slice_str("weight")) ||
                      slice_starts_with(text, slice_str("version"));
         if (!known)
-            return false;
+            return ZK_BADARGUMENTS;
         line = out->len;
     }
-    return true;
+    return 0;
 }
 
 /* ---- the request ---- */
@@ -250,17 +258,16 @@ int32_t reconfig_plan(struct node *n, struct slice record, int64_t zxid, struct 
     struct buf lines = {0};
     struct quorum *next = NULL;
     struct err err = {0};
-    bool planned = slice_is_null(r.new_members) ? plan_incremental(last, &r, &lines)
-                                                : plan_full(r.new_members, &lines);
-    if (planned && quorum_parse(buf_slice(&lines), &next, &err) != 0)
-        planned = false;
+    bool full = !slice_is_null(r.new_members);
+    int32_t rc = full ? plan_full(r.new_members, &lines) : plan_incremental(last, &r, &lines);
+    if (rc == 0 && quorum_parse(buf_slice(&lines), &next, &err) != 0)
+        rc = ZK_BADARGUMENTS;
     buf_deinit(&lines);
-    if (!planned)
-        return ZK_BADARGUMENTS;
+    if (rc != 0)
+        return rc;
     next->version = zxid;
     next->oracle = last->oracle && !next->hierarchical;
 
-    int32_t rc = 0;
     if (next->voter_count < (e->options.standalone_enabled ? 2 : 1))
         rc = ZK_BADARGUMENTS;
     else if (!zab_has_synced_quorum(e->zab, next))

@@ -70,6 +70,8 @@ static void the_order_of_refusals_is_zookeepers(void **state)
     ens_connect(k, 2, leader); /* may not write the configuration */
     reconfig(k, 1, NULL, "1", NULL, 7);
     assert_int_equal(ens_err(k, 1, 9), ZK_BADVERSION);
+    reconfig(k, 1, NULL, "one", NULL, -1); /* as a number that is none always was */
+    assert_int_equal(ens_err(k, 1, 9), ZK_MARSHALLINGERROR);
     reconfig(k, 1, "server.4=nonsense", NULL, NULL, -1);
     assert_int_equal(ens_err(k, 1, 9), ZK_BADARGUMENTS);
     reconfig(k, 1, "server.4=10.0.0.4:2888:3888", NULL, NULL, -1); /* no client port */
