@@ -65,8 +65,13 @@ static void on_info(struct zab *z, struct zab_link *l, const struct rec_quorum_p
         return;
     }
 
-    drop_older_link(z, l);
     l->accepted_epoch = zxid_epoch(p->zxid);
+    if (l->accepted_epoch < 0 || l->accepted_epoch >= INT32_MAX) {
+        refuse(z, l, "has used up all epochs");
+        return;
+    }
+
+    drop_older_link(z, l);
     if (has_newer_epoch(z, l)) {
         zab_lose(z, "a voter has accepted a newer epoch");
         return;
@@ -118,6 +123,7 @@ void lead_uptodate(struct zab *z, struct zab_link *l)
 {
     l->state = LEARNER_SERVING;
     l->synced_until_ns = z->now_ns + ticks_ns(z, z->options.sync_limit);
+    l->owed_ns = l->newest_ns = z->now_ns; /* its time for them begins here */
     zab_send_packet(z, l->id, PACKET_UPTODATE, -1, (struct slice){0});
     link_resume(z, l);
 }
@@ -139,8 +145,9 @@ static void on_newleader_ack(struct zab *z, struct zab_link *l, const struct rec
         lead_uptodate(z, l);
         return;
     }
-    link_hold(z, l);
     lead_advance(z);
+    if (l->state == LEARNER_ACKED)
+        link_hold(z, l);
 }
 
 /* ---- broadcast ---- */

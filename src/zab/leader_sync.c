@@ -92,10 +92,19 @@ static void begin_window(struct zab *z, struct zab_link *l, enum packet_type op,
 
 /* ---- the log files ---- */
 
+/* The files are read up to where the window begins. A base that is no transaction cannot be found
+ * in them: then the first one of the window must be. */
+static int64_t log_end_wanted(const struct zab *z)
+{
+    const struct window *w = &z->window;
+    bool pseudo = zxid_counter(w->base) == 0 && history_seq_end(z) > w->first;
+    return pseudo ? window_at(w, w->first)->zxid : w->base;
+}
+
 static void ask_log(struct zab *z, struct zab_link *l)
 {
     l->log.active = true;
-    l->log.until = z->window.base;
+    l->log.until = log_end_wanted(z);
     z->host.read_log(z->host.arg, l->id, l->log.queued, l->log.until);
 }
 
@@ -324,14 +333,14 @@ void lead_pump(struct zab *z, struct zab_link *l)
         pump_window(z, l);
 }
 
-uint64_t lead_pinned(const struct zab *z)
+/* The oldest entry a learner still has to get; the window's end if there is none. */
+uint64_t lead_oldest_cursor(const struct zab *z)
 {
-    uint64_t pinned = z->window.end;
-    for (struct zab_link *l = link_first(z); l != NULL; l = link_next(z, l)) {
-        if ((l->state == LEARNER_SNAP || l->state == LEARNER_WINDOW) && l->cursor < pinned)
-            pinned = l->cursor;
-    }
-    return pinned;
+    uint64_t oldest = z->window.end;
+    for (const struct zab_link *l = link_first(z); l != NULL; l = link_next(z, l))
+        if ((l->state == LEARNER_SNAP || l->state == LEARNER_WINDOW) && l->cursor < oldest)
+            oldest = l->cursor;
+    return oldest;
 }
 
 /* ---- the tree: one walk for all who wait when it begins ---- */

@@ -315,6 +315,21 @@ void zab_idle(struct zab *z)
     z->serving = false;
 }
 
+void zab_remember(struct zab *z, int64_t zxid, struct slice entry)
+{
+    invariant(z->role == ZAB_IDLE);
+    struct window *w = &z->window;
+    int64_t last = window_last(w);
+    if (window_count(w) == 0 || zxid <= last ||
+        (zxid != last + 1 && zxid_epoch(zxid) <= zxid_epoch(last)))
+        window_reset(w, zxid - 1);
+    /* What is before the first one is not known: it is nobody's zxid. */
+    window_append(w, zxid, entry, 0);
+    z->committed_seq = w->end;
+    z->committed = zxid;
+    zab_trim_window(z, w->end);
+}
+
 void zab_set_config(struct zab *z, const struct quorum *q)
 {
     invariant(z->role == ZAB_IDLE);

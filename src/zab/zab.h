@@ -166,6 +166,11 @@ struct zab *zab_create(const struct zab_options *options, const struct zab_host 
                        const struct quorum *active, const struct quorum *last_seen);
 void zab_free(struct zab *z);
 
+/* Before the first role: the transactions at the end of the log, in order, as far as the host has
+ * them at hand (they are in its tree already). Without them learners that are behind us are served
+ * from the log files. */
+void zab_remember(struct zab *z, int64_t zxid, struct slice entry);
+
 /* ---- roles: only from ZAB_IDLE ---- */
 /* last_zxid: the last one in our log (appended), current up to the call of established. */
 void zab_lead(struct zab *z, int64_t last_zxid, int64_t now_ns);

@@ -268,7 +268,7 @@ void lead_sync(struct zab *z, struct zab_link *l); /* begins */
 void lead_pump(struct zab *z, struct zab_link *l); /* goes on, as room allows */
 void lead_walk(struct zab *z);                     /* the picture of the tree */
 void lead_walk_left(struct zab *z);                /* a learner that got it is gone */
-uint64_t lead_pinned(const struct zab *z);
+uint64_t lead_oldest_cursor(const struct zab *z);
 
 /* ---- leader_commit.c ---- */
 void lead_flush(struct zab *z);
