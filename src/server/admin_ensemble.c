@@ -172,9 +172,12 @@ static void put_own_addresses(const struct server_info *info, const struct serve
     }
     put_multiple(j, "quorum_address", self, false);
     put_multiple(j, "election_address", self, true);
-    bool given = self->client_port >= 0;
-    put_address(j, "client_address", given && self->client_host ? self->client_host : "0.0.0.0",
-                given ? self->client_port : info->conf.client_port);
+    const char *host = info->conf.client_address;
+    bool in_line = self->client_port >= 0;
+    if (in_line)
+        host = self->client_host;
+    put_address(j, "client_address", host != NULL && host[0] != 0 ? host : "0.0.0.0",
+                in_line ? self->client_port : info->conf.client_port);
 }
 
 const char *admin_run_zabstate(const struct admin_call *call, struct json *j)

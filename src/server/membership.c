@@ -339,12 +339,12 @@ static void count_learner(void *arg, const struct zab_learner_view *v)
     c->to->learners++;
     if (!v->synced)
         return;
-    if (v->observer)
+    if (v->observer) {
         c->to->synced_observers++;
-    else if (quorum_is_voter(c->config, v->sid))
-        c->to->synced_followers++;
-    else
-        c->to->synced_non_voting_followers++;
+        return;
+    }
+    c->to->synced_followers++; /* the next are among them (Leader.getNonVotingFollowers) */
+    c->to->synced_non_voting_followers += !quorum_is_voter(c->config, v->sid);
 }
 
 static const char *phase_of(struct server *s)
@@ -394,11 +394,15 @@ static void show_learner(void *arg, const struct zab_learner_view *v)
     struct quorum_link_view link;
     quorum_links_view(to->server->membership.links, v->link, &link);
     int64_t age_ms = (loop_now_ns(&to->server->loop) - link.since_ns) / NS_PER_MS;
+    char address[LISTEN_ADDRESS_BYTES + 10] = "";
+    bool ipv6 = strchr(link.address, ':') != NULL;
+    if (link.address[0] != 0)
+        snprintf(address, sizeof address, ipv6 ? "[%s]:%d" : "%s:%d", link.address, link.port);
     struct server_learner l = {
         .sid = v->sid,
         .observer = v->observer,
         .synced = v->synced,
-        .address = slice_str(link.address),
+        .address = slice_str(address),
         .established_wall_ms = link.since_ns > 0 ? loop_wall_ms(&to->server->loop) - age_ms : 0,
         .queued_bytes = link.unsent,
         .packets_received = v->requests_received,

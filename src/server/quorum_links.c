@@ -26,6 +26,7 @@ struct link {
     bool inbound;
     int64_t since_ns;
     char address[LISTEN_ADDRESS_BYTES];
+    int port;
 };
 
 struct quorum_links {
@@ -114,8 +115,10 @@ static void note_address(struct link *l, int fd)
 {
     struct sockaddr_storage peer;
     socklen_t len = sizeof peer;
-    if (getpeername(fd, (struct sockaddr *)&peer, &len) == 0)
+    if (getpeername(fd, (struct sockaddr *)&peer, &len) == 0) {
         listen_address_text((const struct sockaddr *)&peer, l->address);
+        l->port = listen_address_port((const struct sockaddr *)&peer);
+    }
 }
 
 static bool attach(struct link *l, int fd)
@@ -287,6 +290,7 @@ void quorum_links_view(const struct quorum_links *q, uint64_t link, struct quoru
     if (l == NULL || l->conn == NULL)
         return;
     memcpy(ret->address, l->address, sizeof ret->address);
+    ret->port = l->port;
     ret->since_ns = l->since_ns;
     ret->unsent = conn_unsent(l->conn) + l->gathered.len;
 }

@@ -55,6 +55,7 @@ void quorum_links_pause_all(struct quorum_links *q, bool pause);
 
 struct quorum_link_view {
     char address[LISTEN_ADDRESS_BYTES]; /* of the other end; "" = unknown */
+    int port;                           /* likewise */
     int64_t since_ns;                   /* 0 = unknown */
     size_t unsent;
 };

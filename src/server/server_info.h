@@ -28,9 +28,10 @@ struct server_setting {
 /* What the configuration says. */
 struct server_conf {
     int client_port;
-    int secure_client_port; /* -1 = none */
-    const char *snap_dir;   /* .../version-2, absolute */
-    const char *log_dir;    /* .../version-2, absolute */
+    const char *client_address; /* clientPortAddress; "" = all */
+    int secure_client_port;     /* -1 = none */
+    const char *snap_dir;       /* .../version-2, absolute */
+    const char *log_dir;        /* .../version-2, absolute */
     int tick_time_ms;
     int client_cnxns_max; /* maxClientCnxns */
     int session_timeout_min_ms, session_timeout_max_ms;

@@ -153,6 +153,7 @@ void windows_init(struct server *s, const struct recovery *r)
         .conf =
             {
                 .client_port = listener_port(s->clients.listener),
+                .client_address = config_text(c, CONFIG_CLIENT_PORT_ADDRESS),
                 .secure_client_port = -1,
                 .snap_dir = w->snap_dir,
                 .log_dir = w->log_dir,

@@ -49,17 +49,21 @@ CAUCUSD_SERVES = re.compile(r"\bevent=serving\b")
 # Below the range from which the kernel takes the ports of outgoing connections, so that
 # nobody gets a port between our asking and the server's binding it.
 _ports = random.Random(os.urandom(8))
+_given = set()
 
 
 def free_port():
     while True:
         port = _ports.randrange(11000, 32000)
+        if port in _given:
+            continue
         with socket.socket() as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 s.bind(("127.0.0.1", port))
             except OSError:
                 continue
+            _given.add(port)
             return port
 
 
