@@ -173,3 +173,26 @@ def test_nothing_is_told_by_default(start_server):
         s.ok(create("/a"))
     server.stop()
     assert "operation=" not in server.log()
+
+
+def test_server_of_the_client_tells_and_all_tell_of_ephemerals(start_ensemble, backend):
+    ensemble = start_ensemble([backend] * 3, leader=3, config={"audit.enable": "true"})
+    s = ensemble[1].session()
+    s.ok(create("/a"))
+    s.err(create("/a"))
+    s.ok(multi(set_data("/a", b""), create("/e", flags=EPHEMERAL)))
+    s.close_session()
+    session = f"0x{s.id & (2**64 - 1):x}"
+    gone = "operation=ephemeralZNodeDeletionOnSessionCloseOrExpire\tznode=/e\tresult=success"
+    for member in ensemble:
+        member.wait_log(f"session={session}\tuser={getpass.getuser()}\t{gone}")
+    told = [re.search(r"operation=.*", line)[0] for line in ensemble[1].log().split("\n")
+            if f"session={session}\tuser=127.0.0.1\t" in line]
+    assert told == [
+        "operation=create\tznode=/a\tznode_type=persistent\tresult=success",
+        "operation=create\tznode=/a\tznode_type=persistent\tresult=failure",
+        "operation=setData\tznode=/a\tresult=success",
+        "operation=create\tznode=/e\tznode_type=ephemeral\tresult=success",
+    ]
+    for other in (ensemble[2], ensemble[3]):
+        assert "user=127.0.0.1" not in other.log()
