@@ -111,13 +111,16 @@ class Ensemble:
     # -- who is who --
 
     def leader(self):
+        """The one that says so. One that was stopped says so, too, until it has noticed."""
         deadline = time.monotonic() + LEADER_WITHIN_S
         while time.monotonic() < deadline:
-            for member in self.members:
-                if member.process is not None and member.srvr()[0] == "leader":
-                    return member
+            leaders = [m for m in self.members
+                       if m.process is not None and m.srvr()[0] == "leader"]
+            if len(leaders) == 1:
+                return leaders[0]
             time.sleep(0.02)
-        raise RuntimeError(f"{self.name}: no leader in {LEADER_WITHIN_S} s: {self.log_tail()}")
+        raise RuntimeError(f"{self.name}: no one leader in {LEADER_WITHIN_S} s: "
+                           f"{self.log_tail()}")
 
     def followers(self):
         leader = self.leader()

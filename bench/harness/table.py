@@ -45,9 +45,9 @@ SNAPSHOT_ROWS = {
     "snapshot: read waits longer": ("ms", 2, ("max", 5)),
     "snapshot: write waits longer": ("ms", 2, ("max", 5)),
 }
-# What a stopped leader may cost: syncLimit 4 x tickTime 500 until it is given up, and then no
-# more than any other election.
-SIGSTOP_MS_MAX = 4 * 500 + 100
+# What a stopped leader may cost: syncLimit 4 x tickTime 500 until it is given up, the 200 ms that an
+# election waits for a voter whose connection stands (finalizeWait), and then no more than any other.
+SIGSTOP_MS_MAX = 4 * 500 + 200 + 100
 
 
 def gap_rows(name, bound_ms):
