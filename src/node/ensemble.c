@@ -70,6 +70,19 @@ static struct zab *make_zab(struct node *n, const struct node_ensemble *o)
     return zab_create(&options, &host, o->config, o->config_seen);
 }
 
+/* What ends at the tree's last: everything in the recovered log is in the tree. */
+static void remember_log(struct node *n, struct slice entries)
+{
+    struct dec d = dec_of(entries);
+    while (dec_left(&d) > 0) {
+        struct slice bytes = dec_buffer(&d);
+        struct txn_entry entry;
+        if (d.bad || txn_split(bytes, &entry) != 0)
+            return;
+        zab_remember(n->ensemble->zab, entry.hdr.zxid, bytes);
+    }
+}
+
 static struct fle *make_fle(struct node *n, const struct node_ensemble *o)
 {
     struct fle_options options = {
@@ -90,6 +103,7 @@ struct ensemble *ensemble_create(struct node *n, const struct node_ensemble *o)
     struct ensemble *e = mem_calloc(1, sizeof *e);
     e->options = *o;
     e->options.config = e->options.config_seen = NULL;
+    e->options.recent = (struct slice){0};
     e->outstanding_max = n->options.outstanding_max;
     e->role = NODE_LOOKING;
     e->read_only_at_ns = INT64_MAX;
@@ -99,6 +113,7 @@ struct ensemble *ensemble_create(struct node *n, const struct node_ensemble *o)
     e->zab = make_zab(n, o);
     e->fle = make_fle(n, o);
     n->ensemble = e;
+    remember_log(n, o->recent);
     share_outstanding(n);
     return e;
 }

@@ -78,9 +78,12 @@ struct node_options {
 
 /* A server of an ensemble; without it (NULL in node_options) the server stands alone. */
 struct node_ensemble {
-    const struct quorum *config;                   /* active at the start; copied */
-    const struct quorum *config_seen;              /* proposed, not active; NULL = none; copied */
-    int64_t accepted_epoch, current_epoch;         /* as the files have them */
+    const struct quorum *config;           /* active at the start; copied */
+    const struct quorum *config_seen;      /* proposed, not active; NULL = none; copied */
+    int64_t accepted_epoch, current_epoch; /* as the files have them */
+    /* The newest transactions of the recovered log, {int length, entry}*, without gaps up to the
+     * tree's last; learners that are behind are served from them. Empty is fine. */
+    struct slice recent;
     bool observer;                                 /* peerType=observer */
     int32_t init_limit, sync_limit, connect_limit; /* ticks */
     size_t commit_log_count;

@@ -565,10 +565,15 @@ static inline void ens_start(struct ens *k, int server)
     e.config = config != NULL ? config : k->config;
     e.accepted_epoch = d->accepted_epoch;
     e.current_epoch = d->current_epoch;
+    struct buf recent = {0};
+    for (size_t i = 0; i < d->count; i++)
+        rec_put_slice(&recent, buf_slice(&d->log[i].bytes));
+    e.recent = buf_slice(&recent);
     s->options.ensemble = &e;
     s->node = node_create(&s->options, state.tree, state.sessions, state.session_count,
                           k->now_ms * 1000000);
     quorum_free(config);
+    buf_deinit(&recent);
     s->up = true;
     ens_step(k, server, (struct node_event){.type = NODE_START});
     ens_channels(k, server, true);

@@ -240,6 +240,28 @@ static void a_server_that_is_far_behind_gets_a_snapshot(void **state)
     ens_close(k);
 }
 
+static void a_log_that_is_remembered_serves_those_behind(void **state)
+{
+    (void)state;
+    struct ens *k = ens_open(3);
+    int follower = ens_follower(k);
+    ens_connect(k, 1, ens_leader(k));
+    ens_crash(k, follower);
+    ens_create(k, 1, 1, "/a");
+    ens_settle(k);
+    for (int i = 1; i <= 3; i++) {
+        if (i != follower)
+            ens_crash(k, i);
+    }
+    for (int i = 1; i <= 3; i++)
+        ens_start(k, i);
+    ens_run(k, 3000);
+    assert_string_equal(k->servers[follower].synced_by, "DIFF");
+    assert_true(ens_has(k, follower, "/a"));
+    ens_same(k);
+    ens_close(k);
+}
+
 static void an_observer_hears_and_writes_but_does_not_vote(void **state)
 {
     (void)state;
@@ -431,6 +453,7 @@ int main(void)
         cmocka_unit_test(what_a_restart_has_applied_is_truncated_from_the_files),
         cmocka_unit_test(a_follower_that_cannot_truncate_gets_everything),
         cmocka_unit_test(a_server_that_is_far_behind_gets_a_snapshot),
+        cmocka_unit_test(a_log_that_is_remembered_serves_those_behind),
         cmocka_unit_test(an_observer_hears_and_writes_but_does_not_vote),
         cmocka_unit_test(a_write_waits_for_a_quorum_of_disks),
         cmocka_unit_test(the_leaders_own_disk_may_be_the_slow_one),
