@@ -168,6 +168,9 @@ static bool log_entry(struct zab *z, struct zab_link *l, struct slice entry, str
         return false;
     if (zxid <= l->log.queued)
         return true;
+    if (zxid != l->log.queued + 1 && zxid_epoch(zxid) <= zxid_epoch(l->log.queued) &&
+        l->log.queued != l->last_zxid)
+        return false; /* a hole */
 
     packet_put(out, PACKET_PROPOSAL, zxid, entry);
     packet_put_empty(out, PACKET_COMMIT, zxid);
