@@ -14,8 +14,9 @@ import zkfiles
 from ensemble import Ensemble
 from rawzk import EPHEMERAL, create, exists, set_data, sync
 
-# More than a leader keeps in memory (commitLogCount, which Apache does not let be less than 500).
-MANY = 520
+# More than a leader keeps in memory: commitLogCount, which Apache does not let be less than 500, and
+# 16 MiB with caucusd, if that is more.
+MANY, LARGE = 520, 36_000
 SNAP_COUNT = 300
 
 _serial = itertools.count(1)
@@ -26,7 +27,7 @@ def mix(request, backend, tmp_path_factory):
     leader, learner = mixes.kinds(request.param, backend)
     ensemble = Ensemble(
         tmp_path_factory.mktemp("sync"), [leader, leader, learner], [learner],
-        {"snapCount": SNAP_COUNT})
+        {"snapCount": SNAP_COUNT, "snapshotSizeFactor": "1.0"})
     try:
         # 1 and 2 elect, 3 and 4 come with empty folders to a leader that serves.
         ensemble.start(leader=2)
@@ -119,8 +120,8 @@ def test_with_nothing_written_meanwhile_there_is_no_difference(mix, root, sid):
 def test_after_more_than_the_leader_keeps_and_a_large_log_the_whole_tree_is_sent(
         mix, at, root, sid):
     away(mix, sid)
-    # More log than a third of a snapshot.
-    write(at(1), root, MANY, size=10_000)
+    # More log than a snapshot is long.
+    write(at(1), root, MANY, size=LARGE)
     assert back(mix, sid) == ["SNAP"]
 
 
@@ -129,14 +130,14 @@ def test_after_more_than_the_leader_keeps_the_difference_comes_from_the_log_file
         mix, at, root, sid):
     s = at(1)
     # The tree shall be much larger than the log files of what is written meanwhile.
-    for n in range(8):
+    for n in range(30):
         s.ok(create(f"{root}/large{n}", bytes(1_000_000)))
     write(s, root, 2 * SNAP_COUNT)
     mix[2].wait_file(lambda: snapshot_is_large(mix[2]))
     away(mix, sid)
-    write(s, root, MANY)
+    write(s, root, MANY, size=LARGE)
     assert back(mix, sid) == ["DIFF"]
-    for n in range(8):
+    for n in range(30):
         s.ok(rawzk.delete(f"{root}/large{n}"))
     write(s, root, 2 * SNAP_COUNT)
 
@@ -148,13 +149,13 @@ def snapshot_is_large(member):
             zkfiles.read_snapshot(path)
         except (AssertionError, OSError):
             continue
-        return path.stat().st_size > 7_000_000
+        return path.stat().st_size > 29_000_000
     return False
 
 
 @LEARNERS
 def test_server_that_lost_its_disk_gets_the_whole_tree(mix, at, root, sid):
-    write(at(1), root, MANY, size=10_000)
+    write(at(1), root, MANY, size=LARGE)
     away(mix, sid)
     mix[sid].wipe()
     assert back(mix, sid) == ["SNAP"]
@@ -212,7 +213,7 @@ def gone(mix, at, root, count):
 
 def test_tail_older_than_what_the_leader_keeps_is_gone_as_well(mix, at, root):
     uncommitted_tail(mix, at, root, 5)
-    write(at(1), root, MANY, size=10_000)
+    write(at(1), root, MANY, size=LARGE)
     mark = mix[3].log_mark()
     mix[3].start()
     mix.wait_settled()
