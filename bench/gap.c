@@ -44,7 +44,8 @@ struct run {
 
     uint64_t struck_ns; /* 0: not yet */
     uint64_t acknowledged_ns;
-    uint64_t gap_ns; /* the longest until now, */
+    uint64_t gap_before_ns; /* the longest before the signal: what is usual here */
+    uint64_t gap_ns;        /* the longest since, */
     uint64_t gap_from_ns;
     uint64_t first_ns; /* any acknowledgement after the signal */
     uint64_t before;   /* acknowledgements before and after it */
@@ -65,6 +66,8 @@ static void note_acknowledged(struct run *r, struct writer *w, uint64_t now_ns)
 {
     if (r->struck_ns == 0) {
         r->before++;
+        if (now_ns - r->acknowledged_ns > r->gap_before_ns)
+            r->gap_before_ns = now_ns - r->acknowledged_ns;
     } else {
         r->after++;
         if (r->first_ns == 0)
@@ -325,12 +328,14 @@ void mode_gap(const struct options *opts)
     drain(r);
     check_znodes(r);
 
-    printf("{\"mode\":\"gap\",\"connections\":%d,\"gap_ms\":%.2f,\"first_ack_ms\":%.2f,"
+    printf("{\"mode\":\"gap\",\"connections\":%d,\"gap_ms\":%.2f,\"gap_before_ms\":%.2f,\"first_"
+           "ack_ms\":%.2f,"
            "\"last_back_ms\":%.2f,\"never_back\":%d,\"sessions_lost\":%" PRIu64
            ",\"knocks\":%" PRIu64 ",\"before_per_s\":%.0f,\"after_per_s\":%.0f}\n",
-           r->count, (double)r->gap_ns / 1e6, (double)(r->first_ns - r->struck_ns) / 1e6,
-           last_back_ms(r), never_back(r), r->sessions_lost, r->knocks,
-           (double)r->before / opts->warmup_s, (double)r->after / seconds);
+           r->count, (double)r->gap_ns / 1e6, (double)r->gap_before_ns / 1e6,
+           (double)(r->first_ns - r->struck_ns) / 1e6, last_back_ms(r), never_back(r),
+           r->sessions_lost, r->knocks, (double)r->before / opts->warmup_s,
+           (double)r->after / seconds);
     fflush(stdout);
     for (int i = 0; i < r->count; i++)
         writer_end(&r->writers[i]);

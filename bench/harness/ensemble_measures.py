@@ -127,7 +127,7 @@ class EnsembleBench:
         """The leader gets the signal while the writers write; then it comes back."""
         leader = one.leader()
         load = one.start_load("gap", "--connections", WRITERS, "--timeout", 60000,
-                              "--warmup", 0.5, "--seconds", seconds, "--signal", name,
+                              "--warmup", 1, "--seconds", seconds, "--signal", name,
                               "--struck", one.members.index(leader))
         try:
             got = load.result()
@@ -135,6 +135,7 @@ class EnsembleBench:
             if name == "STOP":
                 leader.process.send_signal(signal.SIGCONT)
         self.results.add(row, one.name, got["gap_ms"])
+        self.results.add(f"{row}: before", one.name, got["gap_before_ms"])
         self.results.add(f"{row}: last session back", one.name, got["last_back_ms"])
         self.results.add(f"{row}: sessions lost", one.name, got["sessions_lost"])
         if name == "STOP":

@@ -53,6 +53,7 @@ SIGSTOP_MS_MAX = 4 * 500 + 200 + 100
 def gap_rows(name, bound_ms):
     return {
         f"ens gap of {name}": ("ms", 1, ("max", bound_ms)),
+        f"ens gap of {name}: before": ("ms", 1, None),
         f"ens gap of {name}: last session back": ("ms", 1, None),
         f"ens gap of {name}: sessions lost": ("", 0, ("max", 0)),
         f"ens gap of {name}: sessions not back": ("", 0, ("max", 0)),
