@@ -50,16 +50,24 @@ static void pending_drop(struct asker *k, struct pending *p)
     free(p);
 }
 
-static struct pending *oldest(const struct asker *k)
-{
-    return list_entry(k->pending.next, struct pending, link);
-}
-
 static void asker_free(struct asker *k)
 {
-    while (k != NULL && !list_is_empty(&k->pending))
-        pending_drop(k, oldest(k));
+    if (k == NULL)
+        return;
+    for (struct list *at = k->pending.next, *next; at != &k->pending; at = next) {
+        next = at->next;
+        free(list_entry(at, struct pending, link));
+    }
     free(k);
+}
+
+/* All that came before `end`, which is one of its own or the list's head. */
+static void drop_before(struct asker *k, const struct list *end)
+{
+    for (struct list *at = k->pending.next, *next; at != end; at = next) {
+        next = at->next;
+        pending_drop(k, list_entry(at, struct pending, link));
+    }
 }
 
 void audit_free(struct audit *a)
@@ -236,8 +244,12 @@ void audit_request(struct audit *a, const struct node_client_view *client, struc
     list_append(&k->pending, &p->link);
     k->count++;
     k->bytes += p->user_len + p->ip_len + p->record_len;
-    while (k->count > 1 && (k->count > AUDIT_PENDING_MAX || k->bytes > AUDIT_PENDING_BYTES_MAX))
-        pending_drop(k, oldest(k));
+    for (struct list *at = k->pending.next, *next;
+         at != &p->link && (k->count > AUDIT_PENDING_MAX || k->bytes > AUDIT_PENDING_BYTES_MAX);
+         at = next) {
+        next = at->next;
+        pending_drop(k, list_entry(at, struct pending, link));
+    }
 }
 
 /* ---- what became of it ---- */
@@ -457,9 +469,8 @@ void audit_commit(struct audit *a, const struct audit_commit *c)
         at = at->next;
     if (at == &k->pending)
         return;
-    while (k->pending.next != at)
-        pending_drop(k, oldest(k));
-    struct pending *p = oldest(k);
+    drop_before(k, at);
+    struct pending *p = list_entry(at, struct pending, link);
     if (p->op == ZK_OP_MULTI && c->type == ZK_OP_MULTI)
         tell_multi(a, p, c);
     else

@@ -201,7 +201,7 @@ static int run(struct logthread_work *work, struct err *err)
     case PERSIST_SNAPSHOT_CHUNK:
     case PERSIST_SNAPSHOT_END:
     case PERSIST_SNAPSHOT_ABORT:
-        invariant(!"work of another kind");
+        invariant(false); /* work of another kind */
     }
     w->took_ns = loop_clock_ns() - begun_ns;
     return rc;

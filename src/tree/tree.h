@@ -98,9 +98,9 @@ static inline struct slice znode_data(const struct znode *n)
 /* State as a whole. */
 int64_t tree_last_zxid(const struct tree *t);          /* last processed */
 void tree_set_last_zxid(struct tree *t, int64_t zxid); /* after loading a snapshot */
-/* /zookeeper/config says `text` without any txn (ZKDatabase.initConfigInZKDatabase): every member of
- * an ensemble enters the configuration it runs with, of which no log may tell. `version` is the zxid
- * of the reconfig that made it, 0 = none. The digest does not cover it, the last zxid does not
+/* /zookeeper/config says `text` without any txn (ZKDatabase.initConfigInZKDatabase): every member
+ * of an ensemble enters the configuration it runs with, of which no log may tell. `version` is the
+ * zxid of the reconfig that made it, 0 = none. The digest does not cover it, the last zxid does not
  * move. */
 void tree_init_config(struct tree *t, struct slice text, int64_t version, int64_t now_ms);
 uint64_t tree_digest(const struct tree *t);
