@@ -20,6 +20,8 @@ enum {
     PEERS_UNKNOWN_MAX = 64,
 };
 
+#define TELL_AGAIN_NS (INT64_C(60) * 1000000000)
+
 struct channel;
 
 /* Another server. Its timer lives until it is closed; then it is freed. */
@@ -32,8 +34,9 @@ struct peer_server {
     uv_timer_t retry;
     bool retrying;
     int64_t retry_ms;
-    bool wanted; /* it is in a configuration */
-    bool told;   /* whether there is a channel is known */
+    bool wanted;        /* it is in a configuration */
+    bool told;          /* whether there is a channel is known */
+    int64_t tell_at_ns; /* the log, that it cannot be reached */
     bool has_waiting;
     struct buf waiting;           /* a message */
     struct election_hello *hello; /* where it said it is; NULL = it has not */
@@ -55,7 +58,7 @@ struct election_links {
     struct list peers, strangers;
     size_t stranger_count;
     uv_timer_t *hello_timer;
-    struct log_gate trouble_gate, stranger_gate;
+    struct log_gate stranger_gate;
 };
 
 static void connect_soon(struct peer_server *p);
@@ -206,6 +209,7 @@ static void channel_up(struct peer_server *p, struct channel *ch)
     ch->since_ns = loop_now_ns(e->options.loop);
     p->channel = ch;
     p->told = true;
+    p->tell_at_ns = 0;
     tell_channel(p, "election_channel_up", "");
     e->options.on_channel(e->options.arg, p->sid, true);
 }
@@ -470,18 +474,17 @@ static void retry_later(struct peer_server *p)
         p->retry_ms = ELECTION_RETRY_MS_MAX;
 }
 
+/* Once for each time that it goes, and then now and again. */
 static void tell_unreachable(struct peer_server *p, const struct err *err)
 {
-    struct election_links *e = p->owner;
-    uint64_t held_back;
-    if (!log_gate_pass(&e->trouble_gate, loop_now_ns(e->options.loop), &held_back))
+    int64_t now_ns = loop_now_ns(p->owner->options.loop);
+    if (now_ns < p->tell_at_ns)
         return;
+    p->tell_at_ns = now_ns + TELL_AGAIN_NS;
     struct log_line l;
     log_begin(&l, LOG_INFO, "server_not_reached");
     log_int(&l, "server", p->sid);
     log_text(&l, "reason", err->text);
-    if (held_back > 0)
-        log_int(&l, "not_shown", (int64_t)held_back);
     log_end(&l);
 }
 
