@@ -184,6 +184,8 @@ static void note_packet(struct kit *k, uint64_t link, const uint8_t *p, size_t l
     uint32_t data_len = load_be32(p + 12);
     if (data_len != UINT32_MAX && k->quiet_proposals && (type == 2 || type == 8)) {
         at += snprintf(line + at, sizeof line - (size_t)at, " ..");
+    } else if (k->quiet_proposals && type == 19) {
+        at += snprintf(line + at, sizeof line - (size_t)at, " for %d ..", p[23]);
     } else if (data_len != UINT32_MAX) {
         at += snprintf(line + at, sizeof line - (size_t)at, " ");
         for (uint32_t i = 0; i < data_len && (size_t)at < sizeof line - 3; i++)
@@ -387,14 +389,11 @@ static void kit_config_text(char *text, size_t size, int voters, int observers, 
     snprintf(text + at, size - (size_t)at, "version=%" PRIx64, version);
 }
 
-static struct kit *kit_create(struct kit_options ko)
+static struct zab *kit_zab(struct kit *k, struct kit_options ko, const struct quorum *active,
+                           const struct quorum *last_seen)
 {
-    struct kit *k = mem_calloc(1, sizeof *k);
-    char text[2000];
-    kit_config_text(text, sizeof text, ko.voters, ko.observers, ko.config_version);
-    k->config = kit_config(text);
     struct zab_options o = {.sid = ko.sid,
-                            .observer = ko.sid > ko.voters,
+                            .observer = !quorum_is_voter(active, ko.sid),
                             .tick_ms = KIT_TICK_MS,
                             .init_limit = 10,
                             .sync_limit = 5,
@@ -440,11 +439,20 @@ static struct kit *kit_create(struct kit_options ko)
         .trace = kit_trace,
         .pause = kit_pause,
     };
+    return zab_create(&o, &host, active, last_seen);
+}
+
+static struct kit *kit_create(struct kit_options ko)
+{
+    struct kit *k = mem_calloc(1, sizeof *k);
+    char text[2000];
+    kit_config_text(text, sizeof text, ko.voters, ko.observers, ko.config_version);
+    k->config = kit_config(text);
     k->session_valid = true;
     k->quiet_proposals = true;
     k->now_ns = 1000 * MS;
     k->next_link = 100;
-    k->z = zab_create(&o, &host, k->config, NULL);
+    k->z = kit_zab(k, ko, k->config, NULL);
     return k;
 }
 
