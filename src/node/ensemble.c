@@ -37,11 +37,12 @@ static void fle_sees_newer_config(void *arg, struct slice text)
 
 /* ---- birth ---- */
 
-/* globalOutstandingLimit is that of the ensemble: each server has its part. */
-static void share_outstanding(struct node *n)
+/* Those who vote share globalOutstandingLimit. */
+void ensemble_share_outstanding(struct node *n, const struct quorum *q)
 {
-    size_t voters = zab_config(n->ensemble->zab)->voter_count;
-    n->options.outstanding_max = n->ensemble->outstanding_max / (voters > 2 ? voters - 1 : 1);
+    struct ensemble *e = n->ensemble;
+    size_t shares = e->options.observer || q->voter_count <= 2 ? 1 : q->voter_count - 1;
+    n->options.outstanding_max = e->outstanding_max / shares;
 }
 
 static struct zab *make_zab(struct node *n, const struct node_ensemble *o)
@@ -114,7 +115,7 @@ struct ensemble *ensemble_create(struct node *n, const struct node_ensemble *o)
     e->fle = make_fle(n, o);
     n->ensemble = e;
     remember_log(n, o->recent);
-    share_outstanding(n);
+    ensemble_share_outstanding(n, o->config);
     return e;
 }
 

@@ -109,6 +109,7 @@ int64_t ensemble_deadline_ns(const struct node *n);
 /* The role ends at the end of the step. */
 void ensemble_lose(struct node *n, const char *reason);
 void ensemble_stop(struct node *n);
+void ensemble_share_outstanding(struct node *n, const struct quorum *q);
 /* /zookeeper/config says what configuration is active. */
 void ensemble_init_config(struct node *n);
 /* Whether clients may come: only where they would be answered. */

@@ -78,9 +78,12 @@ static struct identities asked_by(struct ensemble *e, const struct zab_request *
         e->asker_cap = 2 * r->who_count;
         e->asker = mem_realloc(e->asker, e->asker_cap * sizeof *e->asker);
     }
-    for (size_t i = 0; i < r->who_count; i++)
-        e->asker[i] = (struct identity){r->who[i].scheme, r->who[i].id};
-    return (struct identities){e->asker, r->who_count};
+    size_t count = 0;
+    for (size_t i = 0; i < r->who_count; i++) {
+        if (!slice_is_null(r->who[i].scheme) && !slice_is_null(r->who[i].id))
+            e->asker[count++] = (struct identity){r->who[i].scheme, r->who[i].id};
+    }
+    return (struct identities){e->asker, count};
 }
 
 /* The session's id was made by the learner, with its own number in it. */

@@ -45,15 +45,13 @@ static void config_seen(void *arg, const struct quorum *q)
 static void config_active(void *arg, const struct quorum *q)
 {
     struct node *n = arg;
-    struct ensemble *e = n->ensemble;
     persist_config(n, PERSIST_CONFIG, q);
-    fle_set_config(e->fle, q);
+    fle_set_config(n->ensemble->fle, q);
     struct buf text = {0};
     quorum_format(q, &text);
     tree_init_config(n->tree, buf_slice(&text), q->version, n->wall_ms);
     buf_deinit(&text);
-    size_t others = q->voter_count > 2 ? q->voter_count - 1 : 1;
-    n->options.outstanding_max = e->outstanding_max / others;
+    ensemble_share_outstanding(n, q);
     fx_trace(n->fx, (struct trace_effect){.type = TRACE_CONFIG_ACTIVE, .value = q->version});
 }
 
