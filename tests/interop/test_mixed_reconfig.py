@@ -251,6 +251,7 @@ def test_nothing_is_lost_while_members_come_and_go_under_load(triple, backend, a
             change(triple, s, leaving=str(newcomer.sid))
             load.wait_acknowledged(50)
             newcomer.stop()
+            newcomer.forget_config()
             del triple.members[newcomer.sid]
         load.wait_all_write()
     load.check()
