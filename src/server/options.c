@@ -112,6 +112,8 @@ void options_recovery(const struct config *c, const struct tree_options *tree,
         .tree = *tree,
     };
     options_snapfile(c, &ret->snapshot);
+    if (c->ensemble != NULL)
+        ret->recent_count = (size_t)config_int(c, CONFIG_COMMIT_LOG_COUNT);
 }
 
 void options_tree(const struct config *c, uint64_t seed, struct tree_options *ret)

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/assert.h"
 #include "base/map.h"
@@ -15,6 +16,17 @@ enum {
     NS_PER_MS = 1000000,
     PROGRESS_EVERY = 1024, /* items between two looks at the clock */
     SNAPSHOT_SLICE_BYTES = 64 * 1024,
+    RECENT_BYTES_MAX = 64 << 20,
+};
+
+/* The newest transactions. Twice as many as wanted, then the older half goes: each is moved once.
+ */
+struct recent {
+    size_t count_max;
+    struct buf bytes;
+    size_t *offsets; /* of entries, ascending */
+    size_t count, cap;
+    int64_t last_zxid;
 };
 
 /* What one recovery collects. Sessions are a map from id to timeout, in the pointer itself. */
@@ -30,6 +42,7 @@ struct state {
     int64_t started_ns, snapshot_done_ns;
     int64_t told_ns;
     uint64_t txns;
+    struct recent recent;
 };
 
 static void *pack_timeout(int32_t timeout_ms)
@@ -56,6 +69,8 @@ static void state_deinit(struct state *s)
         snapshot_loader_free(s->loader);
     tree_free(s->tree);
     map_deinit(&s->sessions);
+    buf_deinit(&s->recent.bytes);
+    free(s->recent.offsets);
     tree_effects_deinit(&s->fx);
 }
 
@@ -143,6 +158,50 @@ static struct snap_sink snapshot_sink(struct state *s)
 
 /* ---- the transactions after it ---- */
 
+static void forget_recent(struct recent *r)
+{
+    buf_clear(&r->bytes);
+    r->count = 0;
+}
+
+static void forget_older(struct recent *r)
+{
+    size_t gone = r->count - r->count_max;
+    size_t from = r->offsets[gone];
+    memmove(r->bytes.ptr, r->bytes.ptr + from, r->bytes.len - from);
+    r->bytes.len -= from;
+    r->count = r->count_max;
+    for (size_t i = 0; i < r->count; i++)
+        r->offsets[i] = r->offsets[gone + i] - from;
+}
+
+static void remember(struct recent *r, int64_t zxid, struct slice entry)
+{
+    if (r->count_max == 0)
+        return;
+    bool next = zxid == r->last_zxid + 1 || (uint32_t)zxid == 1; /* or a new epoch */
+    if (!next || r->bytes.len > RECENT_BYTES_MAX)
+        forget_recent(r);
+    if (r->count == r->cap) {
+        r->cap = r->cap > 0 ? r->cap * 2 : 64;
+        r->offsets = mem_realloc(r->offsets, r->cap * sizeof *r->offsets);
+    }
+    r->offsets[r->count++] = r->bytes.len;
+    buf_put_i32(&r->bytes, (int32_t)entry.len);
+    buf_put_slice(&r->bytes, entry);
+    r->last_zxid = zxid;
+    if (r->count == 2 * r->count_max)
+        forget_older(r);
+}
+
+static void take_recent(struct recent *r, struct recovery *ret)
+{
+    if (r->count > r->count_max)
+        forget_older(r);
+    ret->recent = r->bytes;
+    r->bytes = (struct buf){0};
+}
+
 static int on_txn(void *arg, int64_t zxid, struct slice bytes, struct err *err)
 {
     struct state *s = arg;
@@ -158,6 +217,7 @@ static int on_txn(void *arg, int64_t zxid, struct slice bytes, struct err *err)
                        (uint64_t)zxid, (int)e.hdr.type, bytes.len);
     if (s->fx.digest_mismatch)
         tell_digest_mismatch(s, zxid);
+    remember(&s->recent, zxid, bytes);
 
     if (e.hdr.type == ZK_OP_CREATE_SESSION) {
         struct rec_create_session_txn txn;
@@ -229,6 +289,7 @@ static void take_result(struct state *s, struct recovery *ret)
     ret->snapshot_ms = (s->snapshot_done_ns - s->started_ns) / NS_PER_MS;
     ret->txns_ms = (now - s->snapshot_done_ns) / NS_PER_MS;
     take_sessions(s, ret);
+    take_recent(&s->recent, ret);
     s->tree = NULL;
 }
 
@@ -274,6 +335,7 @@ int recovery_run(struct files *fs, const struct recovery_options *options, struc
     *ret = (struct recovery){0};
     struct state s;
     state_init(&s, &options->tree);
+    s.recent.count_max = options->recent_count;
     struct recover_sink sink = {.snapshot = snapshot_sink(&s), .txn = on_txn, .arg = &s};
     int rc = recover(fs, &options->files, &sink, &ret->files, err);
     if (rc == 0 && ret->files.untrusted)
@@ -309,6 +371,7 @@ int recovery_load_snapshot(struct files *fs, const char *path, const struct tree
 void recovery_deinit(struct recovery *r)
 {
     free(r->sessions);
+    buf_deinit(&r->recent);
     tree_free(r->tree);
     *r = (struct recovery){0};
 }

@@ -18,12 +18,14 @@ struct recovery {
     struct recover_result files;
     uint64_t digest_mismatches;
     int64_t snapshot_ms, txns_ms; /* time taken */
+    struct buf recent; /* the newest transactions, {int32 length, entry}*, without gaps */
 };
 
 struct recovery_options {
     struct recover_options files;
     struct tree_options tree;
     struct snapfile_options snapshot; /* how snapshot.0 of a new database is written */
+    size_t recent_count;              /* how many transactions `recent` shall have */
 };
 
 /* 0, or an error that names file and offset. A new database gets its snapshot.0. */
@@ -37,7 +39,8 @@ int recovery_load_snapshot(struct files *fs, const char *path, const struct tree
 int recovery_write_snapshot(struct files *fs, const char *dir, struct tree *tree,
                             const struct snapshot_session *sessions, size_t session_count,
                             const struct snapfile_options *options, struct err *err);
-/* Frees the sessions; the tree too if it was not taken (set to NULL). */
+/* Frees the sessions and the recent transactions; the tree too if it was not taken (set to NULL).
+ */
 void recovery_deinit(struct recovery *r);
 
 #endif

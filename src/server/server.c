@@ -189,6 +189,7 @@ static int start(struct server *s, struct recovery *r, struct err *err)
         if (rc < 0)
             return rc;
         options_ensemble(s->config, &epochs, &ensemble);
+        ensemble.recent = buf_part(&r->recent, 0, r->recent.len);
         options.ensemble = &ensemble;
     }
     s->node = node_create(&options, r->tree, r->sessions, r->session_count, loop_now_ns(&s->loop));

@@ -135,6 +135,24 @@ def test_a_server_that_was_away_long_is_served_from_the_log_files(tmp_path):
         e.kill()
 
 
+def test_after_a_restart_of_all_one_that_is_behind_gets_the_difference(ensemble):
+    ensemble.start()
+    paths = fill(ensemble, "a", 5)
+    behind = ensemble.followers[0]
+    behind.kill()
+    paths += fill(ensemble, "b", 20)
+    ensemble.kill()
+    for member in ensemble:
+        if member is not behind:
+            member.start()
+    ensemble.wait_settled()
+    mark = behind.log_mark()
+    behind.start()
+    ensemble.wait_settled()
+    assert behind.syncs(mark) == ["DIFF"]
+    check(ensemble, paths)
+
+
 def test_sessions_and_ephemerals_outlive_a_leader(ensemble):
     old = ensemble.start()
     follower = ensemble.followers[0]
