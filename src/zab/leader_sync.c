@@ -93,7 +93,8 @@ static void begin_window(struct zab *z, struct zab_link *l, enum packet_type op,
 /* ---- the log files ---- */
 
 /* The files are read up to where the window begins. A base that is no transaction cannot be found
- * in them: then the first one of the window must be. */
+ * in them: then the first one of the window must be. If there is none either, nothing shows that
+ * the files end where our history does, and they cannot serve (lead_sync). */
 static int64_t log_end_wanted(const struct zab *z)
 {
     const struct window *w = &z->window;
@@ -270,7 +271,7 @@ void lead_sync(struct zab *z, struct zab_link *l)
         begin_snap(z, l);
     else if (peer >= base)
         sync_from_window(z, l, max);
-    else if (z->options.log_sync)
+    else if (z->options.log_sync && zxid_counter(log_end_wanted(z)) != 0)
         begin_log(z, l);
     else
         begin_snap(z, l);
