@@ -6,12 +6,14 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "server/local_ensemble.h"
 
 const char arguments_help[] =
     "caucusd: a coordination server that speaks ZooKeeper's protocol\n"
     "\n"
     "  caucusd [options] zoo.cfg\n"
     "  caucusd [options] --data DIR --port N\n"
+    "  caucusd [options] --ensemble N [--data DIR] [--port N]\n"
     "\n"
     "Without a file:\n"
     "  --data DIR         where snapshots and transaction logs live (dataDir)\n"
@@ -19,6 +21,11 @@ const char arguments_help[] =
     "  --address A        listen on this address only (clientPortAddress)\n"
     "  --admin-port N     HTTP commands and metrics on this port; without it there are none\n"
     "                     All four letter words are answered (4lw.commands.whitelist=*).\n"
+    "\n"
+    "Several servers on this machine, for trying things out:\n"
+    "  --ensemble N       starts N servers with folders DIR/1 ... DIR/N (DIR: caucus-ensemble)\n"
+    "                     and ports for clients from N on (2181), says on stdout where clients\n"
+    "                     find them when all serve, and stops them all when it is stopped\n"
     "\n"
     "  -D KEY=VALUE       as the line KEY=VALUE of zoo.cfg; wins over the file\n"
     "  --check-config     say what is wrong with the configuration, and end\n"
@@ -36,6 +43,7 @@ static const struct {
     {"--port", "clientPort"},
     {"--address", "clientPortAddress"},
     {"--admin-port", "admin.serverPort"},
+    {"--ensemble", NULL},
     {"-D", NULL},
     {"--log-level", NULL},
 };
@@ -82,6 +90,16 @@ static bool parse_level(const char *text, enum log_level *ret)
     return false;
 }
 
+static bool parse_number(const char *text, int min, int max, int *ret)
+{
+    char *end;
+    long v = strtol(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end != 0 || v < min || v > max)
+        return false;
+    *ret = (int)v;
+    return true;
+}
+
 static void wrong(struct arguments *a, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -112,27 +130,58 @@ static void parse_plain(struct arguments *a, const char *arg)
         a->config_file = arg;
 }
 
+static void check_valued(struct arguments *a, const struct option *o)
+{
+    if (strcmp(o->name, "-D") == 0 && (strchr(o->value, '=') == NULL || *o->value == '='))
+        wrong(a, "-D wants KEY=VALUE, not '%s'", o->value);
+    else if (strcmp(o->name, "--log-level") == 0 && !parse_level(o->value, &a->log_level))
+        wrong(a, "--log-level must be debug, info, warn or error, not '%s'", o->value);
+    else if (strcmp(o->name, "--ensemble") == 0 &&
+             !parse_number(o->value, 1, LOCAL_ENSEMBLE_MAX, &a->ensemble))
+        wrong(a, "--ensemble wants a number from 1 to %d, not '%s'", LOCAL_ENSEMBLE_MAX, o->value);
+    else if (strcmp(o->name, "--data") == 0)
+        a->data = o->value;
+    else if (strcmp(o->name, "--port") == 0)
+        a->port = o->value;
+    else if (strcmp(o->name, "--address") == 0)
+        a->address = o->value;
+    else if (strcmp(o->name, "--admin-port") == 0)
+        a->admin_port = o->value;
+}
+
+/* With --ensemble the options are ours, not lines of a configuration. */
+static void check_ensemble(struct arguments *a)
+{
+    int port;
+    if (a->action == ARGUMENTS_CHECK || a->config_file != NULL)
+        wrong(a, "--ensemble writes its configuration itself");
+    if ((a->port != NULL && !parse_number(a->port, 1, 65535, &port)) ||
+        (a->admin_port != NULL && !parse_number(a->admin_port, 1, 65535, &port)))
+        wrong(a, "a port must be a number from 1 to 65535");
+    if (a->data == NULL)
+        a->data = "caucus-ensemble";
+    if (a->action == ARGUMENTS_SERVE)
+        a->action = ARGUMENTS_ENSEMBLE;
+}
+
 void arguments_parse(int argc, char **argv, struct arguments *ret)
 {
     struct arguments a = {.log_level = LOG_INFO};
-    bool has_data = false, has_port = false;
     for (int at = 1; at < argc && a.action != ARGUMENTS_WRONG;) {
         struct option o = next_option(argc, argv, &at);
         if (!o.takes_value)
             parse_plain(&a, o.name);
         else if (o.value == NULL)
             wrong(&a, "%s needs a value", o.name);
-        else if (strcmp(o.name, "-D") == 0 && (strchr(o.value, '=') == NULL || *o.value == '='))
-            wrong(&a, "-D wants KEY=VALUE, not '%s'", o.value);
-        else if (strcmp(o.name, "--log-level") == 0 && !parse_level(o.value, &a.log_level))
-            wrong(&a, "--log-level must be debug, info, warn or error, not '%s'", o.value);
-        has_data |= strcmp(o.name, "--data") == 0;
-        has_port |= strcmp(o.name, "--port") == 0;
+        else
+            check_valued(&a, &o);
     }
     bool needs_config = a.action == ARGUMENTS_SERVE || a.action == ARGUMENTS_CHECK;
-    if (needs_config && a.config_file == NULL && !(has_data && has_port))
+    if (needs_config && a.ensemble > 0)
+        check_ensemble(&a);
+    else if (needs_config && a.config_file == NULL && (a.data == NULL || a.port == NULL))
         wrong(&a, "a configuration file is needed, or --data and --port");
-    if (needs_config && a.config_file != NULL && has_data)
+    else if (needs_config && a.config_file != NULL && a.data != NULL)
         wrong(&a, "either a configuration file or --data, not both");
     *ret = a;
 }
@@ -163,4 +212,17 @@ void arguments_apply(int argc, char **argv, struct config *config)
         else if (strcmp(o.name, "-D") == 0)
             override_pair(config, o.value);
     }
+}
+
+void arguments_passed_on(int argc, char **argv, char *ret[ARGUMENTS_PASSED_MAX + 1])
+{
+    size_t count = 0;
+    for (int at = 1; at < argc;) {
+        int begun = at;
+        struct option o = next_option(argc, argv, &at);
+        bool passed = strcmp(o.name, "-D") == 0 || strcmp(o.name, "--log-level") == 0;
+        for (int i = begun; passed && i < at && count < ARGUMENTS_PASSED_MAX; i++)
+            ret[count++] = argv[i];
+    }
+    ret[count] = NULL;
 }

@@ -4,6 +4,7 @@
 
 #include "server/arguments.h"
 #include "server/digest_auth.h"
+#include "server/local_ensemble.h"
 #include "server/server.h"
 
 static void tell_note(void *arg, const struct config_note *note)
@@ -80,6 +81,8 @@ int main(int argc, char **argv)
     case ARGUMENTS_WRONG:
         fprintf(stderr, "caucusd: %s\nTry 'caucusd --help'.\n", a.problem);
         return SERVER_EXIT_USAGE;
+    case ARGUMENTS_ENSEMBLE:
+        return local_ensemble_run(argc, argv, &a);
     case ARGUMENTS_SERVE:
     case ARGUMENTS_CHECK:
         break;

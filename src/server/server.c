@@ -233,8 +233,19 @@ static void watch_signals(struct server *s)
     uv_signal_start(&s->on_int, on_signal, SIGINT);
 }
 
+/* A second signal that comes while we end shall not look like a crash. */
+static void let_signals_pass(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
 static void tear_down(struct server *s)
 {
+    let_signals_pass();
     if (s->clients.listener != NULL)
         clients_stop_accepting(s);
     if (s->node != NULL)

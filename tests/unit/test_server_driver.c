@@ -65,10 +65,33 @@ static void a_command_line_that_means_nothing_is_refused(void **state)
     assert_int_equal(PARSE("a", "-D", "x").action, ARGUMENTS_WRONG);
     assert_int_equal(PARSE("a", "-D=x").action, ARGUMENTS_WRONG);
     assert_int_equal(PARSE("a", "--log-level", "loud").action, ARGUMENTS_WRONG);
+    assert_int_equal(PARSE("--ensemble", "0").action, ARGUMENTS_WRONG);
+    assert_int_equal(PARSE("--ensemble", "three").action, ARGUMENTS_WRONG);
+    assert_int_equal(PARSE("--ensemble", "3", "zoo.cfg").action, ARGUMENTS_WRONG);
+    assert_int_equal(PARSE("--ensemble", "3", "--check-config").action, ARGUMENTS_WRONG);
+    assert_int_equal(PARSE("--ensemble", "3", "--port", "0").action, ARGUMENTS_WRONG);
     char *none[] = {(char *)(uintptr_t) "caucusd"};
     struct arguments a;
     arguments_parse(1, none, &a);
     assert_int_equal(a.action, ARGUMENTS_WRONG);
+}
+
+static void an_ensemble_needs_nothing_else_and_passes_on_what_concerns_servers(void **state)
+{
+    (void)state;
+    struct arguments a = PARSE("--ensemble", "3");
+    assert_int_equal(a.action, ARGUMENTS_ENSEMBLE);
+    assert_int_equal(a.ensemble, 3);
+    assert_non_null(a.data);
+    char words[8][32] = {"caucusd", "--ensemble=3", "-D", "a=b", "--port", "1", "-Dc=d"};
+    char *argv[8], *passed[ARGUMENTS_PASSED_MAX + 1];
+    for (int i = 0; i < 7; i++)
+        argv[i] = words[i];
+    arguments_passed_on(7, argv, passed);
+    assert_string_equal(passed[0], "-D");
+    assert_string_equal(passed[1], "a=b");
+    assert_string_equal(passed[2], "-Dc=d");
+    assert_null(passed[3]);
 }
 
 static void ignore_note(void *arg, const struct config_note *note)
@@ -289,6 +312,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_or_data_and_port_are_enough),
         cmocka_unit_test(a_command_line_that_means_nothing_is_refused),
+        cmocka_unit_test(an_ensemble_needs_nothing_else_and_passes_on_what_concerns_servers),
         cmocka_unit_test(without_a_file_there_is_no_http_port_and_every_word_is_answered),
         cmocka_unit_test(throttle_without_tokens_admits_everybody),
         cmocka_unit_test(throttle_admits_as_many_as_there_are_tokens),
