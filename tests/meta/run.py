@@ -25,8 +25,9 @@ LAYERS = {
     "node": ["base", "wire", "tree", "session", "watch", "fle", "zab"],
     "io": ["base", "wire"],
     "server": ["base", "wire", "tree", "session", "watch", "fle", "zab", "node", "io"],
+    "client": ["base", "wire", "caucus"],  # "caucus": the public headers, include/caucus
 }
-PURE = ["base", "wire", "tree", "session", "watch", "fle", "zab", "node"]
+PURE = ["base", "wire", "tree", "session", "watch", "fle", "zab", "node", "client"]
 PURE_HEADERS = {
     "assert.h", "inttypes.h", "limits.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h",
     "stdlib.h", "string.h", "xxhash.h", "sanitizer/asan_interface.h", "immintrin.h", "wmmintrin.h", "smmintrin.h", "emmintrin.h",

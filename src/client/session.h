@@ -1,0 +1,107 @@
+/* session.h: a client's session as a machine: bytes in, bytes out, time as input.
+ *
+ * No clock, socket, thread or randomness inside. The driver (client_io) calls an input with the
+ * time at which it happened, and then carries out what the machine wants, in any order:
+ *
+ *   csession_link      the connection that is wanted now, or none. A new `attempt` means: close the
+ * one there is and make a new one, to this host csession_probe     likewise, a short connection
+ * that asks a host whether it has a quorum ("isro") csession_output    bytes to be written to the
+ * connection; csession_written says how many were csession_deadline  when to call csession_tick at
+ * the latest csession_notes     what to tell the user, in order; the driver takes the notes and
+ * runs them
+ *
+ * Phases of the connection, and what ends each:
+ *
+ *   WAIT       no connection is wanted yet (back-off)         -> DIAL at its time
+ *   DIAL       the driver looks up a name and connects        -> HANDSHAKE, or WAIT
+ *   HANDSHAKE  the ConnectRequest is out                      -> UP, or WAIT
+ *   UP         requests go out, pings when nothing else does  -> WAIT
+ *   OVER       closed, or lost, or refused, for good
+ *
+ * Invariants:
+ *  1. A call is answered exactly once, in the order in which calls were sent. One that was sent on
+ * a connection is never sent again on another: it may have happened (CONNECTIONLOSS).
+ *  2. When a connection ends, the calls that wait behind those in flight are answered too: what was
+ * asked after a request must not happen without it. Later ones wait for the next connection.
+ *  3. A call that was asked in one session is not sent in another.
+ *  4. Each watch that was set is told for the last time exactly once.
+ *  5. The zxid that watches are set again with moves only when all of them are set: what an answer
+ *     between two parts of a long list shows must not hide what the second part has missed.
+ *  6. Nothing the server sends reaches an invariant or keeps memory that it does not fill. */
+#ifndef CAUCUS_CLIENT_SESSION_H
+#define CAUCUS_CLIENT_SESSION_H
+
+#include "client/call.h"
+#include "client/note.h"
+
+enum {
+    CSESSION_TIMEOUT_MS_DEFAULT = 10000,
+    CSESSION_AUTHS_MAX = 256,
+    CSESSION_REARM_BYTES_MAX = 128 * 1024, /* of paths in one setWatches, as Java has it */
+};
+
+struct csession_config {
+    size_t host_count; /* at least 1 */
+    int32_t timeout_ms;
+    bool read_only;
+    bool stop_when_lost;
+    int64_t session_id; /* 0: begin one */
+    uint8_t password[ZK_PASSWORD_BYTES];
+    struct slice chroot; /* borrowed for the machine's life */
+    size_t response_bytes_max;
+    uint64_t seed;
+};
+
+struct csession;
+
+struct csession *csession_new(const struct csession_config *config, int64_t now_ns);
+/* What is still waiting is not told to anybody: finish first. NULL is fine. */
+void csession_free(struct csession *s);
+
+/* ---- Inputs ---- */
+
+void csession_connected(struct csession *s, int64_t now_ns);
+/* The wanted connection failed or ended. `why`: for people. */
+void csession_disconnected(struct csession *s, int64_t now_ns, const char *why);
+void csession_received(struct csession *s, int64_t now_ns, struct slice bytes);
+void csession_written(struct csession *s, size_t bytes);
+void csession_probed(struct csession *s, int64_t now_ns, bool has_quorum);
+void csession_tick(struct csession *s, int64_t now_ns);
+/* Takes the call. */
+void csession_submit(struct csession *s, int64_t now_ns, struct call *c);
+/* After what was asked, the end of the session; within a bound. */
+void csession_close(struct csession *s, int64_t now_ns);
+/* At once, and without a word to the server. */
+void csession_finish(struct csession *s);
+
+/* ---- Wants ---- */
+
+struct csession_link {
+    bool wanted;
+    uint64_t attempt;
+    size_t host;
+    uint64_t pick; /* which of the host's addresses, modulo their number */
+};
+struct csession_link csession_link(const struct csession *s);
+
+struct csession_probe {
+    bool wanted;
+    uint64_t attempt;
+    size_t host;
+};
+struct csession_probe csession_probe(const struct csession *s);
+
+struct slice csession_output(const struct csession *s); /* until the next input */
+int64_t csession_deadline(const struct csession *s);    /* INT64_MAX: none */
+struct list *csession_notes(struct csession *s);        /* the head; taken out by the driver */
+
+/* ---- What is so ---- */
+
+enum caucus_state csession_state(const struct csession *s);
+bool csession_is_over(const struct csession *s);
+void csession_describe(const struct csession *s, struct caucus_session *ret);
+const char *csession_trouble(const struct csession *s); /* "" */
+/* CAUCUS_OK, or why no call is taken any more. */
+int csession_refusal(const struct csession *s);
+
+#endif
