@@ -29,6 +29,8 @@ enum {
     KNOCK_GIVEN_UP_AFTER_NS = 100 * 1000 * 1000,
     SILENCE_S_MAX = 60,
     DRAIN_S_MAX = 5,
+    STEP_NS = 1000 * 1000,
+    AFTERWARDS_NS = 100 * 1000 * 1000,
 };
 
 struct run {
@@ -43,6 +45,8 @@ struct run {
     uint64_t sessions_lost;
 
     uint64_t struck_ns; /* 0: not yet */
+    bool was_struck[WRITERS_MAX];
+    uint64_t cuts_before[WRITERS_MAX];
     uint64_t acknowledged_ns;
     uint64_t gap_before_ns; /* the longest before the signal: what is usual here */
     uint64_t gap_ns;        /* the longest since, */
@@ -160,23 +164,47 @@ static void open_all(struct run *r)
     r->ending = false;
 }
 
-/* Until `until_ns`, or later if nothing is being acknowledged then. */
+/* Who was with the struck server has left it, and everybody is served. */
+static bool all_are_served(const struct run *r)
+{
+    for (int i = 0; i < r->count; i++) {
+        const struct writer *w = &r->writers[i];
+        if (!w->served || (r->was_struck[i] && w->cuts == r->cuts_before[i]))
+            return false;
+    }
+    return true;
+}
+
 static void write_until(struct run *r, uint64_t until_ns)
 {
-    for (;;) {
+    while (clock_now_ns() < until_ns) {
         advance_all(r);
-        uint64_t now_ns = clock_now_ns();
-        if (now_ns - r->acknowledged_ns > SILENCE_S_MAX * 1000000000ull)
+        if (clock_now_ns() - r->acknowledged_ns > SILENCE_S_MAX * 1000000000ull)
             fail("no write was acknowledged for %d s", SILENCE_S_MAX);
-        bool alive = r->struck_ns == 0 ||
-                     (r->first_ns != 0 && now_ns - r->acknowledged_ns < KNOCK_GIVEN_UP_AFTER_NS);
+    }
+}
+
+/* For opts->seconds from the signal, and on while nothing is acknowledged; less if everybody is
+ * served before. Not much longer than that, or any stall of the disk would count as a gap. */
+static void write_until_served(struct run *r)
+{
+    uint64_t until_ns = r->struck_ns + (uint64_t)(r->opts->seconds * 1e9);
+    while (!all_are_served(r)) {
+        uint64_t now_ns = clock_now_ns();
+        bool alive = r->first_ns != 0 && now_ns - r->acknowledged_ns < KNOCK_GIVEN_UP_AFTER_NS;
         if (now_ns >= until_ns && alive)
             return;
+        write_until(r, now_ns + STEP_NS);
     }
+    write_until(r, clock_now_ns() + AFTERWARDS_NS);
 }
 
 static void strike(struct run *r)
 {
+    for (int i = 0; i < r->count; i++) {
+        r->was_struck[i] = r->writers[i].server == r->opts->struck;
+        r->cuts_before[i] = r->writers[i].cuts;
+    }
     r->struck_ns = clock_now_ns();
     if (kill(r->opts->server_pids[r->opts->struck], r->opts->signal) != 0)
         fail_errno("kill");
@@ -323,7 +351,7 @@ void mode_gap(const struct options *opts)
     r->acknowledged_ns = clock_now_ns();
     write_until(r, r->acknowledged_ns + (uint64_t)(opts->warmup_s * 1e9));
     strike(r);
-    write_until(r, r->struck_ns + (uint64_t)(opts->seconds * 1e9));
+    write_until_served(r);
     double seconds = (double)(r->acknowledged_ns - r->struck_ns) / 1e9;
     drain(r);
     check_znodes(r);

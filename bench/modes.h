@@ -71,8 +71,8 @@ void mode_caught_up(const struct options *opts);
 
 /* `connections` sessions, spread over the servers, keep one write in flight each; after
  * warmup_s the server `struck` gets `signal`. Sessions that are cut go to the next server at
- * once. For `seconds` from there: the longest time without any acknowledged write. Then:
- * that every acknowledged write is still there. */
+ * once. The longest time without any acknowledged write, from there until all are served
+ * again or for `seconds`. Then: that every acknowledged write is still there. */
 void mode_gap(const struct options *opts);
 
 #endif

@@ -11,7 +11,10 @@ void writer_cut(struct writer *w)
 {
     if (w->stage != WRITER_CUT)
         close(w->fd);
+    if (w->stage >= WRITER_WRITING)
+        w->cuts++;
     w->stage = WRITER_CUT;
+    w->served = false;
     w->got = 0;
 }
 
@@ -116,6 +119,7 @@ static void take_answer(struct writer *w, const uint8_t *frame, uint32_t length)
              (uint64_t)w->session.zxid_last, (uint64_t)zxid);
     w->session.zxid_last = zxid;
     w->acknowledged = w->sent;
+    w->served = true;
     w->stage = WRITER_QUIET;
 }
 

@@ -33,6 +33,8 @@ struct writer {
     char path[24];
     uint64_t sent; /* the number in the newest write */
     uint64_t acknowledged;
+    bool served; /* had an acknowledgement on this connection */
+    uint64_t cuts;
     uint64_t back_ns; /* for the owner: its first acknowledgement after the gap */
 
     uint32_t got;

@@ -19,11 +19,12 @@ LOADS = {
 GROUPS = [*LOADS, "ens-start", "ens-failover", "ens-catchup", "ens-snap"]
 
 WRITERS = 4 * SIZE  # sessions that look for the gap
-# signal: (row, seconds of writing after it, more configuration). A stopped leader is found out
+# signal: (row, seconds for all to be served again, more configuration). Those on a stopped server
+# never are, so these seconds pass. A stopped leader is found out
 # by silence: syncLimit ticks.
 STRIKES = {
-    "KILL": ("ens gap of kill -9", 3, ""),
-    "TERM": ("ens gap of SIGTERM", 3, ""),
+    "KILL": ("ens gap of kill -9", 10, ""),
+    "TERM": ("ens gap of SIGTERM", 10, ""),
     "STOP": ("ens gap of SIGSTOP", 6, "tickTime=500\nsyncLimit=4\n"),
 }
 MISSED_WRITES = 100000
