@@ -119,7 +119,9 @@ static bool get_close_session(struct dec *d, struct txn *ret)
     return true;
 }
 
-/* What a multi may hold as well as what may stand alone. */
+/* What a multi may hold as well as what may stand alone. A check stands alone only where a leader
+ * of before 3.8.6 or 3.9.3 took one from a client (ZOOKEEPER-2623): it is in that leader's log and
+ * its proposals for good, so it is read, though ZooKeeper's own reader stops at it. */
 static bool get_common(struct dec *d, struct txn *ret)
 {
     switch (ret->type) {
@@ -135,6 +137,8 @@ static bool get_common(struct dec *d, struct txn *ret)
         return get_delete(d, ret);
     case ZK_OP_SET_DATA:
         return get_set_data(d, ret);
+    case ZK_OP_CHECK:
+        return get_check(d, ret);
     case ZK_OP_ERROR:
         return get_error(d, ret);
     default:
@@ -149,7 +153,7 @@ bool txn_get_part(struct dec *d, struct txn *ret_part)
         return false;
     *ret_part = (struct txn){.type = r.type};
     struct dec body = dec_of(r.data);
-    return r.type == ZK_OP_CHECK ? get_check(&body, ret_part) : get_common(&body, ret_part);
+    return get_common(&body, ret_part);
 }
 
 static bool get_multi(struct dec *d, struct txn *ret)

@@ -362,7 +362,8 @@ static void malformed_txns_are_corrupt_and_change_nothing(void **state)
     for (size_t len = 0; len < w.txn.len; len++)
         assert_int_equal(tree_apply(w.t, &hdr, slice_of(w.txn.ptr, len), NULL, &w.fx), ERR_CORRUPT);
 
-    static const int32_t types[] = {0, 3, 13, 22, 100, 999, -2, -100, INT32_MIN};
+    /* 13, a check, is none of them: it can be in a log (a_check_on_its_own_...). */
+    static const int32_t types[] = {0, 3, 22, 100, 999, -2, -100, INT32_MIN};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         hdr.type = types[i];
         assert_int_equal(tree_apply(w.t, &hdr, buf_slice(&w.txn), NULL, &w.fx), ERR_CORRUPT);
@@ -393,14 +394,14 @@ static void random_bytes_never_break_an_apply(void **state)
     struct world w;
     world_open(&w);
     create(&w, "/a", "data");
-    static const int32_t types[] = {1, 2, 5, 7, 14, 15, 16, 19, 20, 21, -1, -10, -11};
+    static const int32_t types[] = {1, 2, 5, 7, 13, 14, 15, 16, 19, 20, 21, -1, -10, -11};
     srand(7);
     uint8_t bytes[200];
     for (int i = 0; i < 20000; i++) {
         size_t len = (size_t)rand() % sizeof bytes;
         for (size_t b = 0; b < len; b++)
             bytes[b] = rand() % 3 ? 0 : (uint8_t)rand();
-        struct rec_txn_header hdr = {.zxid = 2, .type = types[(size_t)rand() % 13]};
+        struct rec_txn_header hdr = {.zxid = 2, .type = types[(size_t)rand() % 14]};
         tree_apply(w.t, &hdr, slice_of(bytes, len), NULL, &w.fx);
     }
     world_close(&w);
@@ -459,6 +460,46 @@ static void a_close_session_entry_may_have_no_body(void **state)
     assert_int_equal(e.body.len, body_len);
     assert_int_equal(e.digest.tree_digest, 77);
     buf_deinit(&entry);
+}
+
+/* A leader of before 3.8.6 or 3.9.3 takes a check from a client on its own (ZOOKEEPER-2623) and
+ * logs and proposes it with type 13. ZooKeeper's reader of entries does not know the type, and a
+ * server with one in its log does not start again; processTxn knows it, and changes nothing. A log
+ * that cannot be read any more for a transaction that does nothing helps nobody: we read it. */
+static void a_check_on_its_own_changes_nothing_but_the_zxid(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w);
+    create(&w, "/a", "data");
+    uint64_t digest = tree_digest(w.t);
+
+    struct buf entry = {0};
+    rec_put_txn_header(&entry, &(struct rec_txn_header){.zxid = 2, .type = ZK_OP_CHECK});
+    size_t body_at = entry.len;
+    rec_put_check_version_txn(&entry, &(struct rec_check_version_txn){slice_str("/a"), 1});
+    size_t body_len = entry.len - body_at;
+    struct txn_entry e;
+    assert_int_equal(txn_split(buf_slice(&entry), &e), 0);
+    assert_int_equal(e.body.len, body_len);
+    assert_false(e.has_digest);
+    for (size_t len = 0; len < entry.len; len++)
+        assert_int_equal(txn_split(slice_of(entry.ptr, len), &e), ERR_CORRUPT);
+
+    rec_put_txn_digest(&entry, &(struct rec_txn_digest){2, digest});
+    assert_int_equal(txn_split(buf_slice(&entry), &e), 0);
+    assert_true(e.has_digest);
+
+    assert_int_equal(tree_apply(w.t, &e.hdr, e.body, &e.digest, &w.fx), 0);
+    assert_int_equal(w.fx.result.type, ZK_OP_CHECK);
+    assert_int_equal(w.fx.result.err, 0);
+    assert_true(slice_eq(w.fx.result.path, slice_str("/a")));
+    assert_int_equal(w.fx.change_count, 0);
+    assert_false(w.fx.digest_mismatch);
+    assert_int_equal(tree_digest(w.t), digest);
+    assert_int_equal(tree_last_zxid(w.t), 2);
+    buf_deinit(&entry);
+    world_close(&w);
 }
 
 /* ---- replay over a fuzzy snapshot ---- */
@@ -803,6 +844,7 @@ int main(void)
         cmocka_unit_test(random_bytes_never_break_an_apply),
         cmocka_unit_test(an_entry_is_split_with_and_without_a_digest),
         cmocka_unit_test(a_close_session_entry_may_have_no_body),
+        cmocka_unit_test(a_check_on_its_own_changes_nothing_but_the_zxid),
         cmocka_unit_test(a_replayed_create_of_an_existing_node_sets_its_acl_and_the_parents_count),
         cmocka_unit_test(a_replay_over_a_snapshot_from_the_future_ends_in_the_right_state),
         cmocka_unit_test(every_txn_applied_twice_in_a_row_leaves_the_tree_as_once),
