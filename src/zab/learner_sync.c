@@ -24,7 +24,7 @@ static void begin_history(struct zab *z)
 static void on_diff(struct zab *z)
 {
     z->follow.sync_by = "DIFF";
-    z->follow.sync_zxid = window_last(&z->window);
+    z->follow.sync_zxid = z->follow.last_zxid;
     begin_history(z);
 }
 

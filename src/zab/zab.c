@@ -251,26 +251,32 @@ void zab_link_room(struct zab *z, uint64_t link)
 
 /* ---- roles ---- */
 
+/* A leader that proposed nothing stands at the start of its epoch; its log ends before that. */
+static bool stands_at_epoch_start(const struct zab *z, int64_t last_zxid)
+{
+    return last_zxid == z->committed && zxid_counter(last_zxid) == 0 &&
+           last_zxid > window_last(&z->window) && z->committed_seq == z->window.end;
+}
+
 /* The window must end where the log ends. What the host replayed or installed without us is behind
  * a new, empty one. */
 static void adopt_log_end(struct zab *z, int64_t last_zxid)
 {
     struct window *w = &z->window;
+    z->last_proposed = last_zxid;
+    if (stands_at_epoch_start(z, last_zxid))
+        return;
     if (last_zxid < window_last(w))
         window_cut(w, last_zxid);
     if (window_last(w) != last_zxid) {
         window_reset(w, last_zxid);
+        z->committed_seq = w->end;
         z->committed = last_zxid;
     }
-    if (z->committed_seq < w->first)
-        z->committed_seq = w->first;
     if (z->committed_seq > w->end)
         z->committed_seq = w->end;
-    if (z->committed > last_zxid) {
-        /* Nothing happened in the last epoch we served in, or all of it was truncated. */
+    if (z->committed > last_zxid) /* it was the start of an epoch that has come to nothing */
         z->committed = window_before(w, z->committed_seq);
-    }
-    z->last_proposed = last_zxid;
 }
 
 static void role_start(struct zab *z, enum zab_role role, int64_t now_ns)

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "wire/zxid.h"
 #include "zab_kit.h"
 
 /* A leader of `epoch` that has served, over a log whose end is remembered; learner 1 serves. */
@@ -421,6 +422,44 @@ static void before_establishment_our_history_is_applied_first(void **state)
     kit_free(k);
 }
 
+/* ---- leaders that proposed nothing ---- */
+
+static void lead_again(struct kit *k, int64_t last_zxid)
+{
+    zab_lead(k->z, last_zxid, k->now_ns);
+    link_in(k, 1);
+    info_in(k, 1, false, 1, zab_accepted_epoch(k->z), 0);
+    all_durable(k);
+    ackepoch_in(k, 1, (int32_t)zxid_epoch(last_zxid), last_zxid);
+    all_durable(k);
+    forget(k);
+}
+
+static void the_window_outlives_an_epoch_without_a_write(void **state)
+{
+    (void)state;
+    struct kit *k = leader_with((struct past){.epoch = 3, .history = two_epochs});
+    zab_idle(k->z);
+    lead_again(k, 0x300000000);
+    sync_learner(k, 2, 2, false, 0x200000001);
+    expect_sync(k, "2< DIFF 200000002\n2< PROPOSAL 200000002 ..\n2< COMMIT 200000002\n"
+                   "2< NEWLEADER 400000000\n");
+    kit_free(k);
+}
+
+/* After a restart nothing shows that the files end where our history does. */
+static void the_files_cannot_show_that_an_epoch_without_a_write_follows(void **state)
+{
+    (void)state;
+    struct kit *k = kit_create(
+        (struct kit_options){.voters = 3, .sid = 3, .accepted_epoch = 3, .current_epoch = 3});
+    lead_again(k, 0x300000000);
+    k->tree_zxid = 0x300000000;
+    sync_learner(k, 2, 2, false, 0x200000001);
+    expect_sync(k, "picture begins\n2< SNAP 300000000\n2< <tree\nwant room 2\n");
+    kit_free(k);
+}
+
 /* ---- bounds ---- */
 
 static void a_learner_for_which_too_much_is_kept_has_to_come_again(void **state)
@@ -496,6 +535,8 @@ int main(void)
         cmocka_unit_test(who_takes_nothing_of_a_snapshot_does_not_stop_the_others),
         cmocka_unit_test(observers_wait_outside_when_too_many_are_synchronized),
         cmocka_unit_test(before_establishment_our_history_is_applied_first),
+        cmocka_unit_test(the_window_outlives_an_epoch_without_a_write),
+        cmocka_unit_test(the_files_cannot_show_that_an_epoch_without_a_write_follows),
         cmocka_unit_test(a_learner_for_which_too_much_is_kept_has_to_come_again),
         cmocka_unit_test(a_long_window_is_sent_in_bursts),
     };

@@ -85,7 +85,6 @@ struct server {
     uint64_t room_links[NET_PIPES_MAX];
     size_t room_count;
     uint64_t syncs_asked;
-    int leads, established_count;
     char why[80];
 };
 
@@ -391,11 +390,11 @@ static void host_commit(void *arg, int64_t zxid)
 static void host_established(void *arg, int64_t zxid)
 {
     struct server *s = arg;
-    (void)zxid;
-    s->established_count++;
     judge_tree(s->net, s, 0);
-    if (zab_role(s->z) == ZAB_LEADING)
-        judge_leader(s->net, s);
+    if (zab_role(s->z) != ZAB_LEADING)
+        return;
+    judge_leader(s->net, s);
+    s->log.end = s->tree.end = zxid; /* we stand at the start of our epoch */
 }
 
 static void host_lost(void *arg, const char *reason)
@@ -839,7 +838,6 @@ static void net_tick(struct net *n, int64_t ms)
 
 static void server_lead(struct net *n, int i)
 {
-    n->s[i].leads++;
     zab_lead(n->s[i].z, n->s[i].log.end, n->now_ns);
     server_settle(&n->s[i]);
 }
