@@ -150,7 +150,7 @@ static const char *effect_text(enum config_effect effect)
 {
     switch (effect) {
     case CONFIG_EFFECT_ENSEMBLE:
-        return "has no effect yet: it concerns an ensemble, and this server stands alone";
+        return "has no effect yet: it concerns an ensemble";
     case CONFIG_EFFECT_TLS:
         return "has no effect yet: there is no TLS";
     case CONFIG_EFFECT_SASL:

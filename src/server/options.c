@@ -141,8 +141,11 @@ void options_snapfile(const struct config *c, struct snapfile_options *ret)
 void options_throttle(const struct config *c, struct throttle_options *ret)
 {
     int32_t local = (int32_t)config_int(c, CONFIG_THROTTLE_LOCAL);
-    int32_t fresh = (int32_t)config_int(c, CONFIG_THROTTLE_GLOBAL);
+    bool makes_local = c->ensemble != NULL && config_flag(c, CONFIG_LOCAL_SESSIONS);
+    int32_t global = (int32_t)config_int(c, CONFIG_THROTTLE_GLOBAL);
     int32_t renew = (int32_t)config_int(c, CONFIG_THROTTLE_RENEW);
+    if (global < local)
+        global = local;
     *ret = (struct throttle_options){
         .tokens_max = (int32_t)config_int(c, CONFIG_THROTTLE_TOKENS),
         .fill_time_ms = (int32_t)config_int(c, CONFIG_THROTTLE_FILL_TIME),
@@ -152,7 +155,8 @@ void options_throttle(const struct config *c, struct throttle_options *ret)
         .drop_decrease = config_real(c, CONFIG_THROTTLE_DROP_DECREASE),
         .decrease_ratio = config_real(c, CONFIG_THROTTLE_DECREASE_RATIO),
         .weighted = config_flag(c, CONFIG_THROTTLE_WEIGHTS),
-        .weight_new = fresh > local ? fresh : local,
+        .weight_global = global,
+        .weight_new = makes_local ? local : global,
         .weight_renew = renew > local ? renew : local,
     };
 }

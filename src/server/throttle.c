@@ -10,8 +10,8 @@ void throttle_init(struct throttle *t, const struct throttle_options *options, i
 {
     *t = (struct throttle){.options = *options, .prng = seed | 1};
     struct throttle_options *o = &t->options;
-    /* What is configured is meant for new sessions, the dearest kind. */
-    int32_t scale = o->weighted ? at_least(o->weight_new, 1) : 1;
+    /* What is configured is meant for global sessions, the dearest kind. */
+    int32_t scale = o->weighted ? at_least(o->weight_global, 1) : 1;
     t->tokens_max = t->tokens = (int64_t)o->tokens_max * scale;
     t->fill_count = (int64_t)o->fill_count * scale;
     t->filled_ms = t->frozen_ms = now_ms;

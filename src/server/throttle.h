@@ -14,7 +14,9 @@ struct throttle_options {
     int32_t freeze_time_ms; /* -1 = no random refusals */
     double drop_increase, drop_decrease, decrease_ratio;
     bool weighted;
-    int32_t weight_new, weight_renew; /* tokens a connect costs, if weighted; otherwise 1 */
+    /* If weighted: what tokens_max and fill_count are multiplied by, and what a connect costs (1 if
+     * not). A server with local sessions makes only those, which may be cheaper. */
+    int32_t weight_global, weight_new, weight_renew;
 };
 
 struct throttle {

@@ -14,6 +14,7 @@
 #include "io/listen.h"
 #include "server/arguments.h"
 #include "server/digest_auth.h"
+#include "server/server.h"
 #include "server/throttle.h"
 
 /* ---- command line ---- */
@@ -166,7 +167,7 @@ static void a_weighted_throttle_takes_less_for_a_renewal(void **state)
     (void)state;
     struct throttle_options o = five_and_one_per_10_ms;
     o.weighted = true;
-    o.weight_new = 3;
+    o.weight_global = o.weight_new = 3;
     o.weight_renew = 2;
     struct throttle t;
     throttle_init(&t, &o, 0, 1); /* 15 tokens */
@@ -174,6 +175,32 @@ static void a_weighted_throttle_takes_less_for_a_renewal(void **state)
         assert_true(throttle_admit(&t, true, 0));
     assert_false(throttle_admit(&t, false, 0));
     assert_false(throttle_admit(&t, true, 0));
+}
+
+static void a_weighted_throttle_takes_least_for_a_local_session(void **state)
+{
+    (void)state;
+    struct config c;
+    apply(&c, "--data=/nowhere", "--port=5", "-Dconnection_throttle_weight_enabled=true",
+          "-DlocalSessionsEnabled=true");
+    struct throttle_options o;
+    options_throttle(&c, &o);
+    assert_int_equal(o.weight_new, 3); /* who stands alone has none */
+
+    struct quorum members = {0};
+    c.ensemble = &members;
+    options_throttle(&c, &o);
+    c.ensemble = NULL;
+    config_deinit(&c);
+    assert_int_equal(o.weight_global, 3);
+    assert_int_equal(o.weight_new, 1);
+    assert_int_equal(o.weight_renew, 2);
+    o.tokens_max = 2;
+    struct throttle t;
+    throttle_init(&t, &o, 0, 1); /* 6 tokens */
+    for (int i = 0; i < 6; i++)
+        assert_true(throttle_admit(&t, false, 0));
+    assert_false(throttle_admit(&t, false, 0));
 }
 
 static void an_empty_throttle_refuses_more_and_more_and_recovers(void **state)
@@ -317,6 +344,7 @@ int main(void)
         cmocka_unit_test(throttle_without_tokens_admits_everybody),
         cmocka_unit_test(throttle_admits_as_many_as_there_are_tokens),
         cmocka_unit_test(a_weighted_throttle_takes_less_for_a_renewal),
+        cmocka_unit_test(a_weighted_throttle_takes_least_for_a_local_session),
         cmocka_unit_test(an_empty_throttle_refuses_more_and_more_and_recovers),
         cmocka_unit_test(a_throttle_that_overflows_stays_within_its_maximum),
         cmocka_unit_test(values_that_could_be_mistaken_are_quoted),
