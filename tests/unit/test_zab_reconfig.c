@@ -480,6 +480,20 @@ static void a_newer_configuration_can_be_set_between_roles(void **state)
     kit_free(k);
 }
 
+static void what_the_tree_says_is_seen(void **state)
+{
+    (void)state;
+    struct kit *k = kit_create((struct kit_options){.voters = 3, .sid = 2, .reconfig = true});
+    struct quorum *q = CONFIG(0x100000005, 1, 2, 3, 4);
+    zab_see_config(k->z, q);
+    expect(k, "config seen 100000005 voters 4\n");
+    zab_see_config(k->z, q);
+    expect(k, "");
+    assert_true(zab_config(k->z)->version == 0);
+    quorum_free(q);
+    kit_free(k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -496,6 +510,7 @@ int main(void)
         cmocka_unit_test(a_follower_activates_when_it_is_told),
         cmocka_unit_test(another_leader_or_another_role_ends_it),
         cmocka_unit_test(activations_that_make_no_sense_end_the_role),
+        cmocka_unit_test(what_the_tree_says_is_seen),
         cmocka_unit_test(a_newer_configuration_can_be_set_between_roles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
