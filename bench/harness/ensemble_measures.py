@@ -153,12 +153,15 @@ class EnsembleBench:
             with self.fresh(server) as one:
                 one.start()
                 for _ in range(self.bench.rounds):
-                    follower = one.followers()[0]
-                    follower.stop()
-                    others = [m for m in one.members if m is not follower]
-                    one.load("write", "--connections", 64, "--in-flight", 16,
-                             "--count", MISSED_WRITES, among=others)
-                    self.results.add("ens catch-up", server.name, one.start_member(follower))
+                    self.results.add("ens catch-up", server.name, self.catch_up(one))
+
+    def catch_up(self, one, *options):
+        follower = one.followers()[0]
+        follower.stop()
+        others = [m for m in one.members if m is not follower]
+        one.load("write", "--connections", 64, "--in-flight", 16, "--count", MISSED_WRITES,
+                 *options, among=others)
+        return one.start_member(follower)
 
     def run_snap(self):
         znodes = ZNODES_QUICK if self.quick else ZNODES
@@ -173,6 +176,9 @@ class EnsembleBench:
                 one.wait_member(follower)
                 for _ in range(self.bench.rounds):
                     self.snap(one, follower, znodes)
+                for _ in range(self.bench.rounds):
+                    took_s = self.catch_up(one, "--no-setup", "--keys", znodes, "--parents", 100)
+                    self.results.add("ens catch-up, large", server.name, took_s)
 
     def snap(self, one, follower, znodes):
         """A follower without data comes, while a client of the leader counts its delays; and

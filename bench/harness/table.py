@@ -68,6 +68,7 @@ ENSEMBLE_ROWS = {
     **gap_rows("SIGTERM", 50),
     **gap_rows("SIGSTOP", SIGSTOP_MS_MAX),
     "ens catch-up": ("s", 2, ("max", 1)),
+    "ens catch-up, large": ("s", 2, None),
     "ens filled rate": ("/s", 0, None),
     "ens snap": ("s", 2, ("max", 5)),
     **{f"{what}: {mode} {column}": (unit, decimals, bound)
