@@ -389,7 +389,8 @@ class Ensemble:
                 sid, other = known.setdefault(zxid, (m.sid, digest))
                 assert other == digest, f"digest of {zxid}: {other} at {sid}, {digest} at {m.sid}"
             mismatches = m.mntr("zk_digest_mismatches_count")
-            assert mismatches in ("0", None), f"{m} met {mismatches} wrong digests"
+            told = [line for line in m.log().split("\n") if re.search("[Dd]igests? .*match|digest_mism", line)]
+            assert mismatches in ("0", None), f"{m} met {mismatches} wrong digests: {told[-5:]}"
 
     def check_same_logs(self, members=None):
         """After a stop: where two have a transaction in their log files, it is the same one."""
