@@ -46,6 +46,8 @@ void check_stepped(struct world *w, struct server *v)
     /* It may have lost its role in the step in which it committed and answered. */
     if ((serving || v->serving) && (zxid != v->checked_zxid || !v->serving))
         check_applied(w, v, zxid);
+    if (serving != v->serving)
+        disturbed(w); /* what it had heard of sessions and not told yet is forgotten */
     v->checked_zxid = zxid;
     v->serving = serving;
     v->role = role;

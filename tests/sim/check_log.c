@@ -1,4 +1,6 @@
 /* check_log.c: one history, and nothing of it is ever lost. */
+#include <stdlib.h>
+
 #include "base/hash.h"
 #include "tree/apply.h"
 #include "wire/zk.h"
@@ -17,8 +19,15 @@ static void check_proposal(struct world *w, struct server *v, struct entry *e)
         world_violate(w, "server %d logs %s, which no leader ever proposed", v->index + 1,
                       zxid_text(e->zxid).text);
     struct txn_entry parts;
-    if (txn_split(history_entry_bytes(&w->history, e->zxid), &parts) == 0 &&
-        parts.hdr.type == ZK_OP_CLOSE_SESSION) {
+    if (txn_split(history_entry_bytes(&w->history, e->zxid), &parts) != 0) {
+        world_violate(w, "server %d proposes %s, which cannot be decoded", v->index + 1,
+                      zxid_text(e->zxid).text);
+        return;
+    }
+    world_trace(w, v->index, "proposes %s: %s of session %llx, xid %d", zxid_text(e->zxid).text,
+                zk_op_name(parts.hdr.type), (unsigned long long)parts.hdr.client_id,
+                parts.hdr.cxid);
+    if (parts.hdr.type == ZK_OP_CLOSE_SESSION) {
         numbers_put(&w->closing, (uint64_t)parts.hdr.client_id, 1);
         if (parts.hdr.cxid == 0)
             check_closing(w, v, parts.hdr.client_id);
@@ -105,6 +114,19 @@ static void commit(struct world *w, struct server *v, struct entry *e)
     w->stats.committed++;
 }
 
+/* Its history says what comes before `upto`; the oldest that is not committed yet comes first. */
+static void commit_upto(struct world *w, struct server *v, int64_t upto)
+{
+    struct history *h = &w->history;
+    struct zxids tail = {0};
+    for (const struct entry *e = history_find(h, upto); e != NULL && e->rank == 0;
+         e = history_find(h, e->prev))
+        zxids_push(&tail, e->zxid);
+    while (tail.count > 0 && w->violation[0] == 0)
+        commit(w, v, history_find(h, tail.items[--tail.count]));
+    free(tail.items);
+}
+
 void check_applied(struct world *w, struct server *v, int64_t tree_zxid)
 {
     struct history *h = &w->history;
@@ -116,12 +138,12 @@ void check_applied(struct world *w, struct server *v, int64_t tree_zxid)
                           zxid_text(upto).text);
         return;
     }
-    for (size_t i = zxids_behind(&v->log, history_head(h));
-         i < v->log.count && v->log.items[i] <= upto && w->violation[0] == 0; i++)
-        commit(w, v, history_find(h, v->log.items[i]));
-    if (w->violation[0] == 0 && history_head(h) != upto)
-        world_violate(w, "server %d serves %s, which is not in its log (committed is %s)",
-                      v->index + 1, zxid_text(upto).text, zxid_text(history_head(h)).text);
+    if (!zxids_have(&v->log, upto) && !history_descends(h, v->base, upto)) {
+        world_violate(w, "server %d serves %s, which is not in its log", v->index + 1,
+                      zxid_text(upto).text);
+        return;
+    }
+    commit_upto(w, v, upto);
 }
 
 void check_disk_shrunk(struct world *w, struct server *v)

@@ -7,15 +7,26 @@
 
 static const int64_t NS_PER_MS = 1000000;
 
+/* Whom it tells. A leader that was replaced and does not know it yet may hear of a session, or end
+ * it: neither is anything to the one that came after it. */
+static int leader_of(const struct server *v)
+{
+    const struct zab *z = node_zab(v->node);
+    return z == NULL || v->role == NODE_LEADING ? v->index : (int)zab_leader(z) - 1;
+}
+
 void check_heard(struct world *w, struct server *v, uint64_t connection, int client)
 {
     struct sim_client *c = &w->clients[client];
     struct node_client_view view;
+    if (w->profile.throttle_requests_max > 0)
+        return; /* a request that waits for room has not been heard, as in ZooKeeper */
     if (!c->ready || !v->serving || !node_client(v->node, connection, &view) ||
         view.session_id != c->session_id)
         return;
     c->heard_ns[c->heard_count % HEARD_MAX] = w->now_ns;
     c->heard_by[c->heard_count % HEARD_MAX] = v->index;
+    c->heard_for[c->heard_count % HEARD_MAX] = leader_of(v);
     c->heard_count++;
 }
 
@@ -31,7 +42,7 @@ void check_closing(struct world *w, struct server *leader, int64_t session_id)
         const struct sim_client *c = &w->clients[i];
         if (c->session_id != session_id)
             continue;
-        int64_t patience_ns = (int64_t)c->timeout_ms * NS_PER_MS * 8 / 10;
+        int64_t patience_ns = (int64_t)c->timeout_ms_min * NS_PER_MS * 8 / 10;
         if (!w->profile.alone && w->now_ns - leader->established_ns < patience_ns)
             world_violate(w, "server %d ends session %llx %lld ms after it began to lead",
                           leader->index + 1, (unsigned long long)session_id,
@@ -40,7 +51,8 @@ void check_closing(struct world *w, struct server *leader, int64_t session_id)
             int64_t age_ns = w->now_ns - c->heard_ns[k];
             if (age_ns < patience_ns && age_ns >= report_ns(w) &&
                 c->heard_ns[k] > w->disturbed_ns && c->heard_ns[k] > leader->established_ns &&
-                w->disturbances == 0)
+                w->disturbances == 0 && c->heard_for[k] == leader->index &&
+                (c->heard_by[k] == leader->index || net_linked(w, c->heard_by[k], leader->index)))
                 world_violate(w, "server %d ends session %llx; server %d heard of it %lld ms ago",
                               leader->index + 1, (unsigned long long)session_id, c->heard_by[k] + 1,
                               (long long)(age_ns / NS_PER_MS));

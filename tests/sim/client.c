@@ -444,6 +444,8 @@ static void connect_answered(struct world *w, struct sim_client *c, struct slice
     }
     if (c->session_id != 0 && rsp.session_id != c->session_id)
         world_violate(w, "client %d: asked to renew a session, was given another", c->index);
+    if (c->session_id != rsp.session_id || rsp.time_out < c->timeout_ms_min)
+        c->timeout_ms_min = rsp.time_out;
     c->session_id = rsp.session_id;
     c->timeout_ms = rsp.time_out;
     memcpy(c->password, rsp.passwd.ptr, rsp.passwd.len);

@@ -48,7 +48,7 @@ struct sim_client {
     int server;
     int64_t session_id;
     uint8_t password[SESSION_PASSWORD_BYTES];
-    int32_t timeout_ms;
+    int32_t timeout_ms, timeout_ms_min; /* of its connection; of all of the session's */
     int32_t next_xid;
     struct sim_request inflight[INFLIGHT_MAX];
     size_t head, count;
@@ -63,7 +63,7 @@ struct sim_client {
 
     /* When servers heard of its session; for check_sessions.c. */
     int64_t heard_ns[HEARD_MAX];
-    int heard_by[HEARD_MAX];
+    int heard_by[HEARD_MAX], heard_for[HEARD_MAX]; /* a server; its leader at that time */
     size_t heard_count;
     uint64_t answers, successes;
 };

@@ -52,7 +52,7 @@ bool zxids_have(const struct zxids *z, int64_t zxid)
 
 void disk_init(struct disk *d)
 {
-    *d = (struct disk){0};
+    *d = (struct disk){.sync_ns = 100000};
 }
 
 static void op_deinit(struct disk_op *op)
@@ -244,7 +244,7 @@ static void start_batch(struct world *w, struct server *v)
     if (d->batch > 0 || d->full || d->broken || d->op_count == d->lied)
         return;
     d->batch = d->op_count;
-    int64_t sync_ns = 50000 + (int64_t)world_random(w, (uint64_t)w->profile.sync_ns) +
+    int64_t sync_ns = 50000 + (int64_t)world_random(w, (uint64_t)d->sync_ns) +
                       (d->slow_ns > 0 ? (int64_t)world_random(w, (uint64_t)d->slow_ns) : 0);
     queue_put(&w->queue, (struct event){.at_ns = w->now_ns + sync_ns,
                                         .type = EVENT_DISK,

@@ -62,7 +62,8 @@ struct disk {
     size_t batch; /* ops being synced; 0 = idle */
     size_t lied;  /* ops reported all the same (a planted fault) */
     bool full, broken;
-    int64_t slow_ns; /* added to each sync */
+    int64_t sync_ns; /* what a sync takes at most */
+    int64_t slow_ns; /* added to each, while it is slow */
 
     bool writing, written; /* the snapshot writer; written: the stream is complete */
     struct disk_snapshot snapshot;

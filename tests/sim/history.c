@@ -428,7 +428,8 @@ static const char *note_request(struct history *h, const struct txn_entry *e)
         return NULL;
     if (s->closed_zxid != 0 && hdr->type != ZK_OP_CLOSE_SESSION)
         return "is a write of a session that is over";
-    if (hdr->cxid < s->last_cxid)
+    /* The end of a session is not asked whether the session has moved on (as in ZooKeeper). */
+    if (hdr->cxid < s->last_cxid && hdr->type != ZK_OP_CLOSE_SESSION)
         return "overtook a later write of its session";
     s->last_cxid = hdr->cxid;
     return NULL;

@@ -265,7 +265,7 @@ static const struct {
 } PLANTS[] = {
     {"early-durable", PLANT_EARLY_DURABLE, 0},  {"lost-sync", PLANT_LOST_SYNC, 0},
     {"lost-event", PLANT_LOST_EVENT, 0},        {"lost-epoch", PLANT_LOST_EPOCH, 0},
-    {"deaf-leader", PLANT_DEAF_LEADER, 0},
+    {"fast-clock", PLANT_FAST_CLOCK, 0},
 #ifdef CAUCUS_PLANT
     {"ZOOKEEPER-3911", PLANT_PROTOCOL, 1 << 0}, {"ZOOKEEPER-4394", PLANT_PROTOCOL, 1 << 1},
     {"ZOOKEEPER-4643", PLANT_PROTOCOL, 1 << 2}, {"ZOOKEEPER-4646", PLANT_PROTOCOL, 1 << 3},

@@ -502,13 +502,29 @@ void net_heal(struct world *w, int slot)
     }
 }
 
+/* Quorum links more often than others: what they carry is what matters. */
 void net_break_some(struct world *w)
 {
-    if (w->net.stream_count == 0)
-        return;
-    struct net_stream *st = &w->net.streams[world_random(w, w->net.stream_count)];
-    if (st->used)
-        break_stream(w, st);
+    for (int tries = 0; w->net.stream_count > 0 && tries < 8; tries++) {
+        struct net_stream *st = &w->net.streams[world_random(w, w->net.stream_count)];
+        if (st->used && (st->kind == STREAM_QUORUM || world_random(w, 4) == 0)) {
+            break_stream(w, st);
+            return;
+        }
+    }
+}
+
+bool net_linked(const struct world *w, int a, int b)
+{
+    for (size_t i = 0; i < w->net.stream_count; i++) {
+        const struct net_stream *st = &w->net.streams[i];
+        bool these = (st->ends[0].who == a && st->ends[1].who == b) ||
+                     (st->ends[0].who == b && st->ends[1].who == a);
+        if (st->used && these && st->kind == STREAM_QUORUM && !st->broken &&
+            st->ends[0].state == END_OPEN && st->ends[1].state == END_OPEN)
+            return true;
+    }
+    return false;
 }
 
 /* ---- events ---- */

@@ -103,6 +103,8 @@ void net_heal(struct world *w, int slot);
 bool net_blocked(const struct world *w, int from, int to);
 /* Some stream breaks, as connections do. */
 void net_break_some(struct world *w);
+/* Is there a quorum link between them that works, as far as both know? */
+bool net_linked(const struct world *w, int a, int b);
 
 void net_event(struct world *w, const struct event *e);
 /* Which server (or -1) must be running for this event to happen now. */

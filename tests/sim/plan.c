@@ -98,11 +98,20 @@ void plan_profile(struct world *w, const struct plan_options *o)
     p->close_session_txn = world_random(w, 2) == 0;
     p->lossy = world_random(w, 3) == 0;
     p->clocks_drift = world_random(w, 3) == 0;
-    p->sync_ns = world_random(w, 2) == 0 ? 500000 : 8000000;
+    p->sync_ns = world_random(w, 2) == 0 ? 500000 : 6000000;
+    p->disks_differ = world_random(w, 2) == 0;
     p->think_ns = (10 + (int64_t)world_random(w, 40)) * NS_PER_MS;
     p->faults = draw_faults(w);
-    p->fault_every_ns = (50 + (int64_t)world_random(w, 1200)) * NS_PER_MS;
+    p->fault_every_ns =
+        (40 + (int64_t)world_random(w, world_random(w, 2) == 0 ? 200 : 1500)) * NS_PER_MS;
     p->chaos_ns = (2000 + (int64_t)world_random(w, 5000)) * NS_PER_MS;
+}
+
+/* Some disks are much slower than others: what is durable here is long in coming there. */
+static int64_t draw_disk_factor(struct world *w)
+{
+    static const int64_t FACTORS[] = {1, 1, 1, 10, 50};
+    return w->profile.disks_differ ? FACTORS[world_random(w, 5)] : 1;
 }
 
 void plan_begin(struct world *w)
@@ -116,6 +125,7 @@ void plan_begin(struct world *w)
     }
     for (int i = 0; i < w->server_count; i++) {
         server_init(w, &w->servers[i], i);
+        w->servers[i].disk.sync_ns = p->sync_ns * draw_disk_factor(w);
         server_start_later(w, &w->servers[i], (int64_t)world_random(w, 300) * NS_PER_MS);
     }
     for (int i = 0; i < CLIENTS_MAX; i++)
@@ -396,6 +406,8 @@ static void next_fault(struct world *w)
     if (w->phase != PHASE_CHAOS)
         return;
     int kind = (int)world_random(w, FAULT_COUNT);
+    for (int tries = 0; (w->profile.faults >> kind & 1) == 0 && tries < FAULT_COUNT; tries++)
+        kind = (kind + 1) % FAULT_COUNT;
     if ((w->profile.faults >> kind & 1) != 0)
         begin_fault(w, kind);
     put_fault(w, 0, NEXT,

@@ -117,6 +117,21 @@ static bool skip_snapshot(struct buf *b)
     return true;
 }
 
+static void trace_packet(struct world *w, const struct net_stream *st, int end,
+                         const struct rec_quorum_packet *p)
+{
+    bool named = p->type > 0 && p->type < PACKET_NAMES && PACKETS[p->type] != NULL;
+    char touched[256] = "";
+    struct dec d = dec_of(p->data);
+    for (size_t at = 0; p->type == PACKET_PING && dec_left(&d) >= 12 && at < 200; (void)dec_i32(&d))
+        at +=
+            (size_t)snprintf(touched + at, sizeof touched - at, " %" PRIx64, (uint64_t)dec_i64(&d));
+    if (p->type != PACKET_PING || touched[0] != 0)
+        world_trace(w, st->ends[end].who, "-> %d %s %s%s%s", st->ends[!end].who + 1,
+                    named ? PACKETS[p->type] : "?", zxid_text(p->zxid).text, touched,
+                    st->broken ? " (into nowhere)" : "");
+}
+
 void trace_packets(struct world *w, struct net_stream *st, int end, struct slice bytes)
 {
     if (!w->tracing)
@@ -131,11 +146,7 @@ void trace_packets(struct world *w, struct net_stream *st, int end, struct slice
         struct rec_quorum_packet p;
         if (!rec_get_quorum_packet(&d, &p))
             return;
-        bool named = p.type > 0 && p.type < PACKET_NAMES && PACKETS[p.type] != NULL;
-        if (p.type != PACKET_PING)
-            world_trace(w, st->ends[end].who, "-> %d %s %s%s", st->ends[!end].who + 1,
-                        named ? PACKETS[p.type] : "?", zxid_text(p.zxid).text,
-                        st->broken ? " (into nowhere)" : "");
+        trace_packet(w, st, end, &p);
         st->opaque[end] = p.type == PACKET_SNAP;
         drop_front(b, (size_t)(d.at - b->ptr));
     }

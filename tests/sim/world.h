@@ -21,7 +21,7 @@ enum sim_plant {
     PLANT_LOST_SYNC,     /* every other sync is a lie */
     PLANT_LOST_EVENT,    /* a client does not get every event */
     PLANT_LOST_EPOCH,    /* acceptedEpoch does not survive a crash */
-    PLANT_DEAF_LEADER,   /* pings of clients are not heard */
+    PLANT_FAST_CLOCK,    /* servers live three times as fast as everybody else */
     PLANT_PROTOCOL,      /* zab_plant: only in caucus_sim_planted */
 };
 
@@ -37,7 +37,7 @@ struct profile {
     uint32_t snap_count;
     size_t outstanding_max, throttle_requests_max;
     bool throttle_drop_stale, close_session_txn;
-    bool lossy, clocks_drift;
+    bool lossy, clocks_drift, disks_differ;
     int64_t sync_ns;  /* of a disk */
     int64_t think_ns; /* of a client */
     uint32_t faults;  /* which kinds there are */
