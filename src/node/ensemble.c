@@ -45,6 +45,16 @@ void ensemble_share_outstanding(struct node *n, const struct quorum *q)
     n->options.outstanding_max = e->outstanding_max / shares;
 }
 
+/* The configuration of a reconfig goes to disk in front of its transaction. If that never got there
+ * it is void. (Versions that are an epoch's beginning belong to no transaction.) Not told by the tree,
+ * because who has lost a quorum for good takes the files away and begins anew with zoo.cfg. */
+static const struct quorum *seen_config(const struct node *n, const struct node_ensemble *o)
+{
+    const struct quorum *q = o->config_seen;
+    bool lost = q != NULL && zxid_counter(q->version) != 0 && q->version > n->last_proposed_zxid;
+    return lost ? NULL : q;
+}
+
 static struct zab *make_zab(struct node *n, const struct node_ensemble *o)
 {
     struct zab_options options = {
@@ -68,7 +78,7 @@ static struct zab *make_zab(struct node *n, const struct node_ensemble *o)
     transfer_host(&host);
     member_requests_host(&host);
     owner_host(&host);
-    return zab_create(&options, &host, o->config, o->config_seen);
+    return zab_create(&options, &host, o->config, seen_config(n, o));
 }
 
 /* What ends at the tree's last: everything in the recovered log is in the tree. */
@@ -95,7 +105,7 @@ static struct fle *make_fle(struct node *n, const struct node_ensemble *o)
     };
     struct fle_host host = {.arg = n, .send = fle_sends, .newer_config = fle_sees_newer_config};
     struct fle *f = fle_create(&options, &host, o->config);
-    fle_set_next_config(f, o->config_seen);
+    fle_set_next_config(f, seen_config(n, o));
     return f;
 }
 

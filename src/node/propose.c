@@ -135,10 +135,17 @@ static bool epoch_is_full(struct node *n)
     return true;
 }
 
+/* Not behind the end of the role, which may come in the middle of a step: what zab does not take
+ * may not be in our log either. */
+static bool may_propose(struct node *n)
+{
+    return zab_serving(n->ensemble->zab) && !epoch_is_full(n);
+}
+
 int32_t propose(struct node *n, const struct proposal_request *req, struct effects *fx,
                 int64_t *ret_zxid)
 {
-    if (n->ensemble != NULL && epoch_is_full(n))
+    if (n->ensemble != NULL && !may_propose(n))
         return ZK_CONNECTIONLOSS;
     struct prep_request prep = {
         .session_id = req->session_id,
@@ -172,6 +179,9 @@ int32_t propose(struct node *n, const struct proposal_request *req, struct effec
         metric_namespace_quota_exceeded(&n->metrics, prep_quota_path(n->prep));
     n->last_proposed_zxid = prep.zxid;
     size_t len = fx->persist_bytes.len - at;
+    bool reconfig = res.hdr.type == ZK_OP_RECONFIG;
+    if (reconfig && next_config != NULL)
+        replicate_config_next(n, next_config);
     fx_persist(fx, (struct persist_effect){.type = PERSIST_APPEND,
                                            .ticket = ++n->last_ticket,
                                            .zxid = prep.zxid,
@@ -189,7 +199,7 @@ int32_t propose(struct node *n, const struct proposal_request *req, struct effec
     if (n->ensemble != NULL) {
         metric_proposal_size(&n->metrics, len);
         replicate_propose(n, prep.zxid, buf_part(&fx->persist_bytes, at, len), p.ticket,
-                          res.hdr.type == ZK_OP_RECONFIG ? next_config : NULL);
+                          reconfig ? next_config : NULL);
         quorum_free(next_config);
     }
     *ret_zxid = prep.zxid;

@@ -35,10 +35,18 @@ static uint64_t persist_config(struct node *n, enum persist_type type, const str
                           .type = type, .value = q->version, .at = at, .len = bytes->len - at});
 }
 
+void replicate_config_next(struct node *n, const struct quorum *q)
+{
+    if (q->version == n->ensemble->next_config_version)
+        return;
+    n->ensemble->next_config_version = q->version;
+    persist_config(n, PERSIST_CONFIG_NEXT, q);
+}
+
 static void config_seen(void *arg, const struct quorum *q)
 {
     struct node *n = arg;
-    persist_config(n, PERSIST_CONFIG_NEXT, q);
+    replicate_config_next(n, q);
     fle_set_next_config(n->ensemble->fle, q);
 }
 

@@ -228,21 +228,22 @@ void follow_proposal(struct zab *z, int64_t zxid, struct slice entry)
         return;
     }
 
+    /* Its file first: a log that holds a reconfig without anybody knowing would be led by the old
+     * quorum alone. A file without its transaction is void (node/ensemble.c). */
+    bool reconfig = config != NULL;
+    if (reconfig)
+        config_see(z, config);
     bool late = zab_fault(z, ZAB_FAULT_3911) && f->phase < FOLLOW_SERVING;
     uint64_t ticket = late ? 0 : z->host.accept(z->host.arg, zxid, entry);
     if (ticket == 0 && !late) {
-        quorum_free(config);
         zab_lose(z, "a transaction that cannot be read");
         return;
     }
     struct window_entry *e = window_append(&z->window, zxid, entry, zab_ticket(z, ticket));
     e->hole = zab_fault(z, ZAB_FAULT_4925) && f->phase < FOLLOW_SERVING;
+    e->reconfig = reconfig;
     z->last_proposed = zxid;
     z->counts.proposals++;
-    if (config != NULL) {
-        e->reconfig = true;
-        config_see(z, config);
-    }
 }
 
 static void on_commit(struct zab *z, int64_t zxid)

@@ -342,13 +342,6 @@ void zab_set_config(struct zab *z, const struct quorum *q)
     config_activate(z, q, -1, -1);
 }
 
-void zab_see_config(struct zab *z, const struct quorum *q)
-{
-    invariant(z->role != ZAB_LEADING);
-    if (q->version > z->last_seen->version)
-        config_see(z, quorum_copy(q));
-}
-
 /* ---- events ---- */
 
 void zab_durable(struct zab *z, uint64_t ticket)

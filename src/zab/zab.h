@@ -180,10 +180,6 @@ void zab_follow(struct zab *z, int64_t leader_sid, int64_t last_zxid, int64_t no
  * newer, or reconfiguration is disabled. */
 #define ZAB_HAS_SET_CONFIG
 void zab_set_config(struct zab *z, const struct quorum *q);
-/* Not while leading: the host found a configuration in its tree (recovered, truncated, installed).
- * If it is newer than the last seen one it takes its place (host.config_seen is called), so that
- * whoever leads from that log needs its quorum as well. */
-void zab_see_config(struct zab *z, const struct quorum *q);
 /* Closes all links. What was accepted and not committed stays in the host's hands. */
 void zab_idle(struct zab *z);
 
