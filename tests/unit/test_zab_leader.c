@@ -577,6 +577,162 @@ static void a_leader_hands_over_when_all_is_committed_and_told(void **state)
     kit_free(k);
 }
 
+/* ---- learners on their way ---- */
+
+static void who_stops_on_the_way_is_dropped_after_initlimit(void **state)
+{
+    (void)state;
+    struct kit *k = serving_leader();
+    link_in(k, 2); /* says nothing */
+    link_in(k, 4);
+    info_in(k, 4, true, 4, 0, 0); /* owes ACKEPOCH */
+    link_in(k, 5);
+    info_in(k, 5, true, 5, 0, 0);
+    ackepoch_in(k, 5, 0, zx(1, 0)); /* owes the ACK of NEWLEADER */
+    run_half_ticks(k, 20, 1);
+    forget(k);
+    run_half_ticks(k, 1, 1);
+    expect(k, "disconnect 2: silent for longer than initLimit\n"
+              "disconnect 4: silent for longer than initLimit\n"
+              "disconnect 5: silent for longer than initLimit\n"
+              "1< PING 100000000\n");
+    kit_free(k);
+}
+
+static void who_speaks_out_of_turn_is_dropped(void **state)
+{
+    (void)state;
+    struct kit *k = serving_leader();
+    link_in(k, 4);
+    info_in(k, 4, true, 4, 0, 0);
+    plain_in(k, 4, 3, 0);
+    link_in(k, 5);
+    info_in(k, 5, true, 5, 0, 0);
+    ackepoch_in(k, 5, 0, zx(1, 0));
+    forget(k);
+    plain_in(k, 5, 5, 0);
+    expect(k, "disconnect 5: sent something else than the ACK of NEWLEADER\n");
+    kit_free(k);
+
+    k = fresh_leader();
+    link_in(k, 1);
+    info_in(k, 1, false, 1, 0, 0);
+    forget(k);
+    plain_in(k, 1, 18, 0); /* before LEADERINFO */
+    expect(k, "disconnect 1: speaks out of turn\n");
+    kit_free(k);
+}
+
+/* ZOOKEEPER-4685: it is neither a reason to give up nor an acknowledgement of everything. */
+static void an_ack_of_a_proposal_is_not_the_one_of_newleader(void **state)
+{
+    (void)state;
+    struct kit *k = fresh_leader();
+    join(k, 1, false, 0);
+    forget(k);
+    ack_in(k, 1, zx(0, 7));
+    expect(k, "");
+    assert_false(zab_serving(k->z));
+    ack_in(k, 1, zx(1, 0));
+    assert_true(zab_serving(k->z));
+    kit_free(k);
+}
+
+static void a_server_without_a_vote_does_not_lead(void **state)
+{
+    (void)state;
+    struct kit *k = kit_create((struct kit_options){.voters = 3, .observers = 1, .sid = 4});
+    zab_lead(k->z, 0, k->now_ns);
+    expect(k, "lost: not a voter of the configuration\n");
+    kit_free(k);
+}
+
+static void count_learners(void *arg, const struct zab_learner_view *v)
+{
+    int *seen = arg;
+    seen[0]++;
+    seen[1] += v->observer;
+    seen[2] += v->synced;
+    seen[3] += v->sid == 1 && v->acked == zx(1, 1) && v->proposals_sent == 1;
+}
+
+static void learners_can_be_looked_at(void **state)
+{
+    (void)state;
+    struct kit *k = serving_leader();
+    join_and_serve(k, 4, true, zx(1, 0));
+    link_in(k, 2);
+    info_in(k, 2, false, 2, 0, 0);
+    link_in(k, 5); /* nobody yet */
+    propose(k, zx(1, 1));
+    all_durable(k);
+    ack_in(k, 1, zx(1, 1));
+    int seen[4] = {0};
+    zab_each_learner(k->z, count_learners, seen);
+    assert_int_equal(seen[0], 3);
+    assert_int_equal(seen[1], 1);
+    assert_int_equal(seen[2], 2);
+    assert_int_equal(seen[3], 1);
+    assert_string_equal(zab_phase(k->z), "broadcast");
+    assert_int_equal(zab_leader(k->z), 3);
+    assert_int_equal(zab_counts(k->z)->proposals, 1);
+    assert_int_equal(zab_counts(k->z)->commits, 1);
+    assert_int_equal(zab_counts(k->z)->acks, 3); /* those of UPTODATE among them */
+    kit_free(k);
+}
+
+/* ---- other quorums ---- */
+
+static void an_oracle_speaks_for_two_of_whom_one_is_gone(void **state)
+{
+    (void)state;
+    struct kit *k = kit_create((struct kit_options){.voters = 2, .sid = 2});
+    zab_free(k->z);
+    k->config->oracle = true;
+    k->z = kit_zab(k, (struct kit_options){.sid = 2}, k->config, NULL);
+    zab_lead(k->z, 0, k->now_ns);
+    expect(k, "");
+    zab_oracle(k->z, true);
+    all_durable(k);
+    expect(k, "acceptedEpoch 1 @1\ncurrentEpoch 1 @2\nestablished 100000000\n");
+    propose(k, zx(1, 1));
+    all_durable(k);
+    expect(k, "commit 100000001\n");
+    zab_oracle(k->z, false);
+    propose(k, zx(1, 2));
+    all_durable(k);
+    expect(k, "");
+    tick(k, KIT_TICK_MS / 2);
+    tick(k, KIT_TICK_MS / 2);
+    expect(k, "lost: not sufficient followers synced\n");
+    kit_free(k);
+}
+
+static void groups_are_counted_by_weight(void **state)
+{
+    (void)state;
+    struct kit *k = kit_create((struct kit_options){.voters = 3, .sid = 3});
+    zab_free(k->z);
+    struct quorum *q = kit_config("server.1=h1:2888:3888:participant\n"
+                                  "server.2=h2:2888:3888:participant\n"
+                                  "server.3=h3:2888:3888:participant\n"
+                                  "server.4=h4:2888:3888:participant\n"
+                                  "group.1=1:2\ngroup.2=3:4\n"
+                                  "weight.1=1\nweight.2=3\nweight.3=2\nweight.4=1\nversion=0");
+    k->z = kit_zab(k, (struct kit_options){.sid = 3}, q, NULL);
+    quorum_free(q);
+    zab_lead(k->z, 0, k->now_ns);
+    link_in(k, 1);
+    info_in(k, 1, false, 1, 0, 0);
+    link_in(k, 4);
+    info_in(k, 4, false, 4, 0, 0);
+    expect(k, ""); /* three of four, and group 1 has not its half */
+    link_in(k, 2);
+    info_in(k, 2, false, 2, 0, 0);
+    expect(k, "acceptedEpoch 1 @1\n");
+    kit_free(k);
+}
+
 /* ---- bytes from outside ---- */
 
 static void malformed_packets_cost_the_link_and_nothing_else(void **state)
@@ -678,6 +834,13 @@ int main(void)
         cmocka_unit_test(a_silent_learner_is_dropped_and_a_leader_without_quorum_stops),
         cmocka_unit_test(a_proposal_must_be_acknowledged_within_synclimit),
         cmocka_unit_test(a_leader_hands_over_when_all_is_committed_and_told),
+        cmocka_unit_test(who_stops_on_the_way_is_dropped_after_initlimit),
+        cmocka_unit_test(who_speaks_out_of_turn_is_dropped),
+        cmocka_unit_test(an_ack_of_a_proposal_is_not_the_one_of_newleader),
+        cmocka_unit_test(a_server_without_a_vote_does_not_lead),
+        cmocka_unit_test(learners_can_be_looked_at),
+        cmocka_unit_test(an_oracle_speaks_for_two_of_whom_one_is_gone),
+        cmocka_unit_test(groups_are_counted_by_weight),
         cmocka_unit_test(malformed_packets_cost_the_link_and_nothing_else),
         cmocka_unit_test(bytes_may_come_one_by_one),
         cmocka_unit_test(what_comes_too_early_is_bounded),

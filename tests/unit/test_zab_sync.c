@@ -279,6 +279,71 @@ static void files_that_do_not_help_are_followed_by_snap(void **state)
     kit_free(k);
 }
 
+static void the_start_of_an_epoch_is_found_between_transactions(void **state)
+{
+    (void)state;
+    struct kit *k = reading_for(0x100000000);
+    log_answer(k, ZAB_LOG_END, ZXIDS(0x85, 0x100000001, 0x100000002));
+    expect_then_window(k,
+                       "2< DIFF 300000001\n"
+                       "2< PROPOSAL 100000001 ..\n2< COMMIT 100000001\n"
+                       "2< PROPOSAL 100000002 ..\n2< COMMIT 100000002\n",
+                       __LINE__);
+    kit_free(k);
+}
+
+/* The window moves on while files are read: they are read further. */
+static void the_window_may_run_away_from_the_files(void **state)
+{
+    (void)state;
+    struct kit *k = kit_create(
+        (struct kit_options){.voters = 3, .sid = 3, .window_bytes = 1, .commit_log_count = 2});
+    zab_lead(k->z, 0, k->now_ns);
+    link_in(k, 1);
+    info_in(k, 1, false, 1, 0, 0);
+    all_durable(k);
+    ackepoch_in(k, 1, 0, 0);
+    all_durable(k);
+    plain_in(k, 1, 3, zx(1, 0));
+    for (uint32_t i = 1; i <= 4; i++) {
+        propose(k, zx(1, i));
+        all_durable(k);
+        plain_in(k, 1, 3, zx(1, i));
+    }
+    sync_learner(k, 2, 2, false, zx(1, 1));
+    expect_sync(k, "read log for 2: (100000001, 100000002]\n");
+    propose(k, zx(1, 5));
+    all_durable(k);
+    plain_in(k, 1, 3, zx(1, 5));
+    forget(k);
+    log_answer(k, ZAB_LOG_END, ZXIDS(0x100000001, 0x100000002));
+    expect_sync(k, "2< DIFF 100000005\n2< PROPOSAL 100000002 ..\n2< COMMIT 100000002\n"
+                   "read log for 2: (100000002, 100000003]\n");
+    log_answer(k, ZAB_LOG_END, ZXIDS(0x100000002, 0x100000003));
+    expect_sync(k, "2< PROPOSAL 100000003 ..\n2< COMMIT 100000003\n"
+                   "2< PROPOSAL 100000004 ..\n2< COMMIT 100000004\n"
+                   "2< PROPOSAL 100000005 ..\n2< COMMIT 100000005\n"
+                   "2< NEWLEADER 100000000\n");
+    kit_free(k);
+}
+
+static void files_that_are_not_asked_for_are_nobodys(void **state)
+{
+    (void)state;
+    struct kit *k = reading_for(0x100000001);
+    log_answer(k, ZAB_LOG_END, ZXIDS(0x100000001, 0x100000002));
+    forget(k);
+    log_answer(k, ZAB_LOG_END, ZXIDS(0x100000001, 0x100000002));
+    zab_log_read(k->z, 77, slice_str("garbage"), ZAB_LOG_END);
+    expect_sync(k, "");
+    kit_free(k);
+
+    k = reading_for(0x100000001); /* what the host cannot mean is taken as missing */
+    zab_log_read(k->z, 2, slice_of("\0\0\0\3abc", 7), ZAB_LOG_END);
+    expect_sync(k, "picture begins\n2< SNAP 300000001\n2< <tree\nwant room 2\n");
+    kit_free(k);
+}
+
 static void a_hole_in_the_files_sends_everything_the_next_time(void **state)
 {
     (void)state;
@@ -528,6 +593,9 @@ int main(void)
         cmocka_unit_test(the_files_come_in_pieces_as_there_is_room),
         cmocka_unit_test(a_tail_that_is_not_ours_is_truncated_by_the_files),
         cmocka_unit_test(files_that_do_not_help_are_followed_by_snap),
+        cmocka_unit_test(the_start_of_an_epoch_is_found_between_transactions),
+        cmocka_unit_test(the_window_may_run_away_from_the_files),
+        cmocka_unit_test(files_that_are_not_asked_for_are_nobodys),
         cmocka_unit_test(a_hole_in_the_files_sends_everything_the_next_time),
         cmocka_unit_test(a_gap_behind_the_files_sends_everything_the_next_time),
         cmocka_unit_test(a_snapshot_is_followed_by_what_came_meanwhile),
