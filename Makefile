@@ -1,7 +1,6 @@
 # The short names for people who work on the code; ./run and ./test need nothing else.
 PRESET ?= release
 JOBS ?= $(shell nproc)
-SEED ?= 1
 PREFIX ?= /usr/local
 
 .PHONY: all build deps run test check bench sim fuzz fmt install clean
@@ -31,9 +30,15 @@ check:
 bench: build
 	@bench/run
 
-# make sim SEED=4411 repeats one run to the byte; SEEDS=N runs that many.
+# make sim SEED=4711 repeats one run to the byte and tells every step; with SEEDS=N it is the first of
+# so many. SIM= takes further options (--servers 3).
 sim:
+ifdef SEED
+	@cmake --preset dev >/dev/null && ninja -C build/dev -j$(JOBS) --quiet caucus_sim
+	@build/dev/bin/caucus_sim $(SIM) $(if $(SEEDS),--jobs $(JOBS),--trace) $(SEED) $(SEEDS)
+else
 	@python3 tests/run.py sim
+endif
 
 fuzz:
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-600} python3 tests/run.py fuzz
