@@ -26,6 +26,7 @@ LAYERS = {
     "io": ["base", "wire"],
     "server": ["base", "wire", "tree", "session", "watch", "fle", "zab", "node", "io"],
     "client": ["base", "wire", "caucus"],  # "caucus": the public headers, include/caucus
+    "client_io": ["base", "wire", "client", "caucus"],
 }
 PURE = ["base", "wire", "tree", "session", "watch", "fle", "zab", "node", "client"]
 PURE_HEADERS = {

@@ -1,0 +1,156 @@
+/* blocking.c: every operation that waits for its answer. */
+#include "client_io/handle.h"
+
+int caucus_create_wait(struct caucus *c, const char *path, const void *data, size_t data_bytes,
+                       const struct caucus_create_options *options, struct caucus_result **ret)
+{
+    struct call *call = NULL;
+    int rc = call_create(handle_enter(c), path, data, data_bytes, options, &call);
+    return handle_wait(c, rc, call, ret);
+}
+
+int caucus_delete_wait(struct caucus *c, const char *path, int32_t version)
+{
+    struct call *call = NULL;
+    int rc = call_delete(handle_enter(c), path, version, &call);
+    return handle_wait(c, rc, call, NULL);
+}
+
+int caucus_exists_wait(struct caucus *c, const char *path, caucus_watch_fn *watch,
+                       void *watch_context, struct caucus_result **ret)
+{
+    struct call *call = NULL;
+    int rc = call_read(handle_enter(c), ZK_OP_EXISTS, path, watch, watch_context, &call);
+    return handle_wait(c, rc, call, ret);
+}
+
+int caucus_get_wait(struct caucus *c, const char *path, caucus_watch_fn *watch, void *watch_context,
+                    struct caucus_result **ret)
+{
+    struct call *call = NULL;
+    int rc = call_read(handle_enter(c), ZK_OP_GET_DATA, path, watch, watch_context, &call);
+    return handle_wait(c, rc, call, ret);
+}
+
+int caucus_set_wait(struct caucus *c, const char *path, const void *data, size_t data_bytes,
+                    int32_t version, struct caucus_result **ret)
+{
+    struct call *call = NULL;
+    int rc = call_set(handle_enter(c), path, data, data_bytes, version, &call);
+    return handle_wait(c, rc, call, ret);
+}
+
+int caucus_get_children_wait(struct caucus *c, const char *path, caucus_watch_fn *watch,
+                             void *watch_context, struct caucus_result **ret)
+{
+    struct call *call = NULL;
+    int rc = call_read(handle_enter(c), ZK_OP_GET_CHILDREN, path, watch, watch_context, &call);
+    return handle_wait(c, rc, call, ret);
+}
+
+int caucus_get_children2_wait(struct caucus *c, const char *path, caucus_watch_fn *watch,
+                              void *watch_context, struct caucus_result **ret)
+{
+    struct call *call = NULL;
+    int rc = call_read(handle_enter(c), ZK_OP_GET_CHILDREN2, path, watch, watch_context, &call);
+    return handle_wait(c, rc, call, ret);
+}
+
+int caucus_get_acl_wait(struct caucus *c, const char *path, struct caucus_result **ret)
+{
+    struct call *call = NULL;
+    int rc = call_path(handle_enter(c), ZK_OP_GET_ACL, path, &call);
+    return handle_wait(c, rc, call, ret);
+}
+
+int caucus_set_acl_wait(struct caucus *c, const char *path, const struct caucus_acl *acl,
+                        size_t acl_count, int32_t aversion, struct caucus_result **ret)
+{
+    struct call *call = NULL;
+    int rc = call_set_acl(handle_enter(c), path, acl, acl_count, aversion, &call);
+    return handle_wait(c, rc, call, ret);
+}
+
+int caucus_sync_wait(struct caucus *c, const char *path)
+{
+    struct call *call = NULL;
+    int rc = call_path(handle_enter(c), ZK_OP_SYNC, path, &call);
+    return handle_wait(c, rc, call, NULL);
+}
+
+int caucus_multi_wait(struct caucus *c, const struct caucus_op *ops, size_t op_count,
+                      struct caucus_result **ret)
+{
+    struct call *call = NULL;
+    int rc = call_multi(handle_enter(c), ZK_OP_MULTI, ops, op_count, &call);
+    return handle_wait(c, rc, call, ret);
+}
+
+int caucus_multi_read_wait(struct caucus *c, const struct caucus_op *ops, size_t op_count,
+                           struct caucus_result **ret)
+{
+    struct call *call = NULL;
+    int rc = call_multi(handle_enter(c), ZK_OP_MULTI_READ, ops, op_count, &call);
+    return handle_wait(c, rc, call, ret);
+}
+
+int caucus_add_watch_wait(struct caucus *c, const char *path, enum caucus_add_watch_mode mode,
+                          caucus_watch_fn *watch, void *watch_context)
+{
+    struct call *call = NULL;
+    int rc = call_add_watch(handle_enter(c), path, mode, watch, watch_context, &call);
+    return handle_wait(c, rc, call, NULL);
+}
+
+int caucus_remove_watches_wait(struct caucus *c, const char *path, enum caucus_watch_kind kind,
+                               caucus_watch_fn *watch, void *watch_context, bool local)
+{
+    struct call *call = NULL;
+    int rc = call_remove_watches(handle_enter(c), path, kind, watch, watch_context, local, &call);
+    return handle_wait(c, rc, call, NULL);
+}
+
+int caucus_get_ephemerals_wait(struct caucus *c, const char *prefix, struct caucus_result **ret)
+{
+    struct call *call = NULL;
+    int rc = call_ephemerals(handle_enter(c), prefix, &call);
+    return handle_wait(c, rc, call, ret);
+}
+
+int caucus_get_all_children_number_wait(struct caucus *c, const char *path,
+                                        struct caucus_result **ret)
+{
+    struct call *call = NULL;
+    int rc = call_path(handle_enter(c), ZK_OP_GET_ALL_CHILDREN_NUMBER, path, &call);
+    return handle_wait(c, rc, call, ret);
+}
+
+int caucus_who_am_i_wait(struct caucus *c, struct caucus_result **ret)
+{
+    struct call *call = NULL;
+    int rc = call_who_am_i(handle_enter(c), &call);
+    return handle_wait(c, rc, call, ret);
+}
+
+int caucus_reconfig_wait(struct caucus *c, const char *joining, const char *leaving,
+                         const char *members, int64_t config_version, struct caucus_result **ret)
+{
+    struct call *call = NULL;
+    int rc = call_reconfig(handle_enter(c), joining, leaving, members, config_version, &call);
+    return handle_wait(c, rc, call, ret);
+}
+
+int caucus_get_config_wait(struct caucus *c, caucus_watch_fn *watch, void *watch_context,
+                           struct caucus_result **ret)
+{
+    struct call *call = NULL;
+    int rc = call_get_config(handle_enter(c), watch, watch_context, &call);
+    return handle_wait(c, rc, call, ret);
+}
+
+int caucus_add_auth_wait(struct caucus *c, const char *scheme, const void *auth, size_t auth_bytes)
+{
+    struct call *call = NULL;
+    int rc = call_auth(handle_enter(c), scheme, auth, auth_bytes, &call);
+    return handle_wait(c, rc, call, NULL);
+}

@@ -1,0 +1,178 @@
+#include "client_io/dialer.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+static enum dialer_news fail(struct dialer *d, const char *why)
+{
+    dialer_stop(d);
+    snprintf(d->error, sizeof(d->error), "%.255s:%d: %.100s", d->host->name, d->host->port, why);
+    return DIALER_FAILED;
+}
+
+void dialer_init(struct dialer *d, int epoll_fd, uint32_t tag)
+{
+    *d = (struct dialer){.epoll_fd = epoll_fd, .tag = tag, .fd = -1};
+}
+
+static bool listen_for(struct dialer *d, int fd, uint32_t events)
+{
+    struct epoll_event e = {.events = events, .data.u32 = d->tag};
+    return epoll_ctl(d->epoll_fd, EPOLL_CTL_ADD, fd, &e) == 0;
+}
+
+/* ---- Connecting ---- */
+
+static int try_address(struct dialer *d, const union address *a)
+{
+    d->fd = socket(a->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (d->fd < 0)
+        return errno;
+    setsockopt(d->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    if (connect(d->fd, &a->any, address_bytes(a)) != 0 && errno != EINPROGRESS)
+        return errno;
+    return listen_for(d, d->fd, EPOLLOUT) ? 0 : errno;
+}
+
+static void close_socket(struct dialer *d)
+{
+    if (d->fd >= 0)
+        close(d->fd); /* leaves the epoll set by itself */
+    d->fd = -1;
+}
+
+static enum dialer_news try_next(struct dialer *d, int last_error)
+{
+    while (d->untried > 0) {
+        d->untried--;
+        d->at = (d->at + 1) % d->addresses.count;
+        d->state = DIALER_CONNECTING;
+        last_error = try_address(d, &d->addresses.list[d->at]);
+        if (last_error == 0)
+            return DIALER_NOTHING;
+        close_socket(d);
+    }
+    return fail(d, strerror(last_error));
+}
+
+static enum dialer_news try_addresses(struct dialer *d)
+{
+    if (d->addresses.count == 0) {
+        char why[LOOKUP_ERROR_BYTES];
+        memcpy(why, d->addresses.error, sizeof(why));
+        return fail(d, why);
+    }
+    d->untried = d->addresses.count;
+    d->at %= d->addresses.count;
+    return try_next(d, 0);
+}
+
+/* SO_ERROR is 0 also of a connection that is still being made: only a peer's address tells them
+ * apart. */
+static enum dialer_news step_connecting(struct dialer *d)
+{
+    int error = 0;
+    socklen_t bytes = sizeof(error);
+    if (getsockopt(d->fd, SOL_SOCKET, SO_ERROR, &error, &bytes) != 0)
+        error = errno;
+    if (error != 0) {
+        close_socket(d);
+        return try_next(d, error);
+    }
+    union address peer;
+    bytes = sizeof(peer);
+    if (getpeername(d->fd, &peer.any, &bytes) != 0)
+        return DIALER_NOTHING;
+    d->state = DIALER_OPEN;
+    d->wants_write = true;
+    dialer_want_write(d, false);
+    return DIALER_CONNECTED;
+}
+
+/* ---- Names ---- */
+
+static enum dialer_news step_lookup(struct dialer *d)
+{
+    if (!lookup_done(*d->lookup, &d->addresses))
+        return DIALER_NOTHING;
+    epoll_ctl(d->epoll_fd, EPOLL_CTL_DEL, lookup_fd(*d->lookup), NULL);
+    lookup_release(*d->lookup);
+    *d->lookup = NULL;
+    d->state = DIALER_IDLE;
+    return try_addresses(d);
+}
+
+enum dialer_news dialer_start(struct dialer *d, const struct host *host, struct lookup **lookup,
+                              uint64_t pick)
+{
+    dialer_stop(d);
+    d->host = host;
+    d->lookup = lookup;
+    d->at = (size_t)(pick % LOOKUP_ADDRESSES_MAX);
+    if (lookup_literal(host->name, host->port, &d->addresses))
+        return try_addresses(d);
+
+    if (*lookup == NULL)
+        *lookup = lookup_start(host->name, host->port);
+    if (*lookup == NULL)
+        return fail(d, strerror(errno));
+    d->state = DIALER_LOOKUP;
+    if (!listen_for(d, lookup_fd(*lookup), EPOLLIN))
+        return fail(d, strerror(errno));
+    return DIALER_NOTHING;
+}
+
+enum dialer_news dialer_step(struct dialer *d)
+{
+    if (d->state == DIALER_LOOKUP)
+        return step_lookup(d);
+    return d->state == DIALER_CONNECTING ? step_connecting(d) : DIALER_NOTHING;
+}
+
+void dialer_stop(struct dialer *d)
+{
+    if (d->state == DIALER_LOOKUP)
+        epoll_ctl(d->epoll_fd, EPOLL_CTL_DEL, lookup_fd(*d->lookup), NULL);
+    close_socket(d);
+    d->state = DIALER_IDLE;
+}
+
+/* ---- Bytes ---- */
+
+static bool is_transient(int error)
+{
+    return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+}
+
+ptrdiff_t dialer_read(struct dialer *d, void *bytes, size_t len)
+{
+    ssize_t n = recv(d->fd, bytes, len, 0);
+    if (n > 0)
+        return n;
+    if (n < 0 && is_transient(errno))
+        return 0;
+    fail(d, n == 0 ? "the server closed the connection" : strerror(errno));
+    return -1;
+}
+
+ptrdiff_t dialer_write(struct dialer *d, struct slice bytes)
+{
+    ssize_t n = send(d->fd, bytes.ptr, bytes.len, MSG_NOSIGNAL);
+    if (n >= 0)
+        return n;
+    return is_transient(errno) ? 0 : -1;
+}
+
+void dialer_want_write(struct dialer *d, bool wanted)
+{
+    if (d->wants_write == wanted)
+        return;
+    d->wants_write = wanted;
+    struct epoll_event e = {.events = wanted ? EPOLLIN | EPOLLOUT : EPOLLIN, .data.u32 = d->tag};
+    epoll_ctl(d->epoll_fd, EPOLL_CTL_MOD, d->fd, &e);
+}

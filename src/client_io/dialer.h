@@ -1,0 +1,56 @@
+/* dialer.h: one outgoing connection: name, addresses, socket.
+ *
+ * Addresses are tried one after the other, beginning with a different one each time; how long that
+ * may take is the caller's business. Non-blocking; lives in the caller's epoll set under a tag. One
+ * owner thread. */
+#ifndef CAUCUS_CLIENT_IO_DIALER_H
+#define CAUCUS_CLIENT_IO_DIALER_H
+
+#include "base/slice.h"
+#include "client/hosts.h"
+#include "client_io/lookup.h"
+
+enum dialer_state {
+    DIALER_IDLE,
+    DIALER_LOOKUP,
+    DIALER_CONNECTING,
+    DIALER_OPEN,
+};
+
+enum dialer_news {
+    DIALER_NOTHING,
+    DIALER_CONNECTED,
+    DIALER_FAILED, /* `error` says why; it is idle again */
+};
+
+struct dialer {
+    int epoll_fd;
+    uint32_t tag;
+    enum dialer_state state;
+    const struct host *host;
+    struct lookup *
+        *lookup; /* the host's; stays when the dialer leaves, so that each has at most one */
+    int fd;
+    bool wants_write;
+    struct addresses addresses;
+    size_t at; /* index of the address that is tried */
+    size_t untried;
+    char error[HOST_NAME_BYTES_MAX + LOOKUP_ERROR_BYTES];
+};
+
+void dialer_init(struct dialer *d, int epoll_fd, uint32_t tag);
+enum dialer_news dialer_start(struct dialer *d, const struct host *host, struct lookup **lookup,
+                              uint64_t pick);
+/* Its descriptor is ready, or may be. */
+enum dialer_news dialer_step(struct dialer *d);
+void dialer_stop(struct dialer *d);
+
+/* Of an open one. Bytes moved; 0: none now; -1: the connection ended. Reading stops the dialer
+ * then, and `error` says how; writing does not: what the other end said before may still be read.
+ */
+ptrdiff_t dialer_read(struct dialer *d, void *bytes, size_t len);
+ptrdiff_t dialer_write(struct dialer *d, struct slice bytes);
+/* To be woken when it can be written to. */
+void dialer_want_write(struct dialer *d, bool wanted);
+
+#endif

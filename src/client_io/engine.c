@@ -1,0 +1,239 @@
+#include "client_io/engine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "caucus/error.h"
+
+enum {
+    TAG_WAKE,
+    TAG_LINK,
+    TAG_PROBE,
+    EVENTS_MAX = 8,
+    READ_BYTES = 64 * 1024,
+    TICKS_MAX = 64,
+    READS_MAX = 16, /* of one turn: pings and other inputs are not kept waiting */
+};
+
+int64_t engine_now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_BOOTTIME, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+int engine_init(struct engine *e, const struct csession_config *config, const struct hosts *hosts)
+{
+    *e = (struct engine){.hosts = hosts};
+    e->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    e->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    struct epoll_event wake = {.events = EPOLLIN, .data.u32 = TAG_WAKE};
+    if (e->epoll_fd < 0 || e->wake_fd < 0 ||
+        epoll_ctl(e->epoll_fd, EPOLL_CTL_ADD, e->wake_fd, &wake) != 0) {
+        close(e->epoll_fd);
+        close(e->wake_fd);
+        return CAUCUS_NORESOURCES;
+    }
+    dialer_init(&e->link, e->epoll_fd, TAG_LINK);
+    dialer_init(&e->probe, e->epoll_fd, TAG_PROBE);
+    e->lookups = mem_calloc(hosts->count, sizeof(*e->lookups));
+    e->bytes = mem_alloc(READ_BYTES);
+    e->s = csession_new(config, engine_now_ns());
+    return 0;
+}
+
+void engine_deinit(struct engine *e)
+{
+    dialer_stop(&e->link);
+    dialer_stop(&e->probe);
+    for (size_t i = 0; i < e->hosts->count; i++)
+        lookup_release(e->lookups[i]);
+    free(e->lookups);
+    free(e->bytes);
+    csession_free(e->s);
+    close(e->epoll_fd);
+    close(e->wake_fd);
+}
+
+void engine_wake(struct engine *e)
+{
+    ssize_t ignored = write(e->wake_fd, &(uint64_t){1}, sizeof(uint64_t));
+    (void)ignored; /* full means awake */
+}
+
+/* ---- The connection ---- */
+
+static void link_read(struct engine *e)
+{
+    for (int i = 0; i < READS_MAX && e->link.state == DIALER_OPEN; i++) {
+        ptrdiff_t n = dialer_read(&e->link, e->bytes, READ_BYTES);
+        if (n < 0)
+            csession_disconnected(e->s, engine_now_ns(), e->link.error);
+        else
+            csession_received(e->s, engine_now_ns(), slice_of(e->bytes, (size_t)n));
+        if (n < READ_BYTES)
+            return;
+    }
+}
+
+/* It cannot be written to. What the server said before it broke off is heard first, and then, most
+ * likely, how it ended. */
+static void link_broke(struct engine *e)
+{
+    link_read(e);
+    if (e->link.state != DIALER_OPEN)
+        return;
+    dialer_stop(&e->link);
+    csession_disconnected(e->s, engine_now_ns(), "the connection broke");
+}
+
+static void link_write(struct engine *e)
+{
+    while (e->link.state == DIALER_OPEN) {
+        struct slice out = csession_output(e->s);
+        if (out.len == 0) {
+            dialer_want_write(&e->link, false);
+            return;
+        }
+        ptrdiff_t n = dialer_write(&e->link, out);
+        if (n < 0) {
+            link_broke(e);
+            return;
+        }
+        csession_written(e->s, (size_t)n);
+        if ((size_t)n < out.len) {
+            dialer_want_write(&e->link, true);
+            return;
+        }
+    }
+}
+
+static void link_news(struct engine *e, enum dialer_news news)
+{
+    if (news == DIALER_CONNECTED)
+        csession_connected(e->s, engine_now_ns());
+    else if (news == DIALER_FAILED)
+        csession_disconnected(e->s, engine_now_ns(), e->link.error);
+}
+
+static void link_ready(struct engine *e)
+{
+    if (e->link.state == DIALER_OPEN)
+        link_read(e);
+    else
+        link_news(e, dialer_step(&e->link));
+}
+
+static void link_reconcile(struct engine *e)
+{
+    struct csession_link wanted = csession_link(e->s);
+    bool is_other = wanted.attempt != e->link_attempt;
+    if (e->link.state != DIALER_IDLE && (!wanted.wanted || is_other))
+        dialer_stop(&e->link);
+    if (!wanted.wanted || !is_other)
+        return;
+    e->link_attempt = wanted.attempt;
+    link_news(e, dialer_start(&e->link, &e->hosts->list[wanted.host], &e->lookups[wanted.host],
+                              wanted.pick));
+}
+
+/* ---- "isro": "rw" from a server with a quorum, "ro" from one without ---- */
+
+static void probe_end(struct engine *e, bool has_quorum)
+{
+    dialer_stop(&e->probe);
+    csession_probed(e->s, engine_now_ns(), has_quorum);
+}
+
+static void probe_news(struct engine *e, enum dialer_news news)
+{
+    if (news == DIALER_FAILED)
+        probe_end(e, false);
+    else if (news == DIALER_CONNECTED && dialer_write(&e->probe, slice_str("isro")) != 4)
+        probe_end(e, false);
+}
+
+static void probe_ready(struct engine *e)
+{
+    if (e->probe.state != DIALER_OPEN) {
+        probe_news(e, dialer_step(&e->probe));
+        return;
+    }
+    char answer[2];
+    ptrdiff_t n = dialer_read(&e->probe, answer, sizeof(answer));
+    if (n != 0)
+        probe_end(e, n == 2 && memcmp(answer, "rw", 2) == 0);
+}
+
+/* A lookup belongs to one dialer at a time: a host that the link looks up is not asked meanwhile.
+ */
+static void probe_reconcile(struct engine *e)
+{
+    struct csession_probe wanted = csession_probe(e->s);
+    bool is_other = wanted.attempt != e->probe_attempt;
+    if (e->probe.state != DIALER_IDLE && (!wanted.wanted || is_other))
+        dialer_stop(&e->probe);
+    if (!wanted.wanted || !is_other)
+        return;
+    e->probe_attempt = wanted.attempt;
+    probe_news(e, dialer_start(&e->probe, &e->hosts->list[wanted.host], &e->lookups[wanted.host],
+                               wanted.attempt));
+}
+
+/* ---- Turns ---- */
+
+void engine_settle(struct engine *e)
+{
+    for (int i = 0; i < TICKS_MAX; i++) {
+        int64_t now_ns = engine_now_ns();
+        bool is_due = csession_deadline(e->s) <= now_ns;
+        if (is_due)
+            csession_tick(e->s, now_ns);
+        probe_reconcile(e);
+        link_reconcile(e);
+        link_write(e);
+        if (!is_due)
+            return;
+    }
+}
+
+int64_t engine_timeout_ms(const struct engine *e)
+{
+    int64_t deadline_ns = csession_deadline(e->s);
+    if (deadline_ns == INT64_MAX)
+        return -1;
+    int64_t left_ns = deadline_ns - engine_now_ns();
+    return left_ns > 0 ? (left_ns + 999999) / 1000000 : 0;
+}
+
+static void wake_ready(struct engine *e)
+{
+    uint64_t count;
+    ssize_t ignored = read(e->wake_fd, &count, sizeof(count));
+    (void)ignored;
+}
+
+void engine_wait(struct engine *e, int64_t max_ms)
+{
+    int64_t ms = engine_timeout_ms(e);
+    if (max_ms >= 0 && (ms < 0 || ms > max_ms))
+        ms = max_ms;
+    if (ms > 60 * 60 * 1000)
+        ms = 60 * 60 * 1000;
+    struct epoll_event events[EVENTS_MAX];
+    int count = epoll_wait(e->epoll_fd, events, EVENTS_MAX, (int)ms);
+    for (int i = 0; i < count; i++) {
+        if (events[i].data.u32 == TAG_WAKE)
+            wake_ready(e);
+        else if (events[i].data.u32 == TAG_LINK)
+            link_ready(e);
+        else
+            probe_ready(e);
+    }
+}

@@ -1,0 +1,41 @@
+/* engine.h: carries out what the session machine wants: sockets, names, time.
+ *
+ * All of it hangs in one epoll set, whose descriptor becomes readable when there is something to
+ * do. One owner thread; only engine_wake may be called from others. */
+#ifndef CAUCUS_CLIENT_IO_ENGINE_H
+#define CAUCUS_CLIENT_IO_ENGINE_H
+
+#include "client/hosts.h"
+#include "client/session.h"
+#include "client_io/dialer.h"
+
+struct engine {
+    struct csession *s;
+    const struct hosts *hosts;
+    struct lookup **lookups; /* of each host */
+    int epoll_fd;
+    int wake_fd;
+    struct dialer link;
+    uint64_t link_attempt;
+    struct dialer probe;
+    uint64_t probe_attempt;
+    uint8_t *bytes; /* to read into */
+};
+
+int64_t engine_now_ns(void);
+
+/* 0, or CAUCUS_NORESOURCES. `hosts` is borrowed. */
+int engine_init(struct engine *e, const struct csession_config *config, const struct hosts *hosts);
+void engine_deinit(struct engine *e);
+
+/* Waits until something is ready or the machine's next deadline, at most max_ms (-1: no bound), and
+ * handles it. */
+void engine_wait(struct engine *e, int64_t max_ms);
+/* Carries out what is wanted, and lets time pass. After every input. */
+void engine_settle(struct engine *e);
+/* Milliseconds to the machine's next deadline, rounded up; -1: none. */
+int64_t engine_timeout_ms(const struct engine *e);
+/* From any thread: engine_wait returns. */
+void engine_wake(struct engine *e);
+
+#endif

@@ -1,0 +1,378 @@
+#include "client_io/handle.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/mem.h"
+#include "client/outcome.h"
+
+/* ---- Making ---- */
+
+static uint64_t seed_of(const struct caucus_options *o)
+{
+    uint64_t seed = o->seed;
+    if (seed == 0 && getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != sizeof(seed))
+        seed = (uint64_t)engine_now_ns();
+    return seed;
+}
+
+static struct csession_config config_of(const struct caucus *c, const struct caucus_options *o)
+{
+    struct csession_config config = {
+        .host_count = c->hosts.count,
+        .timeout_ms =
+            o->session_timeout_ms != 0 ? o->session_timeout_ms : CSESSION_TIMEOUT_MS_DEFAULT,
+        .read_only = o->read_only,
+        .stop_when_lost = o->stop_when_lost,
+        .session_id = o->session_id,
+        .chroot = c->scope.chroot,
+        .response_bytes_max =
+            o->response_bytes_max != 0 ? o->response_bytes_max : RESPONSE_BYTES_MAX_DEFAULT,
+        .seed = seed_of(o),
+    };
+    memcpy(config.password, o->session_password, sizeof(config.password));
+    return config;
+}
+
+static const struct caucus_options options_none;
+
+int handle_new(const char *hosts, const struct caucus_options *options, struct caucus **ret)
+{
+    const struct caucus_options *o = options != NULL ? options : &options_none;
+    if (o->session_timeout_ms < 0 || o->request_bytes_max > INT32_MAX ||
+        o->response_bytes_max > INT32_MAX)
+        return CAUCUS_BADARGUMENTS;
+    struct caucus *c = mem_calloc(1, sizeof(*c));
+    int rc = hosts_parse(hosts, &c->hosts);
+    if (rc != 0) {
+        free(c);
+        return rc;
+    }
+    c->scope.chroot = slice_str(c->hosts.chroot);
+    c->scope.request_bytes_max =
+        o->request_bytes_max != 0 ? o->request_bytes_max : ZK_FRAME_BYTES_MAX_DEFAULT;
+    c->requests_max = o->requests_max != 0 ? o->requests_max : REQUESTS_MAX_DEFAULT;
+
+    struct csession_config config = config_of(c, o);
+    rc = engine_init(&c->engine, &config, &c->hosts);
+    if (rc != 0) {
+        hosts_deinit(&c->hosts);
+        free(c);
+        return rc;
+    }
+    pthread_mutex_init(&c->lock, NULL);
+    pthread_mutex_init(&c->events_lock, NULL);
+    pthread_cond_init(&c->events_came, NULL);
+    list_init(&c->inbox);
+    list_init(&c->events);
+    listeners_init(&c->listeners);
+    if (o->on_state != NULL)
+        listeners_add(&c->listeners, o->on_state, o->on_state_context);
+    *ret = c;
+    return 0;
+}
+
+void handle_free(struct caucus *c)
+{
+    /* Threads on their way out of the inbox. */
+    while (atomic_load(&c->entered) > 0)
+        sched_yield();
+    engine_deinit(&c->engine);
+    listeners_deinit(&c->listeners);
+    pthread_cond_destroy(&c->events_came);
+    pthread_mutex_destroy(&c->events_lock);
+    pthread_mutex_destroy(&c->lock);
+    hosts_deinit(&c->hosts);
+    free(c);
+}
+
+/* ---- Calls in ---- */
+
+const struct call_scope *handle_enter(struct caucus *c)
+{
+    atomic_fetch_add(&c->entered, 1);
+    return &c->scope;
+}
+
+static void leave(struct caucus *c)
+{
+    atomic_fetch_sub(&c->entered, 1);
+}
+
+/* Returns what refuses the call, or 0 when the I/O thread has it. */
+static int inbox_put(struct caucus *c, struct call *call)
+{
+    pthread_mutex_lock(&c->lock);
+    int rc = c->refusal;
+    if (rc == 0)
+        list_append(&c->inbox, &call->note.list);
+    bool wakes = rc == 0 && c->io_sleeps;
+    c->io_sleeps &= !wakes;
+    pthread_mutex_unlock(&c->lock);
+    if (wakes)
+        engine_wake(&c->engine);
+    return rc;
+}
+
+/* Leaves the handle. */
+static int start(struct caucus *c, struct call *call)
+{
+    int rc = CAUCUS_BUSY;
+    if (atomic_fetch_add(&c->pending, 1) < c->requests_max)
+        rc = inbox_put(c, call);
+    if (rc != 0) {
+        atomic_fetch_sub(&c->pending, 1);
+        call_free(call);
+    }
+    leave(c);
+    return rc;
+}
+
+int handle_start(struct caucus *c, int rc, struct call *call, caucus_done_fn *done, void *context)
+{
+    if (rc != 0) {
+        leave(c);
+        return rc;
+    }
+    call->done = done;
+    call->context = context;
+    return start(c, call);
+}
+
+void handle_ask_end(struct caucus *c, enum handle_end end)
+{
+    handle_enter(c);
+    pthread_mutex_lock(&c->lock);
+    if (c->end == HANDLE_LIVES)
+        c->end = end;
+    c->refusal = CAUCUS_CLOSING;
+    c->io_sleeps = false;
+    pthread_mutex_unlock(&c->lock);
+    engine_wake(&c->engine);
+    leave(c);
+}
+
+void handle_take_inbox(struct caucus *c)
+{
+    struct list taken;
+    list_init(&taken);
+    pthread_mutex_lock(&c->lock);
+    while (!list_is_empty(&c->inbox)) {
+        struct list *first = c->inbox.next;
+        list_remove(first);
+        list_append(&taken, first);
+    }
+    enum handle_end end = c->end;
+    pthread_mutex_unlock(&c->lock);
+
+    int64_t now_ns = engine_now_ns();
+    while (!list_is_empty(&taken)) {
+        struct call *call = call_of_note(note_of(taken.next));
+        list_remove(&call->note.list);
+        csession_submit(c->engine.s, now_ns, call);
+    }
+    bool is_new = end != HANDLE_LIVES && csession_refusal(c->engine.s) != CAUCUS_CLOSING;
+    if (is_new && end == HANDLE_CLOSES)
+        csession_close(c->engine.s, now_ns);
+    else if (is_new)
+        csession_finish(c->engine.s);
+}
+
+/* ---- Blocking ---- */
+
+struct waiter {
+    pthread_mutex_t lock;
+    pthread_cond_t answered;
+    struct caucus_result *result; /* lock */
+};
+
+bool handle_is_event_thread(struct caucus *c)
+{
+    return !c->has_threads || pthread_equal(pthread_self(), c->event_thread);
+}
+
+/* Once the call is started, the handle may be gone when we wake up. */
+static int wait_for_answer(struct waiter *w, struct caucus_result **ret)
+{
+    pthread_mutex_lock(&w->lock);
+    while (w->result == NULL)
+        pthread_cond_wait(&w->answered, &w->lock);
+    pthread_mutex_unlock(&w->lock);
+    int rc = w->result->rc;
+    if (ret != NULL)
+        *ret = w->result;
+    else
+        caucus_result_free(w->result);
+    return rc;
+}
+
+int handle_wait(struct caucus *c, int rc, struct call *call, struct caucus_result **ret)
+{
+    if (ret != NULL)
+        *ret = NULL;
+    if (rc == 0 && handle_is_event_thread(c))
+        rc = CAUCUS_WOULDBLOCK;
+    if (rc != 0) {
+        call_free(call);
+        leave(c);
+        return rc;
+    }
+    struct waiter w = {.result = NULL};
+    pthread_mutex_init(&w.lock, NULL);
+    pthread_cond_init(&w.answered, NULL);
+    call->waiter = &w;
+    rc = start(c, call);
+    if (rc == 0)
+        rc = wait_for_answer(&w, ret);
+    pthread_cond_destroy(&w.answered);
+    pthread_mutex_destroy(&w.lock);
+    return rc;
+}
+
+static void answer_waiter(struct caucus *c, struct call *call)
+{
+    struct waiter *w = call->waiter;
+    struct caucus_result *result = call->result;
+    call->result = NULL;
+    call_free(call);
+    atomic_fetch_sub(&c->pending, 1);
+    pthread_mutex_lock(&w->lock);
+    w->result = result;
+    pthread_cond_signal(&w->answered);
+    pthread_mutex_unlock(&w->lock);
+}
+
+/* ---- Notes out ---- */
+
+static void copy_status(struct caucus *c)
+{
+    struct caucus_session session;
+    csession_describe(c->engine.s, &session);
+    int refusal = csession_refusal(c->engine.s);
+    pthread_mutex_lock(&c->lock);
+    c->session = session;
+    c->state = csession_state(c->engine.s);
+    snprintf(c->trouble, sizeof(c->trouble), "%s", csession_trouble(c->engine.s));
+    if (c->refusal != CAUCUS_CLOSING)
+        c->refusal = refusal;
+    pthread_mutex_unlock(&c->lock);
+}
+
+void handle_publish(struct caucus *c)
+{
+    copy_status(c);
+    struct list *notes = csession_notes(c->engine.s);
+    struct list events;
+    list_init(&events);
+    while (!list_is_empty(notes)) {
+        struct note *n = note_of(notes->next);
+        list_remove(&n->list);
+        if (n->kind == NOTE_ANSWER && call_of_note(n)->waiter != NULL)
+            answer_waiter(c, call_of_note(n));
+        else
+            list_append(&events, &n->list);
+    }
+    if (list_is_empty(&events))
+        return;
+    pthread_mutex_lock(&c->events_lock);
+    while (!list_is_empty(&events)) {
+        struct list *first = events.next;
+        list_remove(first);
+        list_append(&c->events, first);
+    }
+    pthread_cond_signal(&c->events_came);
+    pthread_mutex_unlock(&c->events_lock);
+}
+
+static void run_answer(struct caucus *c, struct call *call)
+{
+    if (call->done != NULL)
+        call->done(call->context, call->result);
+    call_free(call);
+    atomic_fetch_sub(&c->pending, 1);
+}
+
+static void run_greeting(struct caucus *c)
+{
+    pthread_mutex_lock(&c->events_lock);
+    c->greeting_waits = false;
+    pthread_mutex_unlock(&c->events_lock);
+    listeners_greet(&c->listeners, c);
+}
+
+void handle_run_note(struct caucus *c, struct note *n)
+{
+    if (n == &c->greeting) {
+        run_greeting(c);
+        return;
+    }
+    switch (n->kind) {
+    case NOTE_ANSWER:
+        run_answer(c, call_of_note(n));
+        break;
+    case NOTE_WATCH:
+        note_watch_run((struct note_watch *)n);
+        break;
+    case NOTE_STATE:
+        listeners_tell(&c->listeners, c, &((struct note_state *)n)->change);
+        free(n);
+        break;
+    }
+}
+
+/* ---- What is so, and who listens ---- */
+
+int caucus_add_listener(struct caucus *c, caucus_state_fn *listener, void *context)
+{
+    if (listener == NULL)
+        return CAUCUS_BADARGUMENTS;
+    listeners_add(&c->listeners, listener, context);
+    pthread_mutex_lock(&c->events_lock);
+    if (!c->greeting_waits) {
+        c->greeting_waits = true;
+        list_append(&c->events, &c->greeting.list);
+        pthread_cond_signal(&c->events_came);
+    }
+    pthread_mutex_unlock(&c->events_lock);
+    if (!c->has_threads)
+        engine_wake(&c->engine);
+    return 0;
+}
+
+int caucus_remove_listener(struct caucus *c, caucus_state_fn *listener, void *context)
+{
+    return listeners_remove(&c->listeners, listener, context, handle_is_event_thread(c));
+}
+
+enum caucus_state caucus_get_state(struct caucus *c)
+{
+    pthread_mutex_lock(&c->lock);
+    enum caucus_state state = c->state;
+    pthread_mutex_unlock(&c->lock);
+    return state;
+}
+
+void caucus_get_session(struct caucus *c, struct caucus_session *ret)
+{
+    pthread_mutex_lock(&c->lock);
+    *ret = c->session;
+    pthread_mutex_unlock(&c->lock);
+}
+
+size_t caucus_get_trouble(struct caucus *c, char *ret, size_t bytes)
+{
+    pthread_mutex_lock(&c->lock);
+    size_t len = strlen(c->trouble);
+    if (bytes > 0)
+        snprintf(ret, bytes, "%s", c->trouble);
+    pthread_mutex_unlock(&c->lock);
+    return len;
+}
+
+int64_t caucus_now_ns(void)
+{
+    return engine_now_ns();
+}

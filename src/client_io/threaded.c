@@ -1,0 +1,147 @@
+/* threaded.c: caucus_open: an I/O thread and an event thread. */
+#include <stdlib.h>
+
+#include "client_io/handle.h"
+#include "client_io/thread.h"
+
+/* ---- The I/O thread ---- */
+
+/* Callers wake the engine only while it sleeps; nothing that came before is overlooked. */
+static bool falls_asleep(struct caucus *c)
+{
+    pthread_mutex_lock(&c->lock);
+    c->io_sleeps = list_is_empty(&c->inbox);
+    bool sleeps = c->io_sleeps;
+    pthread_mutex_unlock(&c->lock);
+    return sleeps;
+}
+
+static void wake_up(struct caucus *c)
+{
+    pthread_mutex_lock(&c->lock);
+    c->io_sleeps = false;
+    pthread_mutex_unlock(&c->lock);
+}
+
+static void end_events(struct caucus *c)
+{
+    pthread_mutex_lock(&c->events_lock);
+    c->events_end = true;
+    pthread_cond_signal(&c->events_came);
+    pthread_mutex_unlock(&c->events_lock);
+}
+
+static void *run_io(void *arg)
+{
+    struct caucus *c = arg;
+    for (;;) {
+        handle_take_inbox(c);
+        engine_settle(&c->engine);
+        handle_publish(c);
+        if (csession_state(c->engine.s) == CAUCUS_CLOSED)
+            break;
+        engine_wait(&c->engine, falls_asleep(c) ? -1 : 0);
+        wake_up(c);
+    }
+    end_events(c);
+    return NULL;
+}
+
+/* ---- The event thread ---- */
+
+/* What came meanwhile; false: nothing will come any more. */
+static bool take_events(struct caucus *c, struct list *ret)
+{
+    pthread_mutex_lock(&c->events_lock);
+    while (list_is_empty(&c->events) && !c->events_end)
+        pthread_cond_wait(&c->events_came, &c->events_lock);
+    bool came = !list_is_empty(&c->events);
+    while (!list_is_empty(&c->events)) {
+        struct list *first = c->events.next;
+        list_remove(first);
+        list_append(ret, first);
+    }
+    pthread_mutex_unlock(&c->events_lock);
+    return came;
+}
+
+static void *run_events(void *arg)
+{
+    struct caucus *c = arg;
+    struct list taken;
+    list_init(&taken);
+    while (take_events(c, &taken)) {
+        while (!list_is_empty(&taken)) {
+            struct note *n = note_of(taken.next);
+            list_remove(&n->list);
+            handle_run_note(c, n);
+        }
+    }
+    if (c->frees_itself) {
+        pthread_join(c->io_thread, NULL);
+        pthread_detach(pthread_self());
+        handle_free(c);
+    }
+    return NULL;
+}
+
+/* ---- Opening and closing ---- */
+
+int caucus_open(const char *hosts, const struct caucus_options *options, struct caucus **ret)
+{
+    struct caucus *c;
+    int rc = handle_new(hosts, options, &c);
+    if (rc != 0)
+        return rc;
+    c->has_threads = true;
+    if (thread_start(&c->event_thread, run_events, c) != 0) {
+        handle_free(c);
+        return CAUCUS_NORESOURCES;
+    }
+    /* Callbacks may come, and close the handle, before we return: the new thread waits for the lock
+     * until its id is written. */
+    *ret = c;
+    pthread_mutex_lock(&c->lock);
+    bool started = thread_start(&c->io_thread, run_io, c) == 0;
+    pthread_mutex_unlock(&c->lock);
+    if (started)
+        return 0;
+    *ret = NULL;
+    end_events(c);
+    pthread_join(c->event_thread, NULL);
+    handle_free(c);
+    return CAUCUS_NORESOURCES;
+}
+
+static void end(struct caucus *c, enum handle_end how)
+{
+    bool is_inside = pthread_equal(pthread_self(), c->event_thread);
+    c->frees_itself |= is_inside; /* seen by this thread only */
+    pthread_t events = c->event_thread, io = c->io_thread;
+    handle_ask_end(c, how);
+    if (is_inside)
+        return;
+    pthread_join(events, NULL);
+    pthread_join(io, NULL);
+    handle_free(c);
+}
+
+void caucus_close(struct caucus *c)
+{
+    if (c == NULL)
+        return;
+    if (c->has_threads)
+        end(c, HANDLE_CLOSES);
+    else
+        loop_end(c, HANDLE_CLOSES);
+}
+
+void caucus_abandon(struct caucus *c)
+{
+    if (c == NULL)
+        return;
+    if (c->has_threads)
+        end(c, HANDLE_IS_ABANDONED);
+    else
+        loop_end(c, HANDLE_IS_ABANDONED);
+}
