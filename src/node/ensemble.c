@@ -404,11 +404,14 @@ static void run_clocks(struct node *n)
         serve_read_only(n);
 }
 
+/* A vote says what our log has: that must be durable. A server whose disk is stuck or full would
+ * otherwise be elected for the length of its log again and again, and could not even accept an
+ * epoch. It costs nothing: that epoch would be written behind the log's end anyway. */
 static bool may_look(const struct node *n)
 {
     const struct ensemble *e = n->ensemble;
     return e->started && !n->stopping && e->role == NODE_LOOKING && !e->voting && !e->truncating &&
-           !e->installing && n->now_ns >= e->look_at_ns;
+           !e->installing && n->now_ns >= e->look_at_ns && n->durable_ticket == n->last_ticket;
 }
 
 static void run_roles(struct node *n)
