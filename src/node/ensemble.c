@@ -46,8 +46,9 @@ void ensemble_share_outstanding(struct node *n, const struct quorum *q)
 }
 
 /* The configuration of a reconfig goes to disk in front of its transaction. If that never got there
- * it is void. (Versions that are an epoch's beginning belong to no transaction.) Not told by the tree,
- * because who has lost a quorum for good takes the files away and begins anew with zoo.cfg. */
+ * it is void. (Versions that are an epoch's beginning belong to no transaction.) Not told by the
+ * tree, because who has lost a quorum for good takes the files away and begins anew with zoo.cfg.
+ */
 static const struct quorum *seen_config(const struct node *n, const struct node_ensemble *o)
 {
     const struct quorum *q = o->config_seen;

@@ -62,7 +62,7 @@ struct ensemble {
     struct node_ensemble options; /* without the configurations */
     struct zab *zab;
     struct fle *fle;
-    size_t outstanding_max; /* globalOutstandingLimit as configured */
+    size_t outstanding_max;      /* globalOutstandingLimit as configured */
     int64_t next_config_version; /* of the last PERSIST_CONFIG_NEXT */
 
     enum node_role role;
@@ -118,7 +118,8 @@ bool ensemble_accepts_clients(const struct node *n);
 
 /* ---- replicate.c: the log and the tree for zab ---- */
 void replicate_host(struct zab_host *host);
-/* A configuration that is about to be proposed is on disk before the transaction that proposes it. */
+/* A configuration that is about to be proposed is on disk before the transaction that proposes it.
+ */
 void replicate_config_next(struct node *n, const struct quorum *q);
 /* The proposal that was just made goes to the followers. */
 void replicate_propose(struct node *n, int64_t zxid, struct slice entry, uint64_t ticket,
