@@ -372,10 +372,13 @@ void disk_on_synced(struct world *w, struct server *v)
         return;
     }
     size_t left = d->batch;
+    uint64_t ticket = 0; /* of the newest that has one: a new file has none */
     d->batch = 0;
     d->lied = 0;
     while (left-- > 0) {
         struct disk_op op = d->ops[0];
+        if (op.ticket > ticket)
+            ticket = op.ticket;
         op.bytes = NULL;
         bool done = execute(w, d, &d->ops[0], STEPS_ALL);
         ops_drop(d, 1);
@@ -384,7 +387,7 @@ void disk_on_synced(struct world *w, struct server *v)
             continue;
         if (answers)
             check_disk_shrunk(w, v);
-        if (!report(w, v, op.ticket))
+        if (!report(w, v, ticket))
             return;
         if (op.type == PERSIST_TRUNCATE && !answer_truncate(w, v, done, op.value == 1))
             return;
