@@ -15,14 +15,18 @@ void check_established(struct world *w, struct server *v, int64_t epoch)
     tip = history_real(h, tip);
     numbers_put(&h->epoch_bases, (uint64_t)epoch, (uint64_t)tip);
     int64_t head = history_head(h);
-    if (zxid_epoch(head) >= epoch)
+    world_trace(w, v->index, "has established epoch %lld at %s", (long long)epoch,
+                zxid_text(tip).text);
+    /* One that slept while others took over may still hear from its quorum of that time: it serves
+     * what was committed then, and can commit nothing. */
+    if (zxid_epoch(head) > epoch)
+        return;
+    if (zxid_epoch(head) == epoch)
         world_violate(w, "epoch %lld begins and %s is committed", (long long)epoch,
                       zxid_text(head).text);
     if (head > 0 && !history_descends(h, tip, head))
         world_violate(w, "server %d leads epoch %lld from %s and lacks %s, which is committed",
                       v->index + 1, (long long)epoch, zxid_text(tip).text, zxid_text(head).text);
-    world_trace(w, v->index, "has established epoch %lld at %s", (long long)epoch,
-                zxid_text(tip).text);
 }
 
 static bool serves(const struct server *v)

@@ -289,8 +289,7 @@ static void stream_send(struct world *w, struct net_stream *st, int end, struct 
 {
     struct net_pipe *p = &st->pipes[end];
     if (st->broken || st->ends[!end].state == END_CLOSED) {
-        if (st->broken)
-            expect_reset(w, st, end);
+        expect_reset(w, st, end);
         return;
     }
     if (p->start == p->bytes.len) {
@@ -331,6 +330,7 @@ void net_send_vote(struct world *w, int from, int to, struct slice bytes)
             if (st->ends[end].who != from || st->ends[!end].who != to ||
                 st->ends[end].state != END_OPEN)
                 continue;
+            trace_vote(w, from, to, bytes);
             struct buf frame = {0};
             buf_put_i32(&frame, (int32_t)bytes.len);
             buf_put_slice(&frame, bytes);

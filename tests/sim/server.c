@@ -517,6 +517,7 @@ void server_stream_open(struct world *w, int who, enum stream_kind kind, uint64_
         ev.link.inbound = inbound;
         break;
     case STREAM_ELECTION:
+        world_trace(w, who, "has a channel to %d", other + 1);
         ev.type = NODE_ELECTION_CHANNEL;
         ev.election.sid = other + 1;
         ev.election.up = true;
@@ -567,6 +568,7 @@ void server_stream_closed(struct world *w, int who, enum stream_kind kind, uint6
         ev.link.link = number;
         break;
     case STREAM_ELECTION:
+        world_trace(w, who, "has no channel to %d any more", other + 1);
         ev.type = NODE_ELECTION_CHANNEL;
         ev.election.sid = other + 1;
         break;

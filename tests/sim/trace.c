@@ -71,6 +71,17 @@ void trace_effect(struct world *w, struct server *v, const struct trace_effect *
                 t->text != NULL ? " " : "", t->text != NULL ? t->text : "", session, zxid);
 }
 
+void trace_vote(struct world *w, int from, int to, struct slice bytes)
+{
+    static const char *const STATES[] = {"looking", "following", "leading", "observing"};
+    struct dec d = dec_of(bytes);
+    int32_t state = dec_i32(&d);
+    int64_t leader = dec_i64(&d), zxid = dec_i64(&d), round = dec_i64(&d), epoch = dec_i64(&d);
+    world_trace(w, from, "-> %d vote: %s, for %lld (epoch %lld, %s) in round %lld", to + 1,
+                state >= 0 && state < 4 ? STATES[state] : "?", (long long)leader, (long long)epoch,
+                zxid_text(zxid).text, (long long)round);
+}
+
 /* ---- packets of the quorum port ---- */
 
 static const char *const PACKETS[] = {

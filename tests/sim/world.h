@@ -108,6 +108,7 @@ void world_mix(struct world *w, struct slice bytes);
 void world_trace(struct world *w, int who, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void trace_effect(struct world *w, struct server *v, const struct trace_effect *t);
+void trace_vote(struct world *w, int from, int to, struct slice bytes);
 void trace_packets(struct world *w, struct net_stream *st, int end, struct slice bytes);
 /* What server v's packets of broken protocol are, for caucus_sim_planted. */
 void world_plant(struct world *w, struct node *n);
