@@ -158,7 +158,7 @@ static bool get_acl(struct outcome *o, struct dec *d)
     struct caucus_acl *acl = take_items(o, count, sizeof(*acl));
     struct dec items = dec_of(v.raw);
     for (size_t i = 0; i < count; i++) {
-        struct rec_acl item;
+        struct rec_acl item = {0}; /* the elements were walked once: they cannot fail */
         rec_get_acl(&items, &item);
         acl[i].perms = item.perms;
         acl[i].scheme = take_text(o, item.id.scheme);
@@ -178,7 +178,7 @@ static bool get_identities(struct outcome *o, struct dec *d)
     struct caucus_identity *ids = take_items(o, count, sizeof(*ids));
     struct dec items = dec_of(v.raw);
     for (size_t i = 0; i < count; i++) {
-        struct rec_client_info item;
+        struct rec_client_info item = {0};
         rec_get_client_info(&items, &item);
         ids[i].scheme = take_text(o, item.auth_scheme);
         ids[i].user = take_text(o, item.user);
