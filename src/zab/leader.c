@@ -40,7 +40,8 @@ void lead_start(struct zab *z, int64_t last_zxid)
 {
     struct leader *le = &z->lead;
     z->follow.claim_nothing_to = -1;
-    le->epoch = z->accepted_epoch + 1;
+    int64_t log_epoch = zxid_epoch(last_zxid); /* at most the accepted one, unless files are lost */
+    le->epoch = 1 + (log_epoch > z->accepted_epoch ? log_epoch : z->accepted_epoch);
     le->history_end = last_zxid;
     le->may_commit = true;
     le->handing_over = le->handing_over_told = false;

@@ -118,7 +118,7 @@ static void on_leaderinfo(struct zab *z, struct zab_link *l, const struct rec_qu
         return;
     }
     f->epoch = zxid_epoch(p->zxid);
-    if (f->epoch < z->accepted_epoch) {
+    if (f->epoch < z->accepted_epoch || f->epoch < zxid_epoch(f->last_zxid)) {
         zab_lose(z, "the leader's epoch is older than the one we accepted");
         return;
     }

@@ -46,8 +46,8 @@ static void on_trunc(struct zab *z, struct zab_link *l, int64_t zxid)
 static void on_snap(struct zab *z, int64_t zxid)
 {
     struct learner *f = &z->follow;
-    if (zxid < 0) {
-        zab_lose(z, "SNAP of a negative zxid");
+    if (zxid < 0 || zxid_epoch(zxid) > f->epoch) {
+        zab_lose(z, "SNAP of a zxid that cannot be");
         return;
     }
     f->sync_by = "SNAP";

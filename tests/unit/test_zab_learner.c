@@ -382,7 +382,8 @@ static void disorder_ends_the_role(void **state)
         int64_t zxids[6];
     } cases[] = {
         {"neither DIFF nor TRUNC nor SNAP from the leader", {2}, {0x100000006}},
-        {"SNAP of a negative zxid", {15}, {-1}},
+        {"SNAP of a zxid that cannot be", {15}, {-1}},
+        {"SNAP of a zxid that cannot be", {15}, {0x300000000}},
         {"proposal out of order", {13, 2}, {0x100000005, 0x100000007}},
         {"proposal out of order", {13, 2}, {0x100000005, 0x100000005}},
         {"proposal out of order", {13, 2, 2}, {0x100000005, 0x100000006, 0x100000006}},
