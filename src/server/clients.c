@@ -1,6 +1,8 @@
 /* clients.c: accepted connections: who may come, frames out of bytes, who has to go
  * (NIOServerCnxnFactory, NIOServerCnxn). */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -363,20 +365,56 @@ static void on_accept_trouble(void *arg, int error)
     log_end(&l);
 }
 
-int clients_listen(struct server *s, struct err *err)
+static int listen_at(struct server *s, const char *address, int port, struct err *err)
 {
     const struct config *c = s->config;
-    const char *address = config_text(c, CONFIG_CLIENT_PORT_ADDRESS);
     struct listener_options options = {
         .address = address[0] != 0 ? address : NULL,
-        .port = (int)config_int(c, CONFIG_CLIENT_PORT),
+        .port = port,
         .backlog = (int)config_int(c, CONFIG_LISTEN_BACKLOG),
         .keep_alive = config_flag(c, CONFIG_CLIENT_KEEP_ALIVE),
         .on_accept = on_accept,
         .on_trouble = on_accept_trouble,
         .arg = s,
     };
-    return listener_open(&s->loop, &options, &s->clients.listener, err);
+    int rc = listener_open(&s->loop, &options, &s->clients.listener, err);
+    if (rc < 0)
+        return rc;
+    snprintf(s->clients.address, sizeof s->clients.address, "%s", address);
+    s->clients.port = port;
+    return 0;
+}
+
+int clients_listen(struct server *s, struct err *err)
+{
+    return listen_at(s, config_text(s->config, CONFIG_CLIENT_PORT_ADDRESS),
+                     (int)config_int(s->config, CONFIG_CLIENT_PORT), err);
+}
+
+void clients_move(struct server *s, const char *address, int port)
+{
+    struct clients *c = &s->clients;
+    char old_address[sizeof c->address];
+    int old_port = c->port;
+    if (c->listener == NULL || (port == c->port && strcmp(address, c->address) == 0))
+        return;
+    memcpy(old_address, c->address, sizeof old_address);
+    clients_stop_accepting(s); /* first: both may mean the same port */
+    struct err err = {""};
+    struct log_line l;
+    if (listen_at(s, address, port, &err) < 0) {
+        log_begin(&l, LOG_ERROR, "client_port_not_moved");
+        log_text(&l, "reason", err.text);
+        log_end(&l);
+        if (listen_at(s, old_address, old_port, &err) < 0)
+            server_fail(s, "client_port_lost", err.text);
+        return;
+    }
+    s->info.conf.client_port = listener_port(c->listener);
+    log_begin(&l, LOG_INFO, "client_port_moved");
+    log_text(&l, "address", address[0] != 0 ? address : "*");
+    log_int(&l, "port", s->info.conf.client_port);
+    log_end(&l);
 }
 
 void clients_init(struct server *s)

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "io/resolve.h"
 #include "server/config.h"
 
 static bool begins(const char *key, const char *with)
@@ -177,6 +178,15 @@ static bool is_any_address(const char *address)
            strcmp(address, "0:0:0:0:0:0:0:0") == 0;
 }
 
+/* IPv6 addresses have many spellings. */
+static bool is_same_address(const char *a, const char *b)
+{
+    union resolve_address x, y;
+    if (!resolve_literal(a, 0, &x) || !resolve_literal(b, 0, &y))
+        return strcmp(a, b) == 0;
+    return x.any.sa_family == y.any.sa_family && memcmp(&x, &y, resolve_address_bytes(&x)) == 0;
+}
+
 /* A server's own line may name the port of its clients. */
 static void take_client_port(struct config *c, const struct quorum_server *s,
                              const struct property *p)
@@ -186,8 +196,8 @@ static void take_client_port(struct config *c, const struct quorum_server *s,
     if (s->client_host == NULL)
         return;
     bool same_port = !port->given || port->integer == s->client_port;
-    bool same_address =
-        !port->given || is_any_address(address->text) || strcmp(address->text, s->client_host) == 0;
+    bool same_address = !port->given || is_any_address(address->text) ||
+                        is_same_address(address->text, s->client_host);
     if (!same_port || !same_address) {
         config_tell(c, CONFIG_WRONG, p, "names clients' address %s:%d, but zoo.cfg says %s:%d",
                     s->client_host, s->client_port,

@@ -49,6 +49,17 @@ static size_t targets_of(const struct server *s, int64_t sid,
     return count > 0 ? count : quorum_targets(zab_last_seen_config(zab), sid, ret);
 }
 
+/* Our line may say where our clients come (QuorumPeer.processReconfig). */
+static void move_clients(struct server *s, const struct quorum *active)
+{
+    const struct quorum_server *me = quorum_find(active, s->config->my_id);
+    if (me == NULL || me->client_host == NULL)
+        return;
+    bool any =
+        strcmp(me->client_host, "0.0.0.0") == 0 || strcmp(me->client_host, "0:0:0:0:0:0:0:0") == 0;
+    clients_move(s, any ? "" : me->client_host, me->client_port);
+}
+
 static void take_config(struct server *s)
 {
     struct membership *m = &s->membership;
@@ -61,6 +72,7 @@ static void take_config(struct server *s)
     size_t count = targets_of(s, s->config->my_id, ours);
     if (count > 0)
         quorum_links_listen(m->links, ours, count);
+    move_clients(s, active);
 }
 
 static void look_at_config(struct server *s)

@@ -73,6 +73,8 @@ struct peer {
 
 struct clients {
     struct listener *listener;
+    char address[256]; /* where it listens; "" = every address */
+    int port;
     struct peer **slots;
     uint32_t *free_slots;
     uint32_t slot_cap, free_count;
@@ -201,6 +203,8 @@ void auditing_commit(struct server *s, const struct trace_effect *t);
 
 /* ---- clients.c ---- */
 int clients_listen(struct server *s, struct err *err);
+/* A reconfig has given them another address. Connections stay. */
+void clients_move(struct server *s, const char *address, int port);
 void clients_init(struct server *s);
 void clients_stop_accepting(struct server *s);
 struct peer *clients_find(struct server *s, uint64_t id);

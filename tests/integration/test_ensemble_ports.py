@@ -5,7 +5,7 @@ import socket
 
 import pytest
 import rawzk
-from ensemble import Ensemble
+from ensemble import SUPER, Ensemble
 from rawzk import create, get_data, sync
 from server import Server, free_port
 
@@ -117,6 +117,30 @@ def test_a_server_that_is_not_among_the_servers_does_not_start(tmp_path):
     server.start(wait=False)
     assert server.wait_end() == 2
     assert "not among the servers" in server.log()
+
+
+def test_a_reconfig_may_move_the_port_of_clients(make):
+    e = make(config={"reconfigEnabled": "true"})
+    e.start()
+    write_and_read(e)
+    moved = e[1]
+    old, moved.port = moved.port, free_port()
+    kept = rawzk.Session(("127.0.0.1", old))
+    with e[2].session() as s:
+        s.authenticate(*SUPER)
+        s.ok(rawzk.reconfig(joining=moved.line()))
+    moved.wait_log(r"event=client_port_moved\b")
+    with moved.session() as s:
+        s.ok(sync("/"))
+        assert s.ok(get_data("/a"))[0] == b"v"
+    with pytest.raises(ConnectionRefusedError):
+        rawzk.Session(("127.0.0.1", old))
+    kept.ok(get_data("/a"))  # who was there stays
+    kept.close()
+    # And after a restart, from the files.
+    moved.restart()
+    e.wait_settled()
+    write_and_read(e, "/b")
 
 
 def test_nonsense_on_the_ports_disturbs_nobody(make):
