@@ -86,16 +86,33 @@ static bool is_too_large(struct logread *r, size_t from)
     return bytes > limit;
 }
 
+/* The last file that begins at or before the zxid; count = none does. */
+static size_t last_beginning_by(const struct name_list *logs, int64_t zxid)
+{
+    size_t last = logs->count;
+    for (size_t i = 0; i < logs->count && logs->entries[i].zxid <= zxid; i++)
+        last = i;
+    return last;
+}
+
+/* A purge removes snapshots first, then the logs in front of the oldest one it keeps. Where it has
+ * not come to those yet, or was interrupted, a snapshot that shows a gap (goes_on) may be gone. */
+static bool is_left_over(const struct logread *r, size_t from)
+{
+    if (r->snapshots.count == 0)
+        return false;
+    size_t oldest_needed = last_beginning_by(&r->logs, r->snapshots.entries[0].zxid);
+    return oldest_needed != r->logs.count && from < oldest_needed;
+}
+
 static enum logread_result begin(struct logread *r, struct err *err)
 {
     r->begun = true;
     if (name_list_snapshots(r->fs, r->snap_dir, &r->snapshots, err) < 0 ||
         name_list_logs(r->fs, r->log_dir, &r->logs, err) < 0)
         return LOGREAD_MISSING;
-    size_t from = r->logs.count;
-    for (size_t i = 0; i < r->logs.count && r->logs.entries[i].zxid <= r->after; i++)
-        from = i;
-    if (from == r->logs.count) {
+    size_t from = last_beginning_by(&r->logs, r->after);
+    if (from == r->logs.count || is_left_over(r, from)) {
         err_set(err, ERR_NOTFOUND, "no log file reaches back to %" PRIx64, (uint64_t)r->after);
         return LOGREAD_MISSING;
     }

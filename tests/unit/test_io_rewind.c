@@ -336,6 +336,20 @@ static void a_history_with_a_hole_is_missing(void **state)
     assert_int_equal(r.how, LOGREAD_END);
     assert_int_equal(r.count, 3);
     crash_disk_free(w.disk);
+    /* ... also when a purge was interrupted that has taken the snapshot, and not yet the log. */
+    setup_world(&w);
+    assert_int_equal(install_world(&w, 103), 0);
+    write_log(w.fs, (int64_t)EPOCH_2 << 32 | 1, (int64_t)EPOCH_2 << 32 | 4);
+    assert_int_equal(store_write_snapshot(w.fs, (int64_t)EPOCH_2 << 32 | 2, 700, SNAP_PLAIN, NULL),
+                     0);
+    static const char *const purged[] = {"snapshot.0", "snapshot.28", "snapshot.50", "snapshot.67"};
+    for (size_t i = 0; i < sizeof purged / sizeof *purged; i++)
+        assert_int_equal(file_remove(w.fs, STORE_PATH, purged[i], NULL), 0);
+    read_all(w.fs, 95, (int64_t)EPOCH_2 << 32 | 3, 0, &r);
+    assert_int_equal(r.how, LOGREAD_MISSING);
+    read_all(w.fs, (int64_t)EPOCH_2 << 32 | 1, (int64_t)EPOCH_2 << 32 | 3, 0, &r);
+    assert_int_equal(r.how, LOGREAD_END);
+    crash_disk_free(w.disk);
     /* Damage. */
     setup_world(&w);
     size_t len;
