@@ -135,6 +135,11 @@ def part_interop(log):
     return pytest(log, "tests/interop", extra="--ignore-glob='*/test_mixed*'")
 
 
+def part_client(log):
+    """libcaucus against caucusd, Apache 3.8.0, 3.8.6 and 3.9.5, and ensembles."""
+    return pytest(log, "tests/client")
+
+
 def part_ensemble(log):
     """Ensembles of caucusd."""
     return pytest(log, "tests/integration/test_ensemble*.py")
