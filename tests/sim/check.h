@@ -24,6 +24,8 @@ void check_crashed(struct world *w, struct server *v);
 void check_started(struct world *w, struct server *v);
 
 /* ---- check_leaders.c: an epoch has one leader, and that one has all that was committed ---- */
+void check_leading(struct world *w, struct server *v, int64_t epoch);
+void check_epoch_written(struct world *w, struct server *v, int64_t epoch);
 void check_established(struct world *w, struct server *v, int64_t epoch);
 
 /* ---- check_digest.c: equal digests at equal zxids ---- */

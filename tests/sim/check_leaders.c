@@ -11,8 +11,7 @@ void check_established(struct world *w, struct server *v, int64_t epoch)
         return;
     }
     numbers_put(&h->leaders, (uint64_t)epoch, (uint64_t)v->index);
-    int64_t tip = v->log.count > 0 ? v->log.items[v->log.count - 1] : v->base;
-    tip = history_real(h, tip);
+    int64_t tip = history_real(h, server_tip(v));
     numbers_put(&h->epoch_bases, (uint64_t)epoch, (uint64_t)tip);
     int64_t head = history_head(h);
     world_trace(w, v->index, "has established epoch %lld at %s", (long long)epoch,
@@ -27,6 +26,29 @@ void check_established(struct world *w, struct server *v, int64_t epoch)
     if (head > 0 && !history_descends(h, tip, head))
         world_violate(w, "server %d leads epoch %lld from %s and lacks %s, which is committed",
                       v->index + 1, (long long)epoch, zxid_text(tip).text, zxid_text(head).text);
+}
+
+/* Two may try the same epoch; only one can be established. */
+void check_leading(struct world *w, struct server *v, int64_t epoch)
+{
+    struct history *h = &w->history;
+    uint64_t tip = (uint64_t)history_real(h, server_tip(v)), other;
+    if (numbers_get(&h->epoch_tips, (uint64_t)epoch, &other) && other != tip)
+        tip = 0;
+    numbers_put(&h->epoch_tips, (uint64_t)epoch, tip);
+}
+
+/* currentEpoch says: all that the leader of this epoch had is here. A server that says so too early
+ * wins an election that it must lose (ZOOKEEPER-4643). */
+void check_epoch_written(struct world *w, struct server *v, int64_t epoch)
+{
+    const struct history *h = &w->history;
+    uint64_t tip;
+    if (!numbers_get(&h->epoch_tips, (uint64_t)epoch, &tip) || tip == 0)
+        return;
+    if (!disk_holds(w, &v->disk, (int64_t)tip))
+        world_violate(w, "server %d has epoch %lld on its disk, and not %s, with which it begins",
+                      v->index + 1, (long long)epoch, zxid_text((int64_t)tip).text);
 }
 
 static bool serves(const struct server *v)

@@ -6,11 +6,6 @@
 #include "wire/zk.h"
 #include "world.h"
 
-static int64_t log_tip(const struct server *v)
-{
-    return v->log.count > 0 ? v->log.items[v->log.count - 1] : v->base;
-}
-
 static void check_proposal(struct world *w, struct server *v, struct entry *e)
 {
     e->proposed_ns = w->now_ns;
@@ -37,7 +32,7 @@ static void check_proposal(struct world *w, struct server *v, struct entry *e)
 void check_appended(struct world *w, struct server *v, int64_t zxid, struct slice bytes)
 {
     struct history *h = &w->history;
-    int64_t prev = history_real(h, log_tip(v));
+    int64_t prev = history_real(h, server_tip(v));
     if (zxid <= prev) {
         world_violate(w, "server %d logs %s behind %s", v->index + 1, zxid_text(zxid).text,
                       zxid_text(prev).text);

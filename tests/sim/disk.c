@@ -175,8 +175,9 @@ static void install_files(struct world *w, struct disk *d, uint64_t steps)
 }
 
 /* false: it could not be done. */
-static bool execute(struct world *w, struct disk *d, struct disk_op *op, uint64_t steps)
+static bool execute(struct world *w, struct server *v, struct disk_op *op, uint64_t steps)
 {
+    struct disk *d = &v->disk;
     switch (op->type) {
     case PERSIST_APPEND:
         zxids_push(&d->log, op->zxid);
@@ -186,6 +187,7 @@ static bool execute(struct world *w, struct disk *d, struct disk_op *op, uint64_
         return true;
     case PERSIST_CURRENT_EPOCH:
         d->current_epoch = op->value;
+        check_epoch_written(w, v, op->value);
         return true;
     case PERSIST_CONFIG_NEXT:
         buf_clear(&d->config_next);
@@ -380,7 +382,7 @@ void disk_on_synced(struct world *w, struct server *v)
         if (op.ticket > ticket)
             ticket = op.ticket;
         op.bytes = NULL;
-        bool done = execute(w, d, &d->ops[0], STEPS_ALL);
+        bool done = execute(w, v, &d->ops[0], STEPS_ALL);
         ops_drop(d, 1);
         bool answers = op.type == PERSIST_TRUNCATE || op.type == PERSIST_INSTALL_END;
         if (!answers && left > 0)
@@ -506,7 +508,7 @@ void disk_crash(struct world *w, struct server *v)
     if (d->full || d->broken || w->plant == PLANT_LOST_SYNC)
         survive = 0;
     for (size_t i = 0; i < survive; i++)
-        execute(w, d, &d->ops[i], i + 1 < survive ? STEPS_ALL : world_random(w, STEPS_ALL + 1));
+        execute(w, v, &d->ops[i], i + 1 < survive ? STEPS_ALL : world_random(w, STEPS_ALL + 1));
     if (w->plant == PLANT_LOST_EPOCH && world_random(w, 2) == 0)
         d->accepted_epoch = d->current_epoch;
     ops_drop(d, d->op_count);

@@ -472,6 +472,7 @@ void history_deinit(struct history *h)
     numbers_deinit(&h->digests);
     numbers_deinit(&h->leaders);
     numbers_deinit(&h->epoch_bases);
+    numbers_deinit(&h->epoch_tips);
     quorum_free(h->config);
     for (size_t i = 0; i < h->node_count; i++)
         free(h->nodes[i].path);

@@ -67,7 +67,9 @@ struct history {
     struct numbers digests;     /* zxid -> digest */
     struct numbers leaders;     /* epoch -> server that established it */
     struct numbers epoch_bases; /* epoch -> the last zxid before it */
-    struct quorum *config;      /* the committed one; NULL = alone */
+    struct numbers
+        epoch_tips;        /* epoch -> where its leader's log ended when it was chosen; 0 = two */
+    struct quorum *config; /* the committed one; NULL = alone */
 
     struct model_node *nodes;
     size_t node_count, node_cap;

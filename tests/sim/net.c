@@ -152,6 +152,20 @@ static void doom(struct world *w, struct net_stream *st, int end, int64_t after_
     put_after(w, after_ns, EVENT_NOTICE, stream_id(w, st) << 1 | (uint64_t)end, 0);
 }
 
+/* Another channel to the same server, which took the place of the one that is closed now? */
+static bool has_channel(const struct world *w, int who, int other)
+{
+    for (size_t i = 0; i < w->net.stream_count; i++) {
+        const struct net_stream *st = &w->net.streams[i];
+        for (int end = 0; st->used && st->kind == STREAM_ELECTION && end < 2; end++) {
+            if (st->ends[end].who == who && st->ends[!end].who == other &&
+                st->ends[end].state == END_OPEN)
+                return true;
+        }
+    }
+    return false;
+}
+
 static void tell_closed(struct world *w, struct net_stream *st, int end)
 {
     struct net_end e = st->ends[end];
@@ -161,7 +175,7 @@ static void tell_closed(struct world *w, struct net_stream *st, int end)
     free_if_over(st);
     if (e.who >= SERVERS_MAX)
         client_dropped(w, e.who - SERVERS_MAX);
-    else
+    else if (kind != STREAM_ELECTION || !has_channel(w, e.who, other))
         server_stream_closed(w, e.who, kind, e.number, other);
 }
 

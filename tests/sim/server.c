@@ -354,6 +354,11 @@ void server_take_stock(struct server *v)
     }
 }
 
+int64_t server_tip(const struct server *v)
+{
+    return v->log.count > 0 ? v->log.items[v->log.count - 1] : v->base;
+}
+
 void server_start(struct world *w, struct server *v)
 {
     v->starting = v->stopping = false;

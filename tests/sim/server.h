@@ -55,6 +55,7 @@ void server_event(struct world *w, const struct event *e);
 
 /* Its log as its disk will have it when everything handed over is done. */
 void server_take_stock(struct server *v);
+int64_t server_tip(const struct server *v); /* the last zxid of it */
 bool server_is_up(const struct world *w, int who);
 uint64_t server_next_number(struct world *w, int who);
 int64_t server_local_ns(const struct server *v, int64_t true_ns);

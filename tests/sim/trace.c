@@ -55,6 +55,8 @@ static const char *const TRACES[TRACE_TYPE_COUNT] = {
 
 void trace_effect(struct world *w, struct server *v, const struct trace_effect *t)
 {
+    if (t->type == TRACE_LEADING)
+        check_leading(w, v, t->value);
     if (t->type == TRACE_DIGEST_MISMATCH)
         world_violate(w, "server %d: the digest differs at %s", v->index + 1,
                       zxid_text(t->zxid).text);
