@@ -133,7 +133,7 @@ static int remove_snapshots(struct plan *p, struct err *err)
 static int cut_file(struct plan *p, size_t index, struct err *err)
 {
     char name[NAME_BYTES_MAX], path[FILE_PATH_MAX];
-    int64_t offset;
+    int64_t offset = 0;
     bool found = false;
     struct file_stat st;
     int rc = log_file(p, index, name, path, err);
@@ -160,10 +160,15 @@ static int cut_file(struct plan *p, size_t index, struct err *err)
     return 0;
 }
 
-/* From the end, each removal durable: what is left is a beginning of what there was. */
+/* From the end, each removal durable: what is left is a beginning of what there was. Before that
+ * the bound known durable (synced.h): the same transactions may come again, in a file of the same
+ * name, inode and first record that is shorter, and recovery would take its end for damage. */
 static int shorten_log(struct plan *p, struct err *err)
 {
     int last = last_kept(p);
+    int forgotten = file_remove(p->fs, p->log_dir, NAME_SYNCED, err);
+    if (forgotten < 0)
+        return forgotten;
     for (size_t i = p->logs.count; i-- > (size_t)(last + 1);) {
         char name[NAME_BYTES_MAX];
         name_log(name, p->logs.entries[i].zxid);

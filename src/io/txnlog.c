@@ -318,6 +318,9 @@ void txnlog_roll(struct txnlog *l)
     if (!l->poisoned)
         mark_synced(l);
     close_file(l);
+    if (l->synced_fd >= 0) /* who takes files away now takes this one, too */
+        l->fs->close(l->fs, l->synced_fd);
+    l->synced_fd = -1;
 }
 
 static int64_t zeros_left(const struct txnlog *l)

@@ -14,6 +14,7 @@
 #include "crash_disk.h"
 #include "io/logread.h"
 #include "io/rewind.h"
+#include "io/synced.h"
 #include "io_store.h"
 
 enum {
@@ -125,6 +126,43 @@ static void everything_behind_a_zxid_goes(void **state)
     }
     store_seen_deinit(w.seen);
     free(w.seen);
+}
+
+/* How far a file was durable says nothing of the one that takes its name. */
+static void the_bound_known_durable_goes_with_the_log(void **state)
+{
+    (void)state;
+    struct world w = {.seen = NULL};
+    struct synced bound;
+    struct txnlog *log;
+    struct buf frames = {0};
+    setup_world(&w);
+    assert_true(synced_read(w.fs, STORE_PATH, &bound));
+    assert_int_equal(truncate_world(&w, 50), 0);
+    crash_disk_power_cycle(w.disk, 1);
+    assert_false(synced_read(w.fs, STORE_PATH, &bound));
+
+    /* A writer that has it open begins another one with its next file. */
+    store_frame(&frames, 51, 100);
+    store_frame(&frames, 52, 100);
+    struct slice both = buf_slice(&frames);
+    struct slice one = slice_of(both.ptr, both.len / 2), two = slice_from(both, both.len / 2);
+    assert_int_equal(txnlog_open(w.fs, STORE_PATH, &(struct txnlog_options){0}, &log, NULL), 0);
+    assert_int_equal(txnlog_append(log, 51, one), 0);
+    assert_int_equal(txnlog_sync(log, NULL), 0);
+    assert_int_equal(txnlog_idle(log, NULL), 0);
+    txnlog_roll(log);
+    assert_true(synced_read(w.fs, STORE_PATH, &bound));
+    assert_int_equal(truncate_world(&w, 51), 0);
+    assert_false(synced_read(w.fs, STORE_PATH, &bound));
+    assert_int_equal(txnlog_append(log, 52, two), 0);
+    assert_int_equal(txnlog_sync(log, NULL), 0);
+    assert_int_equal(txnlog_idle(log, NULL), 0);
+    assert_true(synced_read(w.fs, STORE_PATH, &bound));
+    assert_int_equal(bound.file_zxid, 52);
+    txnlog_close(log);
+    buf_deinit(&frames);
+    crash_disk_free(w.disk);
 }
 
 /* Runs `act` with the power failing at each of its calls; the recovered state must stand between
@@ -389,6 +427,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything_behind_a_zxid_goes),
+        cmocka_unit_test(the_bound_known_durable_goes_with_the_log),
         cmocka_unit_test(a_truncation_that_power_interrupts_leaves_a_beginning_of_the_log),
         cmocka_unit_test(what_the_files_do_not_reach_back_to_is_refused_and_nothing_changes),
         cmocka_unit_test(a_damaged_log_is_not_truncated),
