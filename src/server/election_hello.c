@@ -39,7 +39,7 @@ static bool parse_address(char *text, struct connect_target *ret)
         *colon = 0;
     }
     ret->host = text;
-    return *text != 0 && parse_port(colon + 1, &ret->port);
+    return *text != 0 && strpbrk(text, "[]") == NULL && parse_port(colon + 1, &ret->port);
 }
 
 /* An address that stands for every address of a machine leads nowhere. */

@@ -174,6 +174,10 @@ def main():
         seed("fuzz_config", f"keys-{at:03}", lines.encode())
     seed("fuzz_config", "servers", b"clientPort=2181\nserver.1=host:2888:3888;2181\n"
          b"server.2=[::1]:2888:3888:observer;[::]:2182\nserver.3=a:1:2|b:3:4\ngroup.1=1:2\nweight.1=3\n")
+    for name, version, places in (("one", -65536, b"10.0.0.1:3888"),
+                                  ("several", -65535, b"[fe80::1]:3888|b.example:3889|0.0.0.0:1")):
+        seed("fuzz_election_hello", name, i64(version) + i64(3) + i32(len(places)) + places)
+    seed("fuzz_election_hello", "bare", i64(3))
     total = sum(f.stat().st_size for f in CORPUS.rglob("*") if f.is_file())
     print(f"{total} bytes of corpus")
 

@@ -502,9 +502,9 @@ static void greetings_are_read_as_they_are_written(void **state)
 static void addresses_that_are_none_are_refused(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"",        "host",       ":1",       "host:",  "host:x",
-                                        "host:-1", "host:70000", "[fe80::1", "[::1]1", "a:1|b",
-                                        "a:1|",    "|",          "[]:1"};
+    static const char *const texts[] = {"",        "host",       ":1",       "host:",    "host:x",
+                                        "host:-1", "host:70000", "[fe80::1", "[::1]1",   "a:1|b",
+                                        "a:1|",    "|",          "[]:1",     "[[::1]:1", "a[:1"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct buf bytes = {0};
         struct election_hello h;
