@@ -163,11 +163,12 @@ enum caucus_create_mode {
     CAUCUS_PERSISTENT_SEQUENTIAL_TTL = 6
 };
 
+/* "= {0}" is a persistent node that everybody may change. */
 struct caucus_create_options {
-    enum caucus_create_mode mode;
     const struct caucus_acl *acl; /* acl_count 0: world:anyone may do everything */
     size_t acl_count;
     int64_t ttl_ms; /* the TTL modes only: 1 to 2^40-1 */
+    enum caucus_create_mode mode;
 };
 
 enum {
