@@ -169,7 +169,7 @@ static int shorten_log(struct plan *p, struct err *err)
     int forgotten = file_remove(p->fs, p->log_dir, NAME_SYNCED, err);
     if (forgotten < 0)
         return forgotten;
-    for (size_t i = p->logs.count; i-- > (size_t)(last + 1);) {
+    for (size_t i = p->logs.count; i-- > (size_t)last + 1;) {
         char name[NAME_BYTES_MAX];
         name_log(name, p->logs.entries[i].zxid);
         int rc = file_remove(p->fs, p->log_dir, name, err);

@@ -18,12 +18,10 @@ static int split(const char *path, char dir[FILE_PATH_MAX], const char **ret_nam
     size_t len = slash != NULL ? (size_t)(slash - path) : 0;
     if (len >= FILE_PATH_MAX)
         return err_set(err, ERR_TOOBIG, "path '%s' is too long", path);
-    memcpy(dir, path, len);
-    dir[len] = 0;
     if (slash == NULL)
-        strcpy(dir, ".");
-    else if (len == 0)
-        strcpy(dir, "/");
+        snprintf(dir, FILE_PATH_MAX, ".");
+    else
+        snprintf(dir, FILE_PATH_MAX, "%.*s", (int)(len > 0 ? len : 1), path);
     *ret_name = slash != NULL ? slash + 1 : path;
     return 0;
 }
@@ -31,7 +29,7 @@ static int split(const char *path, char dir[FILE_PATH_MAX], const char **ret_nam
 static int replace(struct files *fs, const char *path, struct slice text, struct err *err)
 {
     char dir[FILE_PATH_MAX];
-    const char *name;
+    const char *name = path;
     int rc = split(path, dir, &name, err);
     return rc == 0 ? file_replace(fs, dir, name, text, err) : rc;
 }
