@@ -24,7 +24,9 @@ add_library(libcaucus SHARED ${objects})
 set_target_properties(libcaucus PROPERTIES OUTPUT_NAME caucus VERSION ${PROJECT_VERSION}
                       SOVERSION ${LIBCAUCUS_SOVERSION} LINKER_LANGUAGE C INTERPROCEDURAL_OPTIMIZATION OFF)
 target_link_libraries(libcaucus PRIVATE Threads::Threads)
-target_link_options(libcaucus PRIVATE $<$<STREQUAL:${CAUCUS_SANITIZE},>:-Wl,-z,defs>)
+if(NOT CAUCUS_SANITIZE) # a sanitizer's names come with the program
+    target_link_options(libcaucus PRIVATE -Wl,-z,defs)
+endif()
 
 set(static ${CMAKE_BINARY_DIR}/libcaucus.a)
 add_custom_command(OUTPUT ${static}
