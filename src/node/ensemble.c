@@ -56,6 +56,19 @@ static const struct quorum *seen_config(const struct node *n, const struct node_
     return lost ? NULL : q;
 }
 
+/* What may be a request must fit into a packet, and twice that: jute.maxbuffer and its extra size,
+ * as much as ZooKeeper takes. Never less than by default, since others may be configured otherwise.
+ */
+static size_t packet_bytes_max(const struct node *n)
+{
+    enum {
+        REQUEST_BYTES_DEFAULT = 0xfffff,
+        SLACK_BYTES = 65536
+    };
+    size_t request = n->options.frame_bytes_max;
+    return 2 * (request > REQUEST_BYTES_DEFAULT ? request : REQUEST_BYTES_DEFAULT) + SLACK_BYTES;
+}
+
 static struct zab *make_zab(struct node *n, const struct node_ensemble *o)
 {
     struct zab_options options = {
@@ -73,6 +86,7 @@ static struct zab *make_zab(struct node *n, const struct node_ensemble *o)
         .accepted_epoch = o->accepted_epoch,
         .current_epoch = o->current_epoch,
         .reconfig_enabled = n->options.reconfig_enabled,
+        .packet_bytes_max = packet_bytes_max(n),
     };
     struct zab_host host = {.arg = n};
     replicate_host(&host);

@@ -54,6 +54,7 @@ static void take(struct node *n, struct tree *tree, const struct snapshot_sessio
         .skip_acl = n->options.skip_acl,
         .enforce_quota = n->options.enforce_quota,
         .close_session_txn_enabled = n->options.close_session_txn,
+        .close_list_bytes_max = n->options.frame_bytes_max,
         .reconfig_enabled = n->options.reconfig_enabled,
         .no_digest_auth = !n->options.digest_auth_enabled,
     };

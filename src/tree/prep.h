@@ -25,6 +25,7 @@ struct prep_options {
     bool skip_acl;
     bool enforce_quota;
     bool close_session_txn_enabled; /* CloseSessionTxn lists the paths, default true */
+    size_t close_list_bytes_max;    /* a longer list is left empty; 0 = any length */
     bool reconfig_enabled;
     bool no_digest_auth; /* DigestAuthenticationProvider.enabled=false */
 };
@@ -75,7 +76,8 @@ void prep_free(struct prep *p); /* before the tree */
 
 /* Appends TxnHeader + txn + TxnDigest (if there is one) to `out`, exactly as the transaction log
  * and PROPOSAL carry them. `out` is a buffer without a maximum: what is appended is at most a
- * little larger than the request, except for the paths of a closed session. */
+ * little larger than the request, except for the paths of a closed session (close_list_bytes_max).
+ */
 void prep_request(struct prep *p, const struct prep_request *req, struct buf *out,
                   struct prep_result *ret);
 

@@ -65,6 +65,14 @@ void close_session_prep(struct prep *p, const struct prep_request *req, struct b
         if (ch->state.stat.ephemeral_owner == req->session_id)
             on_outstanding(&cl, ch);
     }
-    if (listed)
-        store_be32(out->ptr + count_at, cl.count);
+    if (!listed)
+        return;
+    /* A list that fits into no packet would keep every learner from following (ZOOKEEPER-4306). It
+     * only says what the tree knows as well: whoever applies the txn removes what is left. */
+    size_t bytes_max = p->options.close_list_bytes_max;
+    if (bytes_max > 0 && out->len - count_at > bytes_max) {
+        out->len = count_at + 4;
+        cl.count = 0;
+    }
+    store_be32(out->ptr + count_at, cl.count);
 }

@@ -84,6 +84,32 @@ static void a_malformed_write_is_answered_wherever_it_comes(void **state)
     ens_close(k);
 }
 
+static void what_jute_maxbuffer_lets_in_reaches_everybody(void **state)
+{
+    (void)state;
+    enum {
+        BYTES = 3 << 20
+    };
+    struct ens *k = ens_new(3, 1);
+    for (int i = 1; i <= 3; i++)
+        k->servers[i].options.frame_bytes_max = 4 << 20;
+    ens_up(k);
+    ens_connect(k, 1, ens_follower(k));
+    ens_create(k, 1, 1, "/a");
+    uint8_t *large = mem_calloc(1, BYTES);
+    struct buf b = {0};
+    rec_put_slice(&b, slice_str("/a"));
+    rec_put_slice(&b, slice_of(large, BYTES));
+    buf_put_i32(&b, -1);
+    ens_request(k, 1, 2, ZK_OP_SET_DATA, &b);
+    free(large);
+    ens_settle(k);
+    assert_int_equal(ens_err(k, 1, 1), 0);
+    assert_int_equal(ens_err(k, 1, 2), 0);
+    ens_same(k);
+    ens_close(k);
+}
+
 static void a_follower_catches_up_by_what_it_lacks(void **state)
 {
     (void)state;
@@ -447,6 +473,7 @@ int main(void)
         cmocka_unit_test(a_write_through_a_follower_is_answered_there),
         cmocka_unit_test(a_client_reads_what_it_has_written),
         cmocka_unit_test(a_malformed_write_is_answered_wherever_it_comes),
+        cmocka_unit_test(what_jute_maxbuffer_lets_in_reaches_everybody),
         cmocka_unit_test(a_follower_catches_up_by_what_it_lacks),
         cmocka_unit_test(a_new_leader_has_what_the_old_one_committed),
         cmocka_unit_test(what_only_the_old_leader_has_is_truncated),

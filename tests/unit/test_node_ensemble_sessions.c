@@ -37,6 +37,41 @@ static void a_session_is_known_everywhere(void **state)
     ens_close(k);
 }
 
+/* ZOOKEEPER-4306: such a transaction keeps every follower from following. */
+static void a_session_with_more_ephemerals_than_fit_is_closed_without_a_list(void **state)
+{
+    (void)state;
+    struct ens *k = ens_new(3, 0);
+    for (int i = 1; i <= 3; i++)
+        k->servers[i].options.frame_bytes_max = 100;
+    ens_up(k);
+    static const int counts[] = {5, 20};
+    for (int round = 0; round < 2; round++) {
+        ens_connect(k, 1 + round, ens_follower(k));
+        int count = counts[round];
+        for (int i = 0; i < count; i++) {
+            char path[16];
+            snprintf(path, sizeof path, "/e%08d", i);
+            ens_create_mode(k, 1 + round, i + 1, path, 1);
+        }
+        ens_request(k, 1 + round, count + 1, ZK_OP_CLOSE_SESSION, NULL);
+        ens_settle(k);
+        for (int i = 0; i <= count; i++)
+            assert_int_equal(ens_err(k, 1 + round, i + 1), 0);
+
+        const struct ens_disk *disk = &k->servers[1].disk;
+        struct txn_entry e;
+        assert_int_equal(txn_split(buf_slice(&disk->log[disk->count - 1].bytes), &e), 0);
+        assert_int_equal(e.hdr.type, ZK_OP_CLOSE_SESSION);
+        assert_int_equal(load_be32(e.body.ptr), round == 0 ? count : 0);
+        assert_int_equal(e.body.len, round == 0 ? 4 + count * 14 : 4);
+        for (int i = 1; i <= 3; i++)
+            assert_false(ens_has(k, i, "/e00000000"));
+        ens_same(k);
+    }
+    ens_close(k);
+}
+
 static void the_leader_expires_the_sessions_of_its_followers(void **state)
 {
     (void)state;
@@ -476,6 +511,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_session_is_known_everywhere),
+        cmocka_unit_test(a_session_with_more_ephemerals_than_fit_is_closed_without_a_list),
         cmocka_unit_test(the_leader_expires_the_sessions_of_its_followers),
         cmocka_unit_test(a_session_lives_as_long_as_its_client_is_heard),
         cmocka_unit_test(a_session_survives_the_leader),
