@@ -95,7 +95,7 @@ struct node_ensemble {
     bool local_sessions, local_sessions_upgrade;
     bool read_only_mode; /* readonlymode.enabled */
     bool standalone_enabled;
-    int64_t observer_election_delay_ms, observer_reconnect_delay_ms;
+    int64_t observer_election_delay_ms;
 };
 
 struct node;

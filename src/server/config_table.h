@@ -128,7 +128,7 @@
     X(ELECTION_BIND_RETRY, "electionPortBindRetry", INT, "3", 0, CONFIG_INT_MAX, OBEYED) \
     X(FLE_MIN_INTERVAL, "fastleader.minNotificationInterval", INT, "200", 1, CONFIG_INT_MAX, OBEYED) \
     X(FLE_MAX_INTERVAL, "fastleader.maxNotificationInterval", INT, "60000", 1, CONFIG_INT_MAX, OBEYED) \
-    X(OBSERVER_RECONNECT, "observer.reconnectDelayMs", INT, "0", 0, CONFIG_LONG_MAX, OBEYED) \
+    X(OBSERVER_RECONNECT, "observer.reconnectDelayMs", INT, "0", 0, CONFIG_LONG_MAX, ENSEMBLE) \
     X(OBSERVER_ELECTION, "observer.election.DelayMs", INT, "200", 0, CONFIG_LONG_MAX, OBEYED) \
     X(OBSERVER_MASTER_SIZE, "observerMaster.sizeLimit", INT, "33554432", 1, CONFIG_INT_MAX, ENSEMBLE) \
     X(QUORUM_LISTEN_ALL, "quorumListenOnAllIPs", BOOL, "false", 0, 0, OBEYED) \

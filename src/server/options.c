@@ -96,7 +96,6 @@ void options_ensemble(const struct config *c, const struct epochs *epochs,
         .read_only_mode = config_flag(c, CONFIG_READ_ONLY_MODE),
         .standalone_enabled = config_flag(c, CONFIG_STANDALONE_ENABLED),
         .observer_election_delay_ms = config_int(c, CONFIG_OBSERVER_ELECTION),
-        .observer_reconnect_delay_ms = config_int(c, CONFIG_OBSERVER_RECONNECT),
     };
 }
 

@@ -319,7 +319,6 @@ static struct node *create_node(struct world *w, struct server *v)
             .leader_serves = true,
             .standalone_enabled = false,
             .observer_election_delay_ms = 30,
-            .observer_reconnect_delay_ms = 0,
         };
         put_recent(w, &v->disk, &recent);
         e.recent = buf_slice(&recent);
