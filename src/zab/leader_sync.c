@@ -299,7 +299,10 @@ static void forget_snap_next(struct zab *z, int64_t sid)
 static void send_newleader(struct zab *z, struct zab_link *l)
 {
     struct buf text = {0};
-    quorum_format(z->last_seen, &text);
+    /* What a learner finds here it takes for active at UPTODATE. While we serve, a configuration
+     * that is only proposed comes behind, as the PROPOSAL it is. (ZooKeeper sends the proposed one:
+     * its learners may then elect by a configuration that nobody has committed.) */
+    quorum_format(z->lead.phase == LEAD_SERVING ? z->active : z->last_seen, &text);
     l->state = LEARNER_NEWLEADER;
     l->heard_ns = z->now_ns;
     forget_snap_next(z, l->sid);
