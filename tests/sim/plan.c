@@ -260,7 +260,8 @@ static int64_t some_time_ns(struct world *w)
     return (10 + (int64_t)world_random(w, world_random(w, 3) == 0 ? 3000 : 400)) * NS_PER_MS;
 }
 
-/* A random member leaves, comes back, or changes what it is. */
+/* A random member leaves, comes back, or changes what it is. Two voters stay: a third may be made of
+ * an observer, which acknowledges nothing before it is one; a second could not be. */
 static void reconfigure(struct world *w)
 {
     const struct quorum *q = w->history.config;
@@ -271,6 +272,8 @@ static void reconfigure(struct world *w)
     const struct quorum_server *member = quorum_find(q, sid);
     char joining[128] = "", leaving[16] = "";
     bool voter = member != NULL && !member->observer;
+    if (q->voter_count < (voter ? 3 : 2))
+        return;
     if (voter && world_random(w, 2) == 0)
         snprintf(leaving, sizeof leaving, "%d", sid);
     else
