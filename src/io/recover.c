@@ -199,6 +199,32 @@ static int check_reach(int64_t reach, const struct recover_result *result, struc
                    (uint64_t)result->last_zxid);
 }
 
+/* Transactions that only a snapshot holds which cannot be used are in no log: what came from a
+ * leader as a whole, or what a snapshot had before the log (a quorum without our disk). A new epoch
+ * would hide the gap; but every snapshot is of a transaction, or of the beginning of an epoch,
+ * which is none. */
+struct watched_sink {
+    const struct recover_sink *sink;
+    const struct name_list *snapshots;
+    size_t next; /* the first that was not passed */
+    const struct recover_result *result;
+};
+
+static int watch_txn(void *arg, int64_t zxid, struct slice bytes, struct err *err)
+{
+    struct watched_sink *s = arg;
+    for (; s->next < s->snapshots->count && s->snapshots->entries[s->next].zxid <= zxid;
+         s->next++) {
+        int64_t reach = s->snapshots->entries[s->next].zxid;
+        if (reach > s->result->snapshot_zxid && reach < zxid && (uint32_t)reach != 0)
+            return err_set(err, ERR_CORRUPT,
+                           "snapshot %" PRIx64 " cannot be used (%s), and the logs go on behind it "
+                           "without its last transaction",
+                           (uint64_t)reach, s->result->snapshot_err.text);
+    }
+    return s->sink->txn(s->sink->arg, zxid, bytes, err);
+}
+
 static int recover_lists(struct files *fs, const struct recover_options *options,
                          const char *snap_path, const char *log_path,
                          const struct name_list *snapshots, const struct name_list *logs,
@@ -228,7 +254,9 @@ static int recover_lists(struct files *fs, const struct recover_options *options
     }
 
     result->last_zxid = has_snapshot ? result->snapshot_zxid : 0;
-    rc = recover_log(fs, log_path, logs, options->record_bytes_max, sink, result, err);
+    struct watched_sink watched = {.sink = sink, .snapshots = snapshots, .result = result};
+    struct recover_sink through = {.txn = watch_txn, .arg = &watched};
+    rc = recover_log(fs, log_path, logs, options->record_bytes_max, &through, result, err);
     return rc < 0 ? rc : check_reach(reach, result, err);
 }
 

@@ -353,6 +353,33 @@ static void an_older_snapshot_whose_log_does_not_reach_far_enough_is_refused(voi
     assert_non_null(strstr(f->seen->err.text, "snapshot 20"));
 }
 
+/* What only the newer snapshot has is missing in the middle: it came from a leader. */
+static void an_older_snapshot_is_refused_where_only_the_newer_one_has_what_is_between(void **state)
+{
+    struct fixture *f = *state;
+    static const int64_t behind[] = {0x21, (int64_t)1 << 32 | 1};
+    for (size_t i = 0; i < 2; i++) {
+        struct buf frame = {0};
+        struct txnlog *log;
+        assert_int_equal(store_write_snapshot(f->fs, 0x20, 500, SNAP_PLAIN, NULL), 0);
+        assert_int_equal(txnlog_open(f->fs, STORE_PATH, &(struct txnlog_options){0}, &log, NULL),
+                         0);
+        store_frame(&frame, behind[i], RECORD_BYTES);
+        assert_int_equal(txnlog_append(log, behind[i], buf_slice(&frame)), 0);
+        assert_int_equal(txnlog_sync(log, NULL), 0);
+        txnlog_close(log);
+        buf_deinit(&frame);
+        assert_int_equal(store_recover(f->fs, &STORE_OPTIONS, f->seen), 0);
+        assert_true(f->seen->result.last_zxid == behind[i]);
+
+        bytes_of(f, STORE_PATH "/snapshot.20")[100] ^= 1;
+        assert_int_equal(store_recover(f->fs, &STORE_OPTIONS, f->seen), ERR_CORRUPT);
+        assert_non_null(strstr(f->seen->err.text, "snapshot 20"));
+        if (i == 0)
+            assert_int_equal(f->fs->unlink(f->fs, STORE_PATH "/log.21"), 0);
+    }
+}
+
 static void logs_without_a_snapshot_are_refused_unless_trusted(void **state)
 {
     struct fixture *f = *state;
@@ -420,6 +447,7 @@ int main(void)
         TEST(replay_begins_behind_the_newest_snapshot),
         TEST(a_damaged_snapshot_is_replaced_by_an_older_one_and_more_log),
         TEST(an_older_snapshot_whose_log_does_not_reach_far_enough_is_refused),
+        TEST(an_older_snapshot_is_refused_where_only_the_newer_one_has_what_is_between),
         TEST(logs_without_a_snapshot_are_refused_unless_trusted),
         TEST(an_empty_database_is_trusted_by_autocreate_or_by_the_initialize_file),
         TEST(snapshots_and_logs_in_each_others_directory_are_refused),
