@@ -73,6 +73,10 @@ bool fle_same_vote(const struct fle_ballot *a, const struct fle_ballot *b);
 /* Whether those who cast the same as `b` are a quorum. */
 bool fle_has_quorum(const struct fle *f, const struct fle_ballots *ballots,
                     const struct fle_ballot *b, bool oracle_says);
+/* Whether those who have settled for the same are a quorum: of the active configuration only. A
+ * proposed one may have come to nothing without our knowing, and those who have a leader are then
+ * no quorum of it, ever. (If it is what counts now, their notifications bring it as active.) */
+bool fle_has_followers(const struct fle *f, const struct fle_ballot *b, bool oracle_says);
 /* Whether `leader` itself says that it leads. */
 bool fle_leader_agrees(const struct fle *f, int64_t leader, int64_t round);
 

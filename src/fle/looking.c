@@ -162,7 +162,7 @@ static void on_settled(struct fle *f, int64_t from, const struct fle_notificatio
         cast(&f->ballots, from, n->state, 0, &n->vote);
     bool enough =
         (n->vote.round == f->round && fle_has_quorum(f, &f->ballots, &theirs, f->oracle_says)) ||
-        fle_has_quorum(f, &f->settled, &theirs, f->oracle_says);
+        fle_has_followers(f, &theirs, f->oracle_says);
     if (enough && fle_leader_agrees(f, n->vote.leader, n->vote.round)) {
         decide(f, &n->vote);
         return;

@@ -47,5 +47,5 @@ bool fle_doubts(const struct fle *f)
 {
     if (!f->elected || f->established || f->state == FLE_LOOKING)
         return false;
-    return f->leader_denies || !fle_is_quorum(f, &f->supporters, f->oracle_says);
+    return f->leader_denies || !quorum_has(f->config, &f->supporters, f->oracle_says);
 }

@@ -49,14 +49,26 @@ bool fle_same_vote(const struct fle_ballot *a, const struct fle_ballot *b)
     return (a->version > 0) != (b->version > 0) || a->vote.peer_epoch == b->vote.peer_epoch;
 }
 
-bool fle_has_quorum(const struct fle *f, const struct fle_ballots *ballots,
-                    const struct fle_ballot *b, bool oracle_says)
+static struct sid_set who_agrees(const struct fle_ballots *ballots, const struct fle_ballot *b)
 {
     struct sid_set agree = {0};
     for (int64_t sid = 0; sid < FLE_SIDS; sid++)
         if (ballots->of[sid].cast && fle_same_vote(&ballots->of[sid], b))
             sid_set_add(&agree, sid);
+    return agree;
+}
+
+bool fle_has_quorum(const struct fle *f, const struct fle_ballots *ballots,
+                    const struct fle_ballot *b, bool oracle_says)
+{
+    struct sid_set agree = who_agrees(ballots, b);
     return fle_is_quorum(f, &agree, oracle_says);
+}
+
+bool fle_has_followers(const struct fle *f, const struct fle_ballot *b, bool oracle_says)
+{
+    struct sid_set agree = who_agrees(&f->settled, b);
+    return quorum_has(f->config, &agree, oracle_says);
 }
 
 /* Otherwise all would go on electing one that has died. If it is ourselves, we lead only in the
