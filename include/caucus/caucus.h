@@ -85,8 +85,9 @@ enum caucus_event_type {
     CAUCUS_NODE_CHILDREN_CHANGED = 4,
     CAUCUS_WATCH_REMOVED = 5, /* by caucus_remove_watches */
     CAUCUS_WATCH_LOST = 6,    /* the session is over, or the handle closed */
-    CAUCUS_WATCH_REARMED = 7  /* persistent watches only: after a reconnection the watch is set
-                                 again.  What happened meanwhile was not told: read again */
+    CAUCUS_WATCH_REARMED = 7  /* persistent watches only: events may be missing, read again. After a
+                                 reconnection, when the watch was set again; and after callbacks
+                                 had fallen behind by 100,000 */
 };
 
 struct caucus_event {
@@ -246,7 +247,8 @@ struct caucus_options {
     uint8_t session_password[16]; /* process (caucus_session). 0: begin one */
     caucus_state_fn *on_state; /* as caucus_add_listener before anything can happen. May be NULL */
     void *on_state_context;
-    size_t requests_max;      /* waiting for their answers; more are refused (BUSY). 0: 65,536 */
+    size_t requests_max;      /* waiting for their answers; more are refused (BUSY), and so are more
+                                 than 256 MiB of them. 0: 65,536 */
     size_t request_bytes_max; /* of one; bigger ones are refused (TOOBIG), because servers close the
                                  connection on them. 0: 1,048,575 as servers have it */
     size_t response_bytes_max; /* of one; a bigger one ends the connection. 0: 16 MiB */
@@ -333,10 +335,11 @@ CAUCUS_API bool caucus_loop_run(struct caucus *c);
 /* ---- Operations
  * ----------------------------------------------------------------------------------- *
  *
- * Errors of all that start an operation: CAUCUS_BADARGUMENTS, CAUCUS_TOOBIG, CAUCUS_BUSY,
- * CAUCUS_CLOSING, CAUCUS_SESSIONEXPIRED (with stop_when_lost), CAUCUS_AUTHFAILED. Of all results:
- * CAUCUS_CONNECTIONLOSS, CAUCUS_OPERATIONTIMEOUT, CAUCUS_SESSIONEXPIRED, CAUCUS_CLOSING,
- * CAUCUS_NOTREADONLY and what else the server says; those named below are an operation's own.
+ * Errors of all that start an operation (some may as well come in the result): CAUCUS_BADARGUMENTS,
+ * CAUCUS_TOOBIG, CAUCUS_BUSY, CAUCUS_CLOSING, CAUCUS_SESSIONEXPIRED (with stop_when_lost),
+ * CAUCUS_AUTHFAILED. Of all results: CAUCUS_CONNECTIONLOSS, CAUCUS_OPERATIONTIMEOUT,
+ * CAUCUS_SESSIONEXPIRED, CAUCUS_CLOSING, CAUCUS_NOTREADONLY and what else the server says; those
+ * named below are an operation's own.
  *
  * `done` may be NULL when the result does not matter. `watch` NULL: none is set.
  *

@@ -28,6 +28,20 @@ void csession_drop_watches(struct csession *s)
     }
 }
 
+static void tell_missed(void *arg, struct slice path, caucus_watch_fn *watch, void *context)
+{
+    struct csession *s = arg;
+    struct cnews news = {s, CAUCUS_WATCH_REARMED, chroot_strip(s->config.chroot, path), -1};
+    csession_news(&news, watch, context, false);
+}
+
+void csession_hold_events(struct csession *s, bool hold)
+{
+    if (s->watches.holds && !hold)
+        cwatch_let_go(&s->watches, tell_missed, s);
+    s->watches.holds = hold;
+}
+
 static size_t watches_meant(const struct csession *s, const struct call *c)
 {
     return cwatch_matching(&s->watches, c->watch_kind, c->path, c->watch, c->watch_context);

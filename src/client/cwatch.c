@@ -90,7 +90,7 @@ void cwatch_add(struct cwatch *w, enum cwatch_table table, struct slice path,
                 caucus_watch_fn *watch, void *context)
 {
     struct cwatcher *new = mem_alloc(sizeof(*new));
-    *new = (struct cwatcher){NULL, watch, context};
+    *new = (struct cwatcher){.watch = watch, .context = context};
     struct cwatcher **end = &find_or_add(w, path)->watchers[table];
     while (*end != NULL)
         end = &(*end)->next;
@@ -131,10 +131,14 @@ static void spend(struct cwatch *w, struct cwatch_path *p, enum cwatch_table tab
     }
 }
 
-static void tell(const struct cwatch_path *p, enum cwatch_table table, cwatch_told *told, void *arg)
+static void tell(const struct cwatch *w, const struct cwatch_path *p, enum cwatch_table table,
+                 cwatch_told *told, void *arg)
 {
-    for (const struct cwatcher *i = p->watchers[table]; i != NULL; i = i->next)
-        told(arg, i->watch, i->context, false);
+    for (struct cwatcher *i = p->watchers[table]; i != NULL; i = i->next) {
+        i->missed |= w->holds;
+        if (!w->holds)
+            told(arg, i->watch, i->context, false);
+    }
 }
 
 /* The path itself, then each that it lies under, up to "/". */
@@ -143,7 +147,7 @@ static void tell_recursive(const struct cwatch *w, struct slice path, cwatch_tol
     while (w->counts[CWATCH_RECURSIVE] > 0) {
         const struct cwatch_path *p = cwatch_find(w, path);
         if (p != NULL)
-            tell(p, CWATCH_RECURSIVE, told, arg);
+            tell(w, p, CWATCH_RECURSIVE, told, arg);
         if (path.len <= 1)
             return;
         path = path_parent(path);
@@ -167,12 +171,31 @@ void cwatch_fire(struct cwatch *w, enum caucus_event_type type, struct slice pat
         }
         if (of_children || type == CAUCUS_NODE_DELETED)
             spend(w, p, CWATCH_CHILD, told, arg);
-        tell(p, CWATCH_PERSISTENT, told, arg);
+        tell(w, p, CWATCH_PERSISTENT, told, arg);
     }
     if (!of_children)
         tell_recursive(w, path, told, arg);
     if (p != NULL)
         drop_if_empty(w, p);
+}
+
+static void name_missed(struct cwatcher *first, struct slice path, cwatch_missed *missed, void *arg)
+{
+    for (struct cwatcher *i = first; i != NULL; i = i->next) {
+        if (i->missed)
+            missed(arg, path, i->watch, i->context);
+        i->missed = false;
+    }
+}
+
+void cwatch_let_go(struct cwatch *w, cwatch_missed *missed, void *arg)
+{
+    w->holds = false;
+    for (struct list *i = w->paths.next; i != &w->paths; i = i->next) {
+        const struct cwatch_path *p = path_entry(i);
+        for (int t = CWATCH_PERSISTENT; t <= CWATCH_RECURSIVE; t++)
+            name_missed(p->watchers[t], cwatch_path_of(p), missed, arg);
+    }
 }
 
 static bool kind_has(enum caucus_watch_kind kind, int table)

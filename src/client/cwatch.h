@@ -23,6 +23,7 @@ struct cwatcher {
     struct cwatcher *next;
     caucus_watch_fn *watch;
     void *context;
+    bool missed; /* an event, while they were held */
 };
 
 struct cwatch_path {
@@ -38,6 +39,7 @@ struct cwatch {
     struct map by_hash;
     struct list paths; /* in the order in which they came */
     size_t counts[CWATCH_TABLES];
+    bool holds; /* persistent watches are not told of events, they only miss them */
     uint64_t seed;
 };
 
@@ -54,6 +56,10 @@ struct slice cwatch_path_of(const struct cwatch_path *p);
 typedef void cwatch_told(void *arg, caucus_watch_fn *watch, void *context, bool last);
 void cwatch_fire(struct cwatch *w, enum caucus_event_type type, struct slice path,
                  cwatch_told *told, void *arg);
+
+/* Holds no longer; each that missed an event is named once. */
+typedef void cwatch_missed(void *arg, struct slice path, caucus_watch_fn *watch, void *context);
+void cwatch_let_go(struct cwatch *w, cwatch_missed *missed, void *arg);
 
 /* How many of this kind stand on the path: those that match, or (watch NULL) all. */
 size_t cwatch_matching(const struct cwatch *w, enum caucus_watch_kind kind, struct slice path,

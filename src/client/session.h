@@ -67,6 +67,10 @@ void csession_received(struct csession *s, int64_t now_ns, struct slice bytes);
 void csession_written(struct csession *s, size_t bytes);
 void csession_probed(struct csession *s, int64_t now_ns, bool has_quorum);
 void csession_tick(struct csession *s, int64_t now_ns);
+/* The user is far behind with what he is told. Meanwhile events do not pile up for persistent
+ * watches: when they are let go, those that missed any are told WATCH_REARMED once, as after a
+ * reconnection. */
+void csession_hold_events(struct csession *s, bool hold);
 /* Takes the call. */
 void csession_submit(struct csession *s, int64_t now_ns, struct call *c);
 /* After what was asked, the end of the session; within a bound. */

@@ -117,16 +117,27 @@ static int inbox_put(struct caucus *c, struct call *call)
     return rc;
 }
 
+/* Room for one more request, until its callback has returned. */
+static bool reserve(struct caucus *c, const struct call *call)
+{
+    size_t count = atomic_fetch_add(&c->pending, 1);
+    size_t bytes = atomic_fetch_add(&c->pending_bytes, call->frame.len);
+    return count < c->requests_max && bytes < REQUESTS_BYTES_MAX;
+}
+
+static void release(struct caucus *c, struct call *call)
+{
+    atomic_fetch_sub(&c->pending_bytes, call->frame.len);
+    atomic_fetch_sub(&c->pending, 1);
+    call_free(call);
+}
+
 /* Leaves the handle. */
 static int start(struct caucus *c, struct call *call)
 {
-    int rc = CAUCUS_BUSY;
-    if (atomic_fetch_add(&c->pending, 1) < c->requests_max)
-        rc = inbox_put(c, call);
-    if (rc != 0) {
-        atomic_fetch_sub(&c->pending, 1);
-        call_free(call);
-    }
+    int rc = reserve(c, call) ? inbox_put(c, call) : CAUCUS_BUSY;
+    if (rc != 0)
+        release(c, call);
     leave(c);
     return rc;
 }
@@ -237,8 +248,7 @@ static void answer_waiter(struct caucus *c, struct call *call)
     struct waiter *w = call->waiter;
     struct caucus_result *result = call->result;
     call->result = NULL;
-    call_free(call);
-    atomic_fetch_sub(&c->pending, 1);
+    release(c, call);
     pthread_mutex_lock(&w->lock);
     w->result = result;
     pthread_cond_signal(&w->answered);
@@ -261,19 +271,34 @@ static void copy_status(struct caucus *c)
     pthread_mutex_unlock(&c->lock);
 }
 
+/* One-shot watches and answers are bounded by what was asked for; events of persistent watches are
+ * not. */
+static void bound_events(struct caucus *c)
+{
+    size_t behind = atomic_load(&c->behind);
+    if (behind > EVENTS_HELD_AT)
+        c->holds_events = true;
+    else if (behind <= EVENTS_LET_GO_AT)
+        c->holds_events = false;
+    csession_hold_events(c->engine.s, c->holds_events);
+}
+
 void handle_publish(struct caucus *c)
 {
     copy_status(c);
+    bound_events(c);
     struct list *notes = csession_notes(c->engine.s);
     struct list events;
     list_init(&events);
     while (!list_is_empty(notes)) {
         struct note *n = note_of(notes->next);
         list_remove(&n->list);
-        if (n->kind == NOTE_ANSWER && call_of_note(n)->waiter != NULL)
+        if (n->kind == NOTE_ANSWER && call_of_note(n)->waiter != NULL) {
             answer_waiter(c, call_of_note(n));
-        else
-            list_append(&events, &n->list);
+            continue;
+        }
+        list_append(&events, &n->list);
+        atomic_fetch_add(&c->behind, 1);
     }
     if (list_is_empty(&events))
         return;
@@ -291,8 +316,7 @@ static void run_answer(struct caucus *c, struct call *call)
 {
     if (call->done != NULL)
         call->done(call->context, call->result);
-    call_free(call);
-    atomic_fetch_sub(&c->pending, 1);
+    release(c, call);
 }
 
 static void run_greeting(struct caucus *c)
@@ -321,6 +345,9 @@ void handle_run_note(struct caucus *c, struct note *n)
         free(n);
         break;
     }
+    /* The I/O thread lets go of what it held when it wakes up the next time: now. */
+    if (atomic_fetch_sub(&c->behind, 1) == EVENTS_LET_GO_AT + 1)
+        engine_wake(&c->engine);
 }
 
 /* ---- What is so, and who listens ---- */

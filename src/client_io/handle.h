@@ -19,6 +19,9 @@
 enum {
     REQUESTS_MAX_DEFAULT = 65536,
     RESPONSE_BYTES_MAX_DEFAULT = 16 * 1024 * 1024,
+    EVENTS_HELD_AT = 100000, /* notes that wait for the event thread: some 15 MiB */
+    EVENTS_LET_GO_AT = 50000,
+    REQUESTS_BYTES_MAX = 256 * 1024 * 1024, /* of all requests that wait for their answers */
 };
 
 /* The end of a handle, as it was asked for. */
@@ -35,7 +38,8 @@ struct caucus {
     bool has_threads;
     struct engine engine;
 
-    atomic_size_t pending; /* calls that were taken and whose callback has not returned */
+    atomic_size_t pending;       /* calls that were taken and whose callback has not returned */
+    atomic_size_t pending_bytes; /* of their frames */
     atomic_int
         entered; /* threads inside a function of the handle: it is not freed before they left */
 
@@ -50,8 +54,10 @@ struct caucus {
 
     pthread_mutex_t events_lock;
     pthread_cond_t events_came;
-    struct list events; /* events_lock: notes to be run */
-    bool events_end;    /* events_lock: no more will come */
+    struct list events;   /* events_lock: notes to be run */
+    atomic_size_t behind; /* notes that were made and have not been run */
+    bool holds_events;    /* the I/O thread's: there were too many of them */
+    bool events_end;      /* events_lock: no more will come */
     struct note
         greeting; /* events_lock: a note of our own: new listeners are to be told the state */
     bool greeting_waits; /* events_lock */

@@ -6,6 +6,7 @@
  *   get /stall    no answer
  *   get /x        answered with the path as data
  *   set /x        answered, after an event NodeDataChanged for /x
+ *   set /burst    likewise, after TOY_BURST of them
  *
  * What it counts can be read, and waited for, by the test. */
 #ifndef CAUCUS_UNIT_CLIENT_TOY_H
@@ -27,7 +28,8 @@
 #include "wire/zk.h"
 
 enum {
-    TOY_CONNECTIONS_MAX = 32
+    TOY_CONNECTIONS_MAX = 32,
+    TOY_BURST = 150000
 };
 
 struct toy_connection {
@@ -145,9 +147,11 @@ static inline bool toy_request(struct toy *t, struct toy_connection *c, struct s
     }
     case ZK_OP_SET_DATA: {
         struct slice path = dec_ustring(&d);
-        at = toy_begin(c, ZK_XID_NOTIFICATION, 2, 0);
-        rec_put_watcher_event(&c->out, &(struct rec_watcher_event){3, 3, path});
-        toy_end(c, at);
+        for (int i = slice_eq_str(path, "/burst") ? TOY_BURST : 1; i > 0; i--) {
+            at = toy_begin(c, ZK_XID_NOTIFICATION, 2, 0);
+            rec_put_watcher_event(&c->out, &(struct rec_watcher_event){3, 3, path});
+            toy_end(c, at);
+        }
         at = toy_begin(c, xid, 2, 0);
         rec_put_set_data_response(&c->out, &(struct rec_set_data_response){{0}});
         toy_end(c, at);

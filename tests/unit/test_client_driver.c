@@ -229,6 +229,14 @@ static void an_expired_session_is_followed_by_a_new_one(void **state)
     board_deinit(&b);
 }
 
+static void board_go_on(struct board *b)
+{
+    pthread_mutex_lock(&b->lock);
+    b->may_go_on = true;
+    pthread_cond_broadcast(&b->changed);
+    pthread_mutex_unlock(&b->lock);
+}
+
 /* The callback is held until the server has been pinged three times. */
 static void on_answer_slowly(void *context, const struct caucus_result *r)
 {
@@ -252,13 +260,44 @@ static void a_slow_callback_delays_no_ping_and_no_blocking_call(void **state)
     toy_wait(&toy, &toy.pings, 3);
     assert_int_equal(caucus_get_wait(c, "/y", NULL, NULL, NULL), 0);
     assert_int_equal(caucus_get_state(c), CAUCUS_CONNECTED);
-    pthread_mutex_lock(&b.lock);
-    b.may_go_on = true;
-    pthread_cond_broadcast(&b.changed);
-    pthread_mutex_unlock(&b.lock);
+    board_go_on(&b);
     board_wait(&b, &b.answers, 1);
     caucus_close(c);
     assert_int_equal(b.states[CAUCUS_SUSPENDED], 0);
+    toy_stop(&toy);
+    board_deinit(&b);
+}
+
+static void on_event_slowly(void *context, const struct caucus_event *e)
+{
+    struct board *b = context;
+    pthread_mutex_lock(&b->lock);
+    while (!b->may_go_on)
+        pthread_cond_wait(&b->changed, &b->lock);
+    pthread_mutex_unlock(&b->lock);
+    on_event(context, e);
+}
+
+/* A bound on memory: what is left out is made up for by one event that says so. */
+static void events_do_not_pile_up_behind_a_slow_callback(void **state)
+{
+    (void)state;
+    struct toy toy = {0};
+    struct board b;
+    board_init(&b);
+    toy_start(&toy);
+    struct caucus *c = open_at(toy.hosts, &b, 60000);
+    assert_int_equal(
+        caucus_add_watch_wait(c, "/burst", CAUCUS_WATCH_PERSISTENT, on_event_slowly, &b), 0);
+    assert_int_equal(caucus_set_wait(c, "/burst", "", 0, -1, NULL), 0);
+    board_go_on(&b);
+    board_wait(&b, &b.events[CAUCUS_WATCH_REARMED], 1);
+    int before = b.events[CAUCUS_NODE_DATA_CHANGED];
+    assert_in_range(before, 50000, TOY_BURST - 1);
+    assert_int_equal(caucus_get_wait(c, "/x", NULL, NULL, NULL), 0);
+    caucus_close(c);
+    assert_int_equal(b.events[CAUCUS_WATCH_REARMED], 1);
+    assert_int_equal(b.events[CAUCUS_NODE_DATA_CHANGED], before);
     toy_stop(&toy);
     board_deinit(&b);
 }
@@ -592,6 +631,7 @@ int main(void)
         cmocka_unit_test(lost_comes_by_the_local_clock),
         cmocka_unit_test(an_expired_session_is_followed_by_a_new_one),
         cmocka_unit_test(a_slow_callback_delays_no_ping_and_no_blocking_call),
+        cmocka_unit_test(events_do_not_pile_up_behind_a_slow_callback),
         cmocka_unit_test(a_blocking_call_in_a_callback_is_refused),
         cmocka_unit_test(too_many_requests_are_refused),
         cmocka_unit_test(a_refused_identity_ends_everything_but_close),

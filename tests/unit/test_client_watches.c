@@ -253,6 +253,26 @@ static void many_watches_are_set_again_in_pieces(void **state)
     kit_stop(&k);
 }
 
+static void held_events_are_made_up_for(void **state)
+{
+    (void)state;
+    struct kit k = connected();
+    add_watch(&k, "/p", CAUCUS_WATCH_PERSISTENT, "p", 1);
+    add_watch(&k, "/", CAUCUS_WATCH_PERSISTENT_RECURSIVE, "root", 2);
+    add_watch(&k, "/quiet", CAUCUS_WATCH_PERSISTENT, "quiet", 3);
+    read_with_watch(&k, ZK_OP_GET_DATA, "/p", "data", 4, 0);
+    csession_hold_events(k.s, true);
+    kit_event(&k, ZK_EVENT_NODE_DATA_CHANGED, "/p", 200);
+    kit_event(&k, ZK_EVENT_NODE_DATA_CHANGED, "/p", 201);
+    kit_hears(&k, "data: changed /p (last)\n");
+    csession_hold_events(k.s, false);
+    kit_hears(&k, "p: rearmed /p\nroot: rearmed /\n");
+    csession_hold_events(k.s, false);
+    kit_event(&k, ZK_EVENT_NODE_DATA_CHANGED, "/p", 202);
+    kit_hears(&k, "p: changed /p\nroot: changed /p\n");
+    kit_stop(&k);
+}
+
 static void watches_that_cannot_be_set_again_are_not_forgotten_silently(void **state)
 {
     (void)state;
@@ -407,6 +427,7 @@ int main(void)
         cmocka_unit_test(all_kinds_are_set_again_with_the_last_zxid),
         cmocka_unit_test(persistent_watches_are_told_that_events_may_be_missing),
         cmocka_unit_test(many_watches_are_set_again_in_pieces),
+        cmocka_unit_test(held_events_are_made_up_for),
         cmocka_unit_test(watches_that_cannot_be_set_again_are_not_forgotten_silently),
         cmocka_unit_test(the_end_of_the_session_ends_its_watches),
         cmocka_unit_test(removing_all_of_a_kind_asks_the_server),
