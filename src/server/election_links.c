@@ -49,12 +49,14 @@ struct channel {
     struct list strangers;
     struct peer_server *peer; /* NULL = a stranger, or replaced */
     int64_t since_ns;
+    bool heard; /* a message came */
 };
 
 struct election_links {
     struct election_links_options options;
     struct peer_port *port;
     struct quorum *active, *seen;
+    struct quorum *with_us; /* the newest that names us: a server that is left out stays there */
     struct list peers, strangers;
     size_t stranger_count;
     uv_timer_t *hello_timer;
@@ -63,6 +65,7 @@ struct election_links {
 
 static void connect_soon(struct peer_server *p);
 static void connect_now(struct peer_server *p);
+static void retry_later(struct peer_server *p);
 
 /* ---- peers ---- */
 
@@ -197,7 +200,6 @@ static void stop_connecting(struct peer_server *p)
     p->connector = NULL;
     uv_timer_stop(&p->retry);
     p->retrying = false;
-    p->retry_ms = ELECTION_RETRY_MS_MIN;
 }
 
 static void channel_up(struct peer_server *p, struct channel *ch)
@@ -283,6 +285,7 @@ static void connect_back(struct election_links *e, struct channel *ch, int64_t s
     channel_down(p, "the server connects anew");
     if (p->connector == NULL) {
         stop_connecting(p);
+        p->retry_ms = ELECTION_RETRY_MS_MIN;
         connect_now(p); /* also to one of no configuration, once */
     }
 }
@@ -354,6 +357,7 @@ static size_t take_messages(struct channel *ch, struct slice bytes, size_t *ret_
         struct slice payload = slice_of(bytes.ptr + used + FRAME_HEADER_BYTES, len);
         used += *ret_want;
         *ret_want = 0;
+        ch->heard = true;
         e->options.on_message(e->options.arg, p->sid, payload);
         if (p->channel != ch)
             return bytes.len; /* closed meanwhile */
@@ -375,11 +379,25 @@ static size_t on_conn_bytes(struct conn *c, struct slice bytes, size_t *ret_want
     return used + take_messages(ch, slice_from(bytes, used), ret_want);
 }
 
+/* At once, if the peer took the channel for good: it was heard on it, or kept it for a while. One
+ * that closes as soon as it has read who we are is not asked again and again. */
+static void connect_after(struct peer_server *p, bool heard, int64_t lived_ns)
+{
+    if (heard || lived_ns >= ELECTION_RETRY_MS_MAX * INT64_C(1000000)) {
+        p->retry_ms = ELECTION_RETRY_MS_MIN;
+        connect_soon(p);
+    } else if (p->connector == NULL && !p->retrying) {
+        retry_later(p);
+    }
+}
+
 static void on_conn_end(struct conn *c, const char *reason)
 {
     struct channel *ch = c->owner;
     struct election_links *e = ch->owner;
     struct peer_server *p = ch->peer;
+    bool heard = ch->heard;
+    int64_t lived_ns = loop_now_ns(e->options.loop) - ch->since_ns;
     if (p == NULL) {
         list_remove(&ch->strangers);
         e->stranger_count--;
@@ -391,7 +409,7 @@ static void on_conn_end(struct conn *c, const char *reason)
     p->has_waiting = false;
     free(ch);
     tell_channel(p, "election_channel_down", reason);
-    connect_soon(p);
+    connect_after(p, heard, lived_ns);
     e->options.on_channel(e->options.arg, p->sid, false);
 }
 
@@ -450,13 +468,24 @@ static void add_targets(const struct quorum *q, int64_t sid, struct connect_targ
             (struct connect_target){s->addresses[i].host, s->addresses[i].election_port};
 }
 
+/* Also of a server that is in no configuration (any more, or yet): ZooKeeper does not listen to who
+ * is nowhere. */
+static size_t where_we_are(const struct election_links *e,
+                           struct connect_target ret[CONNECT_TARGETS_MAX])
+{
+    size_t count = 0;
+    add_targets(e->active, e->options.sid, ret, &count);
+    if (count == 0)
+        add_targets(e->seen, e->options.sid, ret, &count);
+    if (count == 0)
+        add_targets(e->with_us, e->options.sid, ret, &count);
+    return count;
+}
+
 static void greet(struct election_links *e, struct channel *ch)
 {
     struct connect_target ours[CONNECT_TARGETS_MAX];
-    size_t count = 0;
-    add_targets(e->active, e->options.sid, ours, &count);
-    if (count == 0)
-        add_targets(e->seen, e->options.sid, ours, &count);
+    size_t count = where_we_are(e, ours);
     struct buf hello = {0};
     election_hello_format(e->options.sid, ours, count, e->options.multi_address, &hello);
     conn_send(ch->conn, hello.ptr, hello.len);
@@ -548,12 +577,25 @@ static void connect_soon(struct peer_server *p)
 static void listen_where_we_are(struct election_links *e)
 {
     struct connect_target ours[CONNECT_TARGETS_MAX];
-    size_t count = 0;
-    add_targets(e->active, e->options.sid, ours, &count);
-    if (count == 0)
-        add_targets(e->seen, e->options.sid, ours, &count);
+    size_t count = where_we_are(e, ours);
     if (count > 0)
-        peer_port_listen(e->port, ours, count); /* a server that was left out stays where it was */
+        peer_port_listen(e->port, ours, count);
+}
+
+static bool names_us(const struct election_links *e, const struct quorum *q)
+{
+    return q != NULL && quorum_find(q, e->options.sid) != NULL;
+}
+
+static void keep_where_we_are(struct election_links *e)
+{
+    const struct quorum *now = names_us(e, e->active) ? e->active
+                               : names_us(e, e->seen) ? e->seen
+                                                      : NULL;
+    if (now == NULL)
+        return;
+    quorum_free(e->with_us);
+    e->with_us = quorum_copy(now);
 }
 
 static void want(struct election_links *e, const struct quorum *q)
@@ -581,6 +623,7 @@ void election_links_set_config(struct election_links *e, const struct quorum *ac
     quorum_free(e->seen);
     e->active = active != NULL ? quorum_copy(active) : NULL;
     e->seen = seen != NULL ? quorum_copy(seen) : NULL;
+    keep_where_we_are(e);
     listen_where_we_are(e);
     connect_to_all(e);
 }
@@ -641,5 +684,6 @@ void election_links_free(struct election_links *e)
     uv_close((uv_handle_t *)e->hello_timer, on_timer_closed);
     quorum_free(e->active);
     quorum_free(e->seen);
+    quorum_free(e->with_us);
     free(e);
 }
