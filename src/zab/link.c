@@ -77,7 +77,9 @@ static void check_held(struct zab *z, struct zab_link *l)
 {
     if (l->gone || z->over)
         return;
-    if (l->inbound && l->in.len > INBOUND_HELD_MAX + packet_bytes_max(z))
+    size_t held_max =
+        l->state == LEARNER_NEW ? NEW_HELD_MAX : INBOUND_HELD_MAX + packet_bytes_max(z);
+    if (l->inbound && l->in.len > held_max)
         link_drop(z, l, "sent too much too early");
     else if (!l->inbound && l->held && l->in.len > z->options.pinned_bytes_max)
         zab_lose(z, "the leader sent more than can wait for the disk");

@@ -24,6 +24,7 @@ enum {
     LEARNERS_MAX = 4096,        /* links to a leader */
     BURST_BYTES = 256 << 10,    /* to a learner that is being synchronized, before we want room */
     INBOUND_HELD_MAX = 8 << 20, /* what a learner may have sent before we look at it */
+    NEW_HELD_MAX = 64 << 10,    /* ... of which nothing is known: it says one small packet */
     LOG_READ_ROUNDS_MAX = 64    /* the window ran away from the log's reader that often */
 };
 
