@@ -8,6 +8,7 @@
 #include "wire/dec.h"
 #include "wire/zk.h"
 #include "world.h"
+#include "zab/fault.h"
 
 enum {
     STEPS_ALL = 3
@@ -102,6 +103,8 @@ void disk_purge(struct world *w, struct disk *d)
     size_t from = world_random(w, zxids_behind(&d->log, oldest) + 1);
     if (d->installed_zxid <= oldest && zxids_behind(&d->log, d->installed_zxid) > from)
         from = zxids_behind(&d->log, d->installed_zxid);
+    if (from == 0)
+        return; /* perhaps there is nothing at all */
     memmove(d->log.items, d->log.items + from, (d->log.count - from) * sizeof *d->log.items);
     d->log.count -= from;
 }
@@ -281,6 +284,13 @@ static void wake_writer(struct world *w, struct server *v)
                              .a = v->incarnation});
 }
 
+/* ZooKeeper's epochs do not wait for its log: only so the order in which they are asked for can do
+ * harm. */
+static bool written_beside_the_log(const struct world *w)
+{
+    return (w->protocol_plant & ZAB_FAULT_4643) != 0;
+}
+
 void disk_persist(struct world *w, struct server *v, const struct persist_effect *p,
                   struct slice bytes)
 {
@@ -306,6 +316,10 @@ void disk_persist(struct world *w, struct server *v, const struct persist_effect
         d->writing = false;
         return;
     default:
+        if (p->type == PERSIST_CURRENT_EPOCH && written_beside_the_log(w)) {
+            d->current_epoch = p->value;
+            check_epoch_written(w, v, p->value);
+        }
         ops_push(d, p, bytes);
         start_batch(w, v);
     }
@@ -509,8 +523,8 @@ void disk_crash(struct world *w, struct server *v)
         survive = 0;
     for (size_t i = 0; i < survive; i++)
         execute(w, v, &d->ops[i], i + 1 < survive ? STEPS_ALL : world_random(w, STEPS_ALL + 1));
-    if (w->plant == PLANT_LOST_EPOCH && world_random(w, 2) == 0)
-        d->accepted_epoch = d->current_epoch;
+    if (w->plant == PLANT_LOST_EPOCH && d->current_epoch > 0)
+        d->accepted_epoch = --d->current_epoch;
     ops_drop(d, d->op_count);
     d->batch = d->lied = 0;
     d->full = d->broken = false;
