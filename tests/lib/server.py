@@ -21,6 +21,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 import urllib.request
 
 import rawzk
@@ -50,6 +51,14 @@ CAUCUSD_SERVES = re.compile(r"\bevent=serving\b")
 # nobody gets a port between our asking and the server's binding it.
 _ports = random.Random(os.urandom(8))
 _given = set()
+
+
+def _state(task):
+    """The letter of a thread's state, from /proc."""
+    try:
+        return (task / "stat").read_text().rpartition(") ")[2][0]
+    except OSError:
+        return "X"
 
 
 def free_port():
@@ -223,7 +232,12 @@ class Server:
         return self.start()
 
     def pause(self):
+        """SIGSTOP. Returns when every thread stands still: the signal alone lets them go on a little."""
         self.process.send_signal(signal.SIGSTOP)
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        tasks = pathlib.Path(f"/proc/{self.process.pid}/task")
+        while any(_state(task) not in "TtZX" for task in tasks.iterdir()):
+            assert time.monotonic() < deadline, f"{self.backend} does not stand still"
 
     def resume(self):
         self.process.send_signal(signal.SIGCONT)
