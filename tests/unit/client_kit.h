@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "client/outcome.h"
 #include "client/session.h"
+#include "wire/frame.h"
 #include "wire/records.h"
 
 #define MS     INT64_C(1000000)
