@@ -234,7 +234,6 @@ void csession_fail_link(struct csession *s, int64_t now_ns, const char *format, 
     if (was_up) {
         csession_enter(s, CAUCUS_SUSPENDED, false, s->trouble);
         csession_answer_all(s, &s->flying, CAUCUS_CONNECTIONLOSS);
-        csession_answer_all(s, &s->waiting, CAUCUS_CONNECTIONLOSS);
     }
 }
 
