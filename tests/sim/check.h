@@ -18,6 +18,9 @@ void check_persist(struct world *w, struct server *v, const struct persist_effec
                    struct slice bytes);
 void check_appended(struct world *w, struct server *v, int64_t zxid, struct slice bytes);
 void check_applied(struct world *w, struct server *v, int64_t tree_zxid);
+/* Before its leader serves a learner applies nothing: it may have to be taken back. */
+void check_waits(struct world *w, struct server *v, enum node_event_type cause, int64_t before,
+                 int64_t after);
 void check_held_by_quorum(struct world *w, int64_t zxid, const char *when);
 void check_disk_shrunk(struct world *w, struct server *v);
 void check_crashed(struct world *w, struct server *v);
@@ -31,8 +34,8 @@ void check_established(struct world *w, struct server *v, int64_t epoch);
 /* ---- check_digest.c: equal digests at equal zxids ---- */
 void check_digest(struct world *w, struct server *v, int64_t tree_zxid, uint64_t digest);
 
-/* After each step: role, epoch, tree. */
-void check_stepped(struct world *w, struct server *v);
+/* After each step, which was for `cause`: role, epoch, tree. */
+void check_stepped(struct world *w, struct server *v, enum node_event_type cause);
 
 /* ---- check_writes.c: writes are linearizable, each is done once, and the answer is true ---- */
 void check_write_sent(struct world *w, struct sim_request *r);

@@ -56,7 +56,7 @@ static bool serves(const struct server *v)
     return node_serving(v->node) && !node_read_only(v->node);
 }
 
-void check_stepped(struct world *w, struct server *v)
+void check_stepped(struct world *w, struct server *v, enum node_event_type cause)
 {
     const struct tree *t = node_tree(v->node);
     int64_t zxid = tree_last_zxid(t);
@@ -67,6 +67,8 @@ void check_stepped(struct world *w, struct server *v)
         v->established_ns = w->now_ns;
         check_established(w, v, zab_current_epoch(node_zab(v->node)));
     }
+    if ((role == NODE_FOLLOWING || role == NODE_OBSERVING) && !serving && !v->serving)
+        check_waits(w, v, cause, v->checked_zxid, zxid);
     if (zxid != v->checked_zxid)
         check_digest(w, v, zxid, tree_digest(t));
     /* It may have lost its role in the step in which it committed and answered. */

@@ -141,6 +141,15 @@ void check_applied(struct world *w, struct server *v, int64_t tree_zxid)
     commit_upto(w, v, upto);
 }
 
+void check_waits(struct world *w, struct server *v, enum node_event_type cause, int64_t before,
+                 int64_t after)
+{
+    bool replaced = cause == NODE_TRUNCATED || cause == NODE_INSTALLED;
+    if (!replaced && before >= 0 && after > before)
+        world_violate(w, "server %d applies %s, behind %s, before its leader serves", v->index + 1,
+                      zxid_text(after).text, zxid_text(before).text);
+}
+
 void check_disk_shrunk(struct world *w, struct server *v)
 {
     server_take_stock(v);

@@ -260,8 +260,8 @@ static int64_t some_time_ns(struct world *w)
     return (10 + (int64_t)world_random(w, world_random(w, 3) == 0 ? 3000 : 400)) * NS_PER_MS;
 }
 
-/* A random member leaves, comes back, or changes what it is. Two voters stay: a third may be made of
- * an observer, which acknowledges nothing before it is one; a second could not be. */
+/* A random member leaves, comes back, or changes what it is. Two voters stay: a third may be made
+ * of an observer, which acknowledges nothing before it is one; a second could not be. */
 static void reconfigure(struct world *w)
 {
     const struct quorum *q = w->history.config;

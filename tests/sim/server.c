@@ -219,7 +219,7 @@ void server_step(struct world *w, struct server *v, struct node_event *ev)
         const struct persist_effect *p = &v->fx.persists[i];
         check_persist(w, v, p, buf_part(&v->fx.persist_bytes, p->at, p->len));
     }
-    check_stepped(w, v);
+    check_stepped(w, v, ev->type);
     if (!carry_out(w, v))
         return;
     if (v->fx.close_count > 0 && !carry_out_closes(w, v))

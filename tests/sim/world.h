@@ -20,7 +20,7 @@ enum sim_plant {
     PLANT_EARLY_DURABLE, /* the log thread reports what it was only given */
     PLANT_LOST_SYNC,     /* every other sync is a lie */
     PLANT_LOST_EVENT,    /* a client does not get every event */
-    PLANT_LOST_EPOCH,    /* acceptedEpoch does not survive a crash */
+    PLANT_LOST_EPOCH,    /* after a crash the epochs are those of before */
     PLANT_FAST_CLOCK,    /* servers live three times as fast as everybody else */
     PLANT_PROTOCOL,      /* zab_plant: only in caucus_sim_planted */
 };
