@@ -39,4 +39,16 @@ static inline void list_remove(struct list *node)
     list_init(node);
 }
 
+/* Unlinks the first node; NULL when there is none. */
+static inline struct list *list_take(struct list *head)
+{
+    struct list *first = head->next;
+    if (first == head)
+        return NULL;
+    head->next = first->next;
+    first->next->prev = head;
+    list_init(first);
+    return first;
+}
+
 #endif

@@ -70,9 +70,11 @@ static struct rec_vec acl_vec(const struct caucus_acl *acl, size_t count, struct
         acl = &open;
         count = 1;
     }
-    for (size_t i = 0; i < count; i++)
-        rec_put_acl(
-            raw, &(struct rec_acl){acl[i].perms, {slice_str(acl[i].scheme), slice_str(acl[i].id)}});
+    for (size_t i = 0; i < count; i++) {
+        buf_put_i32(raw, acl[i].perms);
+        rec_put_slice(raw, slice_str(acl[i].scheme));
+        rec_put_slice(raw, slice_str(acl[i].id));
+    }
     return (struct rec_vec){(int32_t)count, buf_slice(raw)};
 }
 
@@ -392,8 +394,8 @@ int call_auth(const struct call_scope *s, const char *scheme, const void *auth, 
 
 struct call *call_close_session(void)
 {
-    struct call *c = call_begin(ZK_OP_CLOSE_SESSION, 0);
-    call_end(c, 0, &c);
+    struct call *c = NULL;
+    call_end(call_begin(ZK_OP_CLOSE_SESSION, 0), 0, &c);
     return c;
 }
 

@@ -72,8 +72,9 @@ void csession_answer(struct csession *s, struct call *c, int rc)
 
 void csession_answer_all(struct csession *s, struct list *calls, int rc)
 {
-    while (!list_is_empty(calls))
-        csession_answer(s, call_entry(calls->next), rc);
+    struct list *node;
+    while ((node = list_take(calls)) != NULL)
+        csession_answer(s, call_entry(node), rc);
 }
 
 /* Calls for an identity wait beside the others: the identity stays, whether its caller does or not.
@@ -135,11 +136,9 @@ void csession_send(struct csession *s, int64_t now_ns, struct call *c)
 
 void csession_send_waiting(struct csession *s, int64_t now_ns)
 {
-    while (!list_is_empty(&s->waiting)) {
-        struct call *c = call_entry(s->waiting.next);
-        list_remove(&c->note.list);
-        csession_send(s, now_ns, c);
-    }
+    struct list *node;
+    while ((node = list_take(&s->waiting)) != NULL)
+        csession_send(s, now_ns, call_entry(node));
 }
 
 void csession_send_ping(struct csession *s, int64_t now_ns)

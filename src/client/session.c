@@ -64,9 +64,9 @@ struct csession *csession_new(const struct csession_config *config, int64_t now_
 
 static void free_auths(struct csession *s)
 {
-    while (!list_is_empty(&s->auths)) {
-        struct cauth *a = auth_entry(s->auths.next);
-        list_remove(&a->list);
+    struct list *node;
+    while ((node = list_take(&s->auths)) != NULL) {
+        struct cauth *a = auth_entry(node);
         call_free(a->call);
         free((void *)(uintptr_t)a->frame.ptr);
         free(a);
@@ -75,20 +75,18 @@ static void free_auths(struct csession *s)
 
 static void free_calls(struct list *calls)
 {
-    while (!list_is_empty(calls)) {
-        struct call *c = call_entry(calls->next);
-        list_remove(&c->note.list);
-        call_free(c);
-    }
+    struct list *node;
+    while ((node = list_take(calls)) != NULL)
+        call_free(call_entry(node));
 }
 
 void csession_free(struct csession *s)
 {
     if (s == NULL)
         return;
-    while (!list_is_empty(&s->notes)) {
-        struct note *n = note_of(s->notes.next);
-        list_remove(&n->list);
+    struct list *node;
+    while ((node = list_take(&s->notes)) != NULL) {
+        struct note *n = note_of(node);
         if (n->kind == NOTE_ANSWER)
             call_free(call_of_note(n));
         else

@@ -21,8 +21,9 @@
  * Invariants:
  *  1. A call is answered exactly once, in the order in which calls were sent. One that was sent on
  * a connection is never sent again on another: it may have happened (CONNECTIONLOSS).
- *  2. When a connection ends, the calls that wait behind those in flight are answered too: what was
- * asked after a request must not happen without it. Later ones wait for the next connection.
+ *  2. While a connection is up nothing waits: every call is in flight at once, and answered when
+ * the connection ends, sent or not. What was asked after a request must not happen without it.
+ * Calls made later wait for the next connection.
  *  3. A call that was asked in one session is not sent in another.
  *  4. Each watch that was set is told for the last time exactly once.
  *  5. The zxid that watches are set again with moves only when all of them are set: what an answer

@@ -171,20 +171,15 @@ void handle_take_inbox(struct caucus *c)
     struct list taken;
     list_init(&taken);
     pthread_mutex_lock(&c->lock);
-    while (!list_is_empty(&c->inbox)) {
-        struct list *first = c->inbox.next;
-        list_remove(first);
-        list_append(&taken, first);
-    }
+    struct list *node;
+    while ((node = list_take(&c->inbox)) != NULL)
+        list_append(&taken, node);
     enum handle_end end = c->end;
     pthread_mutex_unlock(&c->lock);
 
     int64_t now_ns = engine_now_ns();
-    while (!list_is_empty(&taken)) {
-        struct call *call = call_of_note(note_of(taken.next));
-        list_remove(&call->note.list);
-        csession_submit(c->engine.s, now_ns, call);
-    }
+    while ((node = list_take(&taken)) != NULL)
+        csession_submit(c->engine.s, now_ns, call_of_note(note_of(node)));
     bool is_new = end != HANDLE_LIVES && csession_refusal(c->engine.s) != CAUCUS_CLOSING;
     if (is_new && end == HANDLE_CLOSES)
         csession_close(c->engine.s, now_ns);
@@ -290,9 +285,9 @@ void handle_publish(struct caucus *c)
     struct list *notes = csession_notes(c->engine.s);
     struct list events;
     list_init(&events);
-    while (!list_is_empty(notes)) {
-        struct note *n = note_of(notes->next);
-        list_remove(&n->list);
+    struct list *node;
+    while ((node = list_take(notes)) != NULL) {
+        struct note *n = note_of(node);
         if (n->kind == NOTE_ANSWER && call_of_note(n)->waiter != NULL) {
             answer_waiter(c, call_of_note(n));
             continue;
@@ -303,13 +298,11 @@ void handle_publish(struct caucus *c)
     if (list_is_empty(&events))
         return;
     pthread_mutex_lock(&c->events_lock);
-    while (!list_is_empty(&events)) {
-        struct list *first = events.next;
-        list_remove(first);
-        list_append(&c->events, first);
-    }
+    while ((node = list_take(&events)) != NULL)
+        list_append(&c->events, node);
     pthread_cond_signal(&c->events_came);
     pthread_mutex_unlock(&c->events_lock);
+    bound_events(c); /* before the next bytes are read */
 }
 
 static void run_answer(struct caucus *c, struct call *call)

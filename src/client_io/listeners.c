@@ -25,11 +25,9 @@ void listeners_init(struct listeners *l)
 
 void listeners_deinit(struct listeners *l)
 {
-    while (!list_is_empty(&l->list)) {
-        struct listener *i = listener_entry(l->list.next);
-        list_remove(&i->list);
-        free(i);
-    }
+    struct list *node;
+    while ((node = list_take(&l->list)) != NULL)
+        free(listener_entry(node));
     pthread_cond_destroy(&l->returned);
     pthread_mutex_destroy(&l->lock);
 }

@@ -36,11 +36,9 @@ void caucus_loop_wants(struct caucus *c, struct caucus_wants *ret)
 /* One after the other, so that a note may lead to others. */
 static void run_events(struct caucus *c)
 {
-    while (!list_is_empty(&c->events)) {
-        struct note *n = note_of(c->events.next);
-        list_remove(&n->list);
-        handle_run_note(c, n);
-    }
+    struct list *node;
+    while ((node = list_take(&c->events)) != NULL)
+        handle_run_note(c, note_of(node));
 }
 
 static void turn(struct caucus *c)

@@ -56,11 +56,9 @@ static bool take_events(struct caucus *c, struct list *ret)
     while (list_is_empty(&c->events) && !c->events_end)
         pthread_cond_wait(&c->events_came, &c->events_lock);
     bool came = !list_is_empty(&c->events);
-    while (!list_is_empty(&c->events)) {
-        struct list *first = c->events.next;
-        list_remove(first);
-        list_append(ret, first);
-    }
+    struct list *node;
+    while ((node = list_take(&c->events)) != NULL)
+        list_append(ret, node);
     pthread_mutex_unlock(&c->events_lock);
     return came;
 }
@@ -71,11 +69,9 @@ static void *run_events(void *arg)
     struct list taken;
     list_init(&taken);
     while (take_events(c, &taken)) {
-        while (!list_is_empty(&taken)) {
-            struct note *n = note_of(taken.next);
-            list_remove(&n->list);
-            handle_run_note(c, n);
-        }
+        struct list *node;
+        while ((node = list_take(&taken)) != NULL)
+            handle_run_note(c, note_of(node));
     }
     if (c->frees_itself) {
         pthread_join(c->io_thread, NULL);

@@ -587,7 +587,7 @@ static void a_loop_of_ones_own_runs_everything(void **state)
     while (b.states[CAUCUS_RECONNECTED] < 1)
         assert_true(loop_once(c));
     assert_int_equal(b.answers, 2);
-    assert_int_equal(atomic_load(&toy.rearms), 1);
+    toy_wait(&toy, &toy.rearms, 1);
     caucus_close(c);
     assert_int_equal(b.states[CAUCUS_CLOSED], 1);
     assert_int_equal(b.events[CAUCUS_WATCH_LOST], 1);
