@@ -671,8 +671,8 @@ void election_links_free(struct election_links *e)
     if (e == NULL)
         return;
     peer_port_close(e->port);
-    while (!list_is_empty(&e->strangers))
-        close_channel(list_entry(e->strangers.next, struct channel, strangers));
+    for (struct list *first; (first = list_take(&e->strangers)) != NULL;)
+        close_channel(list_entry(first, struct channel, strangers));
     while (!list_is_empty(&e->peers)) {
         struct peer_server *p = list_entry(e->peers.next, struct peer_server, all);
         stop_connecting(p);

@@ -48,14 +48,11 @@ void storage_past_drop(struct server *s, uint64_t link)
         drop(p);
 }
 
-/* The analyzer does not see that drop takes it off the list.
- * NOLINTBEGIN(clang-analyzer-unix.Malloc) */
 void storage_past_drop_all(struct server *s)
 {
-    while (!list_is_empty(&s->storage.pasts))
-        drop(list_entry(s->storage.pasts.next, struct past, all));
+    for (struct list *first; (first = list_take(&s->storage.pasts)) != NULL;)
+        drop(list_entry(first, struct past, all));
 }
-/* NOLINTEND(clang-analyzer-unix.Malloc) */
 
 static void read_piece(uv_work_t *work)
 {

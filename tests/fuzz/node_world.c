@@ -285,6 +285,9 @@ static void check_persist(struct world *w, const struct persist_effect *p)
     case PERSIST_SNAPSHOT_ABORT:
         w->snapshot_open = false;
         return;
+    default:
+        FUZZ_CHECK(false, "a server that stands alone asks for nothing else");
+        return;
     }
     buf_put_slice(&w->snapshot, bytes);
     if (p->type == PERSIST_SNAPSHOT_END) {
