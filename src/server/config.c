@@ -41,7 +41,8 @@ void config_deinit(struct config *c)
 
 static const char *file_of(const struct config *c, const struct property *p)
 {
-    if (p != NULL && p >= c->dynamic.items && p < c->dynamic.items + c->dynamic.count)
+    if (p != NULL && c->dynamic.count > 0 && p >= c->dynamic.items &&
+        p < c->dynamic.items + c->dynamic.count)
         return c->dynamic_file;
     bool from_file = p == NULL || p->line > 0;
     return from_file && c->file != NULL ? c->file : "command line";
