@@ -106,8 +106,8 @@ def part_tsan(log):
 
 
 def part_sim(log):
-    """Seeded simulation of the core on a disk that crashes."""
-    return ctest(log, "dev", "sim")
+    """Ensembles of the core under virtual time: seeds, planted bugs, scenarios."""
+    return ctest(log, "dev", "^sim$|^scenario$")
 
 
 def part_fuzz(log):

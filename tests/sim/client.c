@@ -20,7 +20,7 @@ void path_text(int path, char out[32])
 void client_init(struct world *w, int index)
 {
     struct sim_client *c = &w->clients[index];
-    *c = (struct sim_client){.index = index, .server = -1};
+    *c = (struct sim_client){.index = index, .server = -1, .pinned = -1};
 }
 
 /* ---- connections ---- */
@@ -37,7 +37,7 @@ static void send_frame(struct world *w, struct sim_client *c, const struct buf *
 
 static void connect_somewhere(struct world *w, struct sim_client *c)
 {
-    c->server = (int)world_random(w, (uint64_t)w->server_count);
+    c->server = c->pinned >= 0 ? c->pinned : (int)world_random(w, (uint64_t)w->server_count);
     c->connecting = true;
     c->stream = net_connect(w, STREAM_CLIENT, SERVERS_MAX + c->index, 0, c->server);
 }
@@ -75,6 +75,12 @@ static void hang_up(struct world *w, struct sim_client *c)
 {
     net_close(w, SERVERS_MAX + c->index, c->stream);
     client_dropped(w, c->index);
+}
+
+void client_leave(struct world *w, struct sim_client *c)
+{
+    if (c->connecting || c->connected)
+        hang_up(w, c);
 }
 
 static void forget_session(struct sim_client *c)
@@ -286,6 +292,24 @@ void client_reconfigure(struct world *w, struct sim_client *c, const char *joini
     };
     rec_put_reconfig_request(&body, &req);
     send_request(w, c, r, &body);
+}
+
+void client_ask(struct world *w, struct sim_client *c, int32_t op, int path)
+{
+    char text[32];
+    path_text(path, text);
+    if (!c->ready || c->count >= INFLIGHT_MAX - 2)
+        return;
+    if (op == ZK_OP_CREATE)
+        ask_create(w, c, path);
+    else if (op == ZK_OP_SET_DATA)
+        ask_set(w, c, path, ZK_VERSION_ANY);
+    else if (op == ZK_OP_DELETE)
+        ask_delete(w, c, text, path);
+    else if (op == ZK_OP_GET_DATA)
+        ask_read(w, c, path, op);
+    else
+        ask_sync(w, c);
 }
 
 void client_write(struct world *w, struct sim_client *c)

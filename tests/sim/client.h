@@ -46,6 +46,7 @@ struct sim_client {
     uint64_t stream;
     bool connecting, connected, ready; /* ready: the session is there */
     int server;
+    int pinned; /* the only server it goes to; -1 = any */
     int64_t session_id;
     uint8_t password[SESSION_PASSWORD_BYTES];
     int32_t timeout_ms, timeout_ms_min; /* of its connection; of all of the session's */
@@ -73,6 +74,9 @@ void client_act(struct world *w, struct sim_client *c);
 /* What to change the configuration to; for the client that may. */
 void client_reconfigure(struct world *w, struct sim_client *c, const char *joining,
                         const char *leaving);
+void client_leave(struct world *w, struct sim_client *c); /* its connection, not its session */
+/* A request of this kind (create, delete, setData, getData, sync) for /k<path>. */
+void client_ask(struct world *w, struct sim_client *c, int32_t op, int path);
 /* A plain write, for the end of a run. */
 void client_write(struct world *w, struct sim_client *c);
 void path_text(int path, char out[32]);

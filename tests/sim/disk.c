@@ -246,7 +246,7 @@ static void ops_drop(struct disk *d, size_t count)
 static void start_batch(struct world *w, struct server *v)
 {
     struct disk *d = &v->disk;
-    if (d->batch > 0 || d->full || d->broken || d->op_count == d->lied)
+    if (d->batch > 0 || d->full || d->broken || d->stuck || d->op_count == d->lied)
         return;
     d->batch = d->op_count;
     int64_t sync_ns = 50000 + (int64_t)world_random(w, (uint64_t)d->sync_ns) +
@@ -325,6 +325,12 @@ void disk_persist(struct world *w, struct server *v, const struct persist_effect
     }
 }
 
+void disk_set_stuck(struct world *w, struct server *v, bool stuck)
+{
+    v->disk.stuck = stuck;
+    start_batch(w, v);
+}
+
 void disk_set_full(struct world *w, struct server *v, bool full)
 {
     v->disk.full = full;
@@ -375,7 +381,7 @@ static bool is_lie(struct world *w)
 void disk_on_synced(struct world *w, struct server *v)
 {
     struct disk *d = &v->disk;
-    if (d->broken || d->full) {
+    if (d->broken || d->full || d->stuck) {
         d->batch = 0; /* it is tried again when there is room */
         return;
     }
@@ -527,7 +533,7 @@ void disk_crash(struct world *w, struct server *v)
         d->accepted_epoch = --d->current_epoch;
     ops_drop(d, d->op_count);
     d->batch = d->lied = 0;
-    d->full = d->broken = false;
+    d->full = d->broken = d->stuck = false;
     d->writing = d->written = d->installing = false;
     memset(d->reads, 0, sizeof d->reads);
 }

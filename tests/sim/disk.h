@@ -62,6 +62,7 @@ struct disk {
     size_t batch; /* ops being synced; 0 = idle */
     size_t lied;  /* ops reported all the same (a planted fault) */
     bool full, broken;
+    bool stuck;      /* nothing gets done, nobody is told (a scenario) */
     int64_t sync_ns; /* what a sync takes at most */
     int64_t slow_ns; /* added to each, while it is slow */
 
@@ -82,6 +83,7 @@ void disk_read_log(struct world *w, struct server *v, const struct link_effect *
 void disk_on_synced(struct world *w, struct server *v);
 void disk_on_snapshot(struct world *w, struct server *v);
 void disk_on_log_read(struct world *w, struct server *v, size_t read);
+void disk_set_stuck(struct world *w, struct server *v, bool stuck);
 void disk_set_full(struct world *w, struct server *v, bool full);
 /* Old snapshots go, and the log before the oldest that stays. */
 void disk_purge(struct world *w, struct disk *d);

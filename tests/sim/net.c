@@ -528,14 +528,33 @@ void net_break_some(struct world *w)
     }
 }
 
+static bool is_link_between(const struct net_stream *st, int a, int b)
+{
+    return st->used && st->kind == STREAM_QUORUM &&
+           ((st->ends[0].who == a && st->ends[1].who == b) ||
+            (st->ends[0].who == b && st->ends[1].who == a));
+}
+
+void net_break_between(struct world *w, int a, int b)
+{
+    for (size_t i = 0; i < w->net.stream_count; i++) {
+        struct net_stream *st = &w->net.streams[i];
+        if (!is_link_between(st, a, b))
+            continue;
+        st->broken = true;
+        for (int end = 0; end < 2; end++) {
+            forget_unsent(w, st, end);
+            doom(w, st, end, 0);
+        }
+    }
+}
+
 bool net_linked(const struct world *w, int a, int b)
 {
     for (size_t i = 0; i < w->net.stream_count; i++) {
         const struct net_stream *st = &w->net.streams[i];
-        bool these = (st->ends[0].who == a && st->ends[1].who == b) ||
-                     (st->ends[0].who == b && st->ends[1].who == a);
-        if (st->used && these && st->kind == STREAM_QUORUM && !st->broken &&
-            st->ends[0].state == END_OPEN && st->ends[1].state == END_OPEN)
+        if (is_link_between(st, a, b) && !st->broken && st->ends[0].state == END_OPEN &&
+            st->ends[1].state == END_OPEN)
             return true;
     }
     return false;

@@ -279,6 +279,10 @@ static void put_recent(struct world *w, const struct disk *d, struct buf *out)
     if (d->log.count - from > w->profile.commit_log_count)
         from = d->log.count - w->profile.commit_log_count;
     for (; from < d->log.count; from++) {
+        int64_t zxid = d->log.items[from];
+        bool next = from > 0 && (zxid == d->log.items[from - 1] + 1 || zxid_counter(zxid) == 1);
+        if (!next)
+            buf_clear(out);
         struct slice entry = history_entry_bytes(&w->history, d->log.items[from]);
         buf_put_i32(out, (int32_t)entry.len);
         buf_put_slice(out, entry);

@@ -10,6 +10,15 @@ void world_trace(struct world *w, int who, const char *format, ...)
 {
     if (!w->tracing)
         return;
+    char text[700];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (w->tell != NULL) {
+        w->tell(w, who, text);
+        return;
+    }
     printf("%10.4f  ", (double)(w->now_ns - 1000000000) / 1e9);
     if (who >= SERVERS_MAX)
         printf("client %d ", who - SERVERS_MAX);
@@ -17,11 +26,7 @@ void world_trace(struct world *w, int who, const char *format, ...)
         printf("%d: ", who + 1);
     else
         printf("-- ");
-    va_list args;
-    va_start(args, format);
-    vprintf(format, args);
-    va_end(args);
-    putchar('\n');
+    puts(text);
 }
 
 static const char *const TRACES[TRACE_TYPE_COUNT] = {

@@ -14,6 +14,8 @@ enum {
 
 uint64_t world_random(struct world *w, uint64_t bound)
 {
+    if (w->luck != LUCK_DRAWN)
+        return w->luck == LUCK_MOST && bound > 0 ? bound - 1 : 0;
     w->rng += 0x9e3779b97f4a7c15ULL;
     return bound > 0 ? hash_u64(w->rng, 0) % bound : 0;
 }

@@ -67,6 +67,13 @@ enum {
     FAULTS_MAX = 32
 };
 
+/* A scenario leaves nothing to chance: the least, or the most, that could be drawn. */
+enum luck {
+    LUCK_DRAWN,
+    LUCK_LEAST,
+    LUCK_MOST,
+};
+
 struct world {
     uint64_t seed, rng;
     enum sim_plant plant;
@@ -93,7 +100,10 @@ struct world {
 
     enum phase phase;
     int64_t phase_ns; /* when it began */
-    bool scripted;    /* a scenario: nothing happens by chance */
+    enum luck luck;
+    /* Instead of printing, a trace line goes here (a scenario's runner); NULL = it is printed. */
+    void (*tell)(struct world *w, int who, const char *text);
+    void *tell_arg;
 
     uint64_t trace_hash;
     struct sim_stats stats;
@@ -112,6 +122,10 @@ void trace_vote(struct world *w, int from, int to, struct slice bytes);
 void trace_packets(struct world *w, struct net_stream *st, int end, struct slice bytes);
 /* What server v's packets of broken protocol are, for caucus_sim_planted. */
 void world_plant(struct world *w, struct node *n);
+
+/* A leader that has just begun has only `left` zxids left. (For scenarios: what it has skipped it
+ * must not be asked for.) */
+void world_shorten_epoch(struct node *n, uint32_t left);
 
 /* plan.c */
 struct plan_options {
