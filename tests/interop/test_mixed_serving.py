@@ -293,7 +293,8 @@ def test_session_of_a_client_that_went_away_expires(at, each, root):
         gone[path] = owner, other
     for path, (owner, other) in gone.items():
         assert other.event()[:2] == (NODE_DELETED, path)
-        for a in each:
+        for a, s in each.items():
+            s.ok(sync("/"))  # it closes a connection of that session when it hears of the end
             again = at(a, session_id=owner.id, password=owner.password)
             assert (again.id, again.timeout_ms) == (0, 0)
 
