@@ -45,14 +45,23 @@ void ensemble_share_outstanding(struct node *n, const struct quorum *q)
     n->options.outstanding_max = e->outstanding_max / shares;
 }
 
+static bool tree_holds_config(const struct node *n, int64_t version)
+{
+    const struct znode *z = tree_find(n->tree, slice_str("/zookeeper/config"));
+    struct quorum *q = NULL;
+    bool holds = z != NULL && quorum_parse(znode_data(z), &q, NULL) == 0 && q->version == version;
+    quorum_free(q);
+    return holds;
+}
+
 /* The configuration of a reconfig goes to disk in front of its transaction. If that never got there
- * it is void. (Versions that are an epoch's beginning belong to no transaction.) Not told by the
- * tree, because who has lost a quorum for good takes the files away and begins anew with zoo.cfg.
- */
+ * it is void, also later, when the log has gone on without it: the tree must hold it. (Versions
+ * that are an epoch's beginning belong to no transaction.) The tree alone is not asked, because who
+ * has lost a quorum for good takes the files away and begins anew with zoo.cfg. */
 static const struct quorum *seen_config(const struct node *n, const struct node_ensemble *o)
 {
     const struct quorum *q = o->config_seen;
-    bool lost = q != NULL && zxid_counter(q->version) != 0 && q->version > n->last_proposed_zxid;
+    bool lost = q != NULL && zxid_counter(q->version) != 0 && !tree_holds_config(n, q->version);
     return lost ? NULL : q;
 }
 
