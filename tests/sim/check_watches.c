@@ -101,9 +101,12 @@ void check_watch_event(struct world *w, struct sim_client *c, int64_t zxid, int3
 {
     bool wanted = false;
     int known = path_of(path);
+    /* Of two watches that are set again each speaks for itself. */
+    bool each = known >= 0 && c->watches[known][ON_DATA].renewed;
     if (known >= 0 && type != ZK_EVENT_NODE_CHILDREN_CHANGED)
         wanted = one_shot_heard(w, c, known, ON_DATA, type, zxid);
-    if (known >= 0 && (type == ZK_EVENT_NODE_CHILDREN_CHANGED || type == ZK_EVENT_NODE_DELETED))
+    if (known >= 0 && !(each && wanted) &&
+        (type == ZK_EVENT_NODE_CHILDREN_CHANGED || type == ZK_EVENT_NODE_DELETED))
         wanted = one_shot_heard(w, c, known, ON_CHILDREN, type, zxid) || wanted;
     if (c->persistent && type != ZK_EVENT_NODE_CHILDREN_CHANGED)
         wanted = persistent_heard(&w->history, c, type, path) || wanted;
