@@ -2,10 +2,17 @@
 namespaces of their own: the side with a majority goes on, the other one stops serving, and when the
 cut is mended all have the same history."""
 
+import itertools
+import os
+import random
+
 import mixes
 import netlab
 import pytest
+from conftest import make_whole
 from ensemble import Ensemble
+
+ROUNDS = int(os.environ.get("FAULT_ROUNDS", "6"))
 
 NETS = {
     "ours": ["ours", "ours", "ours"],
@@ -151,6 +158,36 @@ def test_cuts_that_heal_before_anybody_gives_up(fleet, cut_load):
             load.wait_acknowledged(20)
         load.wait_all_write()
         assert fleet.wait_settled() is leader
+
+
+@pytest.mark.parametrize("seed", [int(os.environ.get("FAULT_SEED", "1"))])
+def test_one_cut_after_the_other(fleet, cut_load, seed):
+    """Any set of one-way cuts, and now and then a server is killed as well. FAULT_ROUNDS and FAULT_SEED
+    make it longer and other."""
+    chance = random.Random(seed)
+    ways = list(itertools.permutations(sorted(fleet.members), 2))
+    with cut_load(fleet) as load:
+        for _ in range(ROUNDS):
+            cuts = chance.sample(ways, chance.randrange(1, len(ways)))
+            killed = chance.choice(sorted(fleet.members)) if chance.random() < 0.3 else None
+            print(cuts, killed)
+            for a, b in cuts:
+                fleet.net.cut(a, b)
+            if killed:
+                fleet[killed].kill()
+            # As long as writes take by themselves, or until whoever has no majority has noticed.
+            hurt = chance.choice([m for m in fleet if m.sid != killed])
+            if chance.random() < 0.5:
+                fleet.wait_until(lambda: hurt.mode() != "leader" or not cuts_off(hurt, cuts),
+                                 f"{hurt} notices, or need not")
+            fleet.net.heal()
+            make_whole(fleet)
+            load.wait_acknowledged(chance.randrange(1, 100))
+
+
+def cuts_off(member, cuts):
+    """Whether at most one of its four ways is left, and no link works on one."""
+    return sum(member.sid in cut for cut in cuts) >= 3
 
 
 def test_minority_with_the_leader_of_five(backend, tmp_path, load_on):
