@@ -207,6 +207,15 @@ class Member(Server):
 
     def dump(self):
         """The whole tree as the super user sees it, current: {path: (data, stat, acl)}."""
+        def dumped():
+            try:
+                return self._dump()
+            except (rawzk.Closed, ConnectionRefusedError):
+                return None  # it has just noticed that its leader is another one
+
+        return self.ensemble.wait_until(dumped, f"{self} serves its tree")
+
+    def _dump(self):
         with self.place.entered():
             s = rawzk.Session(self.address, timeout_s=30, timeout_ms=30_000)
         s.authenticate(*SUPER)
