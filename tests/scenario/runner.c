@@ -196,7 +196,7 @@ static void begin(struct script *s, int voters, int observers)
     net_init(w);
     for (int i = 0; i < ENDPOINTS_MAX; i++)
         w->net.delay_ns[i] = 200000;
-    first_config_text(w, voters, observers);
+    first_config_text(w, voters, observers, false);
     quorum_parse(buf_slice(&w->first_config), &w->history.config, NULL);
     for (int i = 0; i < w->server_count; i++)
         server_init(w, &w->servers[i], i);

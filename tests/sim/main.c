@@ -173,6 +173,8 @@ static void print_repeat(const struct options *o, const char *program, uint64_t 
         printf(" --servers %d", o->plan.servers);
     if (o->plan.observers >= 0)
         printf(" --observers %d", o->plan.observers);
+    if (o->plan.stretch != 1)
+        printf(" --stretch %d", o->plan.stretch);
     if (o->plant_name != NULL)
         printf(" --plant %s", o->plant_name);
     printf(" --trace %" PRIu64 "\n", seed);
@@ -276,8 +278,9 @@ static const struct {
 
 static int usage(void)
 {
-    fputs("usage: caucus_sim [--servers N] [--observers N] [--twice] [--trace] [--jobs N]\n"
-          "                  [--plant NAME] [--expect-violation] [--seeds N] SEED [SEEDS]\n"
+    fputs("usage: caucus_sim [--servers N] [--observers N] [--stretch N] [--twice] [--trace]\n"
+          "                  [--jobs N] [--plant NAME] [--expect-violation] [--seeds N] SEED "
+          "[SEEDS]\n"
           "plants:",
           stderr);
     for (size_t i = 0; i < sizeof PLANTS / sizeof PLANTS[0]; i++)
@@ -315,6 +318,8 @@ static bool parse(struct options *o, int argc, char **argv)
             o->plan.servers = atoi(argv[++at]);
         else if (strcmp(a, "--observers") == 0 && more)
             o->plan.observers = atoi(argv[++at]);
+        else if (strcmp(a, "--stretch") == 0 && more)
+            o->plan.stretch = atoi(argv[++at]);
         else if (strcmp(a, "--jobs") == 0 && more)
             o->jobs = atoi(argv[++at]);
         else if (strcmp(a, "--seeds") == 0 && more)
@@ -329,12 +334,13 @@ static bool parse(struct options *o, int argc, char **argv)
         else
             o->seeds = strtoull(a, NULL, 10);
     }
-    return o->plan.servers <= 5 && o->plan.observers < SERVERS_MAX && o->jobs >= 1 && o->jobs <= 64;
+    return o->plan.servers <= 5 && o->plan.observers < SERVERS_MAX && o->plan.stretch >= 1 &&
+           o->jobs >= 1 && o->jobs <= 64;
 }
 
 int main(int argc, char **argv)
 {
-    struct options o = {.plan = {-1, -1}, .jobs = 1, .first = 1, .seeds = 1};
+    struct options o = {.plan = {-1, -1, 1}, .jobs = 1, .first = 1, .seeds = 1};
     if (!parse(&o, argc, argv))
         return usage();
     struct tally t = {.o = &o, .program = argv[0], .began = seconds_now()};

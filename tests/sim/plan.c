@@ -46,12 +46,27 @@ enum {
 
 /* ---- the profile ---- */
 
-void first_config_text(struct world *w, int voters, int observers)
+/* Three groups of one and two servers; a voter without weight where there is one to spare. */
+static void put_groups(struct buf *text, int voters)
+{
+    for (int group = 1; group <= 3; group++) {
+        buf_printf(text, "group.%d=%d", group, group);
+        if (group + 3 <= voters)
+            buf_printf(text, ":%d", group + 3);
+        buf_printf(text, "\n");
+    }
+    for (int i = 1; i <= voters; i++)
+        buf_printf(text, "weight.%d=%d\n", i, i == 4 ? 0 : 1);
+}
+
+void first_config_text(struct world *w, int voters, int observers, bool groups)
 {
     buf_clear(&w->first_config);
     for (int i = 1; i <= voters + observers; i++)
         buf_printf(&w->first_config, "server.%d=s%d:2888:3888:%s;0.0.0.0:2181\n", i, i,
                    i <= voters ? "participant" : "observer");
+    if (groups)
+        put_groups(&w->first_config, voters);
     buf_printf(&w->first_config, "version=0");
 }
 
@@ -84,6 +99,7 @@ void plan_profile(struct world *w, const struct plan_options *o)
     p->alone = p->servers == 1 && p->observers == 0 && world_random(w, 4) != 0;
     p->clients = 2 + (int)world_random(w, CLIENTS_MAX - 3);
     p->tick_ms = 100 + (int32_t)world_random(w, 2) * 100;
+    p->hierarchical = p->servers >= 3 && world_random(w, 12) == 0;
     p->init_limit = 8;
     p->sync_limit = 3 + (int32_t)world_random(w, 4);
     p->session_timeout_ms = 1000 + (int32_t)world_random(w, 1500);
@@ -108,7 +124,7 @@ void plan_profile(struct world *w, const struct plan_options *o)
     p->faults = draw_faults(w);
     p->fault_every_ns =
         (40 + (int64_t)world_random(w, world_random(w, 2) == 0 ? 200 : 1500)) * NS_PER_MS;
-    p->chaos_ns = (2000 + (int64_t)world_random(w, 5000)) * NS_PER_MS;
+    p->chaos_ns = (2000 + (int64_t)world_random(w, 5000)) * NS_PER_MS * o->stretch;
 }
 
 /* Some disks are much slower than others: what is durable here is long in coming there. */
@@ -124,7 +140,7 @@ void plan_begin(struct world *w)
     w->server_count = p->servers + p->observers;
     net_init(w);
     if (!p->alone) {
-        first_config_text(w, p->servers, p->observers);
+        first_config_text(w, p->servers, p->observers, p->hierarchical);
         quorum_parse(buf_slice(&w->first_config), &w->history.config, NULL);
     }
     for (int i = 0; i < w->server_count; i++) {

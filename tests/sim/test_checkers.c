@@ -33,7 +33,7 @@ static int set_up(void **state)
         server_init(&f->w, &f->w.servers[i], i);
     for (int i = 0; i < CLIENTS_MAX; i++)
         client_init(&f->w, i);
-    first_config_text(&f->w, 3, 0);
+    first_config_text(&f->w, 3, 0, false);
     assert_int_equal(quorum_parse(buf_slice(&f->w.first_config), &f->w.history.config, NULL), 0);
     *state = f;
     return 0;

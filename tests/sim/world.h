@@ -38,9 +38,10 @@ struct profile {
     size_t outstanding_max, throttle_requests_max;
     bool throttle_drop_stale, close_session_txn;
     bool lossy, clocks_drift, disks_differ;
-    int64_t sync_ns;  /* of a disk */
-    int64_t think_ns; /* of a client */
-    uint32_t faults;  /* which kinds there are */
+    bool hierarchical; /* groups and weights */
+    int64_t sync_ns;   /* of a disk */
+    int64_t think_ns;  /* of a client */
+    uint32_t faults;   /* which kinds there are */
     int64_t fault_every_ns;
     int64_t chaos_ns; /* how long */
 };
@@ -130,6 +131,7 @@ void world_shorten_epoch(struct node *n, uint32_t left);
 /* plan.c */
 struct plan_options {
     int servers, observers; /* -1 = drawn */
+    int stretch;            /* so many times as long */
 };
 void plan_profile(struct world *w, const struct plan_options *o);
 void plan_begin(struct world *w);
@@ -137,7 +139,7 @@ void plan_fault(struct world *w, const struct event *e);
 void plan_phase(struct world *w);
 int64_t fault_restart_delay_ns(struct world *w);
 void disturbed(struct world *w);
-void first_config_text(struct world *w, int voters, int observers);
+void first_config_text(struct world *w, int voters, int observers, bool groups);
 
 void world_init(struct world *w, uint64_t seed);
 void world_deinit(struct world *w);
