@@ -57,11 +57,11 @@ def ctest(log, preset, label, jobs=JOBS):
     return Result(total - failed, failed if status or not failed else failed)
 
 
-def pytest(log, paths, preset="release", extra=""):
+def pytest(log, paths, preset="release", extra="", **env):
     if build(log, preset):
         return Result(failed=1)
     status, out = sh(log, f"build/venv/bin/python -m pytest -q -n {JOBS} {extra} {paths}",
-                     CAUCUSD=os.path.join(ROOT, f"build/{preset}/bin/caucusd"))
+                     CAUCUSD=os.path.join(ROOT, f"build/{preset}/bin/caucusd"), **env)
     count = lambda word: int((re.findall(rf"(\d+) {word}", out.splitlines()[-1] if out else "") or [0])[0])
     result = Result(count("passed"), count("failed") + count("error"), count("skipped"))
     if status != 0 and result.failed == 0:
@@ -124,10 +124,11 @@ def part_integration(log):
 
 
 def part_sanitized(log):
-    """The server under ASan and UBSan, driven by the integration tests that do not measure memory."""
-    return pytest(log, "tests/integration", "dev",
+    """The server under ASan and UBSan, driven by the integration tests that do not measure memory, and
+    ensembles of it that are killed."""
+    return pytest(log, "tests/integration tests/faults/test_crashes.py", "dev",
                   "--ignore=tests/integration/test_many_connections.py "
-                  "--ignore=tests/integration/test_overload.py")
+                  "--ignore=tests/integration/test_overload.py", FLEETS="ours")
 
 
 def part_interop(log):

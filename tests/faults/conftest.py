@@ -3,6 +3,7 @@ and load on it whose history is checked."""
 
 import contextlib
 import itertools
+import os
 
 import mixes
 import pytest
@@ -15,6 +16,10 @@ FLEETS = {
     "mixed": ["ours", "apache39", "ours"],
     "mixed with 3.8": ["apache38", "ours", "apache386"],
 }
+
+# FLEETS="ours": only those.
+if os.environ.get("FLEETS"):
+    FLEETS = {name: FLEETS[name] for name in os.environ["FLEETS"].split(",")}
 
 _serial = itertools.count(1)
 

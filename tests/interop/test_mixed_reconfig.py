@@ -9,7 +9,7 @@ import pytest
 import rawzk
 from ensemble import SUPER
 from history import Load
-from rawzk import create, exists, get_data, reconfig, sync
+from rawzk import create, exists, get_data, reconfig
 
 NEWCONFIGNOQUORUM = -13
 CONFIG = {"reconfigEnabled": "true", "standaloneEnabled": "false"}
@@ -77,7 +77,7 @@ def check_configuration(ensemble, sessions, members, lines):
     texts = {}
     for m in members:
         s = sessions(m.sid)
-        s.ok(sync("/"))
+        s.catch_up()
         text, _ = s.ok(get_data("/zookeeper/config"))
         texts[m.sid] = text
         assert text.decode().split("\n")[:-1] == lines
@@ -224,7 +224,7 @@ def test_refusals_are_the_same_through_each_server(triple, at):
         # Nobody has come with that number.
         absent = "server.9=127.0.0.1:1:2:participant;127.0.0.1:3"
         assert s.err(reconfig(members=f"{triple[1].line()},{absent}")) == NEWCONFIGNOQUORUM
-        s.ok(sync("/"))
+        s.catch_up()
         assert s.ok(get_data("/zookeeper/config"))[0] == before
 
 

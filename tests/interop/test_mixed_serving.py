@@ -77,7 +77,7 @@ def root(mix, at):
     """A path of this test's own, which every server knows."""
     path = at(1).ok(create(f"/t{next(_serial)}"))
     for member in mix:
-        at(member.sid).ok(sync("/"))
+        at(member.sid).catch_up()
     return path
 
 
@@ -117,11 +117,11 @@ def test_write_through_each_server_is_read_through_each(each, root):
         changed = s.ok(set_data(path, b"second", version=0))
         assert (changed.czxid, changed.version) == (made.czxid, 1)
         for other in each.values():
-            other.ok(sync(path))
+            other.catch_up()
             assert other.ok(get_data(path)) == (b"second", changed)
         s.ok(delete(path, version=1))
         for other in each.values():
-            other.ok(sync(path))
+            other.catch_up()
             assert other.err(exists(path)) == rawzk.NONODE
 
 
@@ -133,12 +133,14 @@ def test_session_reads_what_it_wrote_at_once(each, root):
             assert s.ok(get_data(path))[0] == b"%d" % n
 
 
-def test_read_behind_a_sync_sees_what_was_answered_elsewhere(each, root):
+def test_read_behind_a_sync_sees_what_was_answered_elsewhere(mix, each, root):
     path = f"{root}/counter"
     each[1].ok(create(path))
     for n in range(10):
         for writer, reader in pairs(each):
             writer.ok(set_data(path, b"%d" % n))
+            if reader is each[mix.leader.sid] and mix.leader.kind != "caucusd":
+                continue  # see rawzk.BARRIER
             reader.send_all([sync(path), get_data(path)])
             assert reader.reply().err == 0
             assert rawzk.decode(get_data(path), reader.reply())[0] == b"%d" % n
@@ -218,7 +220,7 @@ def test_pipelines_through_all_servers_at_once(each, root):
     for a, s in each.items():
         assert [s.reply().xid for _ in xids[a]] == xids[a]
     for a, s in each.items():
-        s.ok(sync("/"))
+        s.catch_up()
         for path in paths.values():
             assert s.ok(get_data(path))[0] == b"499"
 
@@ -228,7 +230,7 @@ def test_large_data_goes_through_each_server(each, root, size):
     for (a, writer), (_, reader) in zip(each.items(), pairs(each)):
         data = bytes([a]) * size
         path = writer.ok(create(f"{root}/large{a}", data))
-        reader.ok(sync(path))
+        reader.catch_up()
         assert reader.ok(get_data(path))[0] == data
         writer.ok(set_data(path, b""))
 
@@ -246,7 +248,7 @@ def test_multi_through_each_server_is_done_whole(each, root):
         assert [kind for kind, _ in results] == [
             rawzk.CREATE, rawzk.CREATE, rawzk.CREATE, rawzk.CHECK, rawzk.SETDATA, rawzk.DELETE,
             rawzk.CREATE]
-        other.ok(sync(top))
+        other.catch_up()
         data, stat = other.ok(get_data(top))
         assert (data, stat.version) == (b"y", 1)
         assert sorted(other.ok(get_children(top))) == ["e", "s-0000000000"]
@@ -273,12 +275,12 @@ def test_ephemeral_ends_everywhere_with_its_session(at, each, root):
     for a, (_, other) in zip(list(each), pairs(each)):
         owner = at(a)
         path = owner.ok(create(f"{root}/e{a}", flags=EPHEMERAL))
-        other.ok(sync(path))
+        other.catch_up()
         assert other.ok(exists(path, watch=True)).ephemeral_owner == owner.id
         owner.close_session()
         assert other.event()[:2] == (NODE_DELETED, path)
         for s in each.values():
-            s.ok(sync(path))
+            s.catch_up()
             assert s.err(exists(path)) == rawzk.NONODE
 
 
@@ -287,14 +289,14 @@ def test_session_of_a_client_that_went_away_expires(at, each, root):
     for a, (_, other) in zip(list(each), pairs(each)):
         owner = at(a, timeout_ms=1000)
         path = owner.ok(create(f"{root}/e{a}", flags=EPHEMERAL))
-        other.ok(sync(path))
+        other.catch_up()
         other.ok(exists(path, watch=True))
         owner.sock.close()
         gone[path] = owner, other
     for path, (owner, other) in gone.items():
         assert other.event()[:2] == (NODE_DELETED, path)
         for a, s in each.items():
-            s.ok(sync("/"))  # it closes a connection of that session when it hears of the end
+            s.catch_up()  # it closes a connection of that session when it hears of the end
             again = at(a, session_id=owner.id, password=owner.password)
             assert (again.id, again.timeout_ms) == (0, 0)
 
@@ -340,7 +342,7 @@ def test_session_moves_from_server_to_server(at, mix, root):
         s = moved
     s.close_session()
     other = at(sids[1])
-    other.ok(sync(path))
+    other.catch_up()
     assert other.err(exists(path)) == rawzk.NONODE
 
 
@@ -356,7 +358,7 @@ def test_write_from_where_the_session_has_moved_away_is_refused(at, mix, root):
             assert reply.err == -118
         except (rawzk.Closed, OSError):
             pass
-        new.ok(sync("/"))
+        new.catch_up()
         assert new.ok(get_data(f"{root}/moved{a}"))[0] == b"new"
 
 
@@ -397,7 +399,7 @@ def test_watches_at_each_server_see_what_is_done_through_another(each, root):
 def test_event_comes_before_the_new_state_can_be_read(each, root):
     for a, (watcher, doer) in zip(list(each), pairs(each)):
         path = doer.ok(create(f"{root}/o{a}", b"0"))
-        watcher.ok(sync(path))
+        watcher.catch_up()
         for n in range(1, 20):
             data, _ = watcher.ok(get_data(path, watch=True))
             doer.ok(set_data(path, b"%d" % n))
@@ -410,7 +412,7 @@ def test_event_comes_before_the_new_state_can_be_read(each, root):
 def test_recursive_watch_at_each_server_sees_all_changes_in_order(each, root):
     for a, (watcher, doer) in zip(list(each), pairs(each)):
         top = doer.ok(create(f"{root}/r{a}"))
-        watcher.ok(sync(top))
+        watcher.catch_up()
         watcher.ok(rawzk.add_watch(top, rawzk.MODE_RECURSIVE))
         wanted = []
         for n in range(10):
@@ -428,13 +430,13 @@ def test_watches_move_with_the_session_and_fire_for_what_was_missed(at, mix, roo
     for a, b in zip(sids, sids[1:] + sids[:1]):
         path = doer.ok(create(f"{root}/s{a}"))
         old = at(a)
-        old.ok(sync(path))
+        old.catch_up()
         old.ok(get_data(path, watch=True))
         zxid = old.zxid
         old.close()
         doer.ok(set_data(path, b"missed"))
         new = at(b, session_id=old.id, password=old.password, last_zxid=zxid)
-        new.ok(sync(path))
+        new.catch_up()
         new.call(rawzk.set_watches(zxid, data=[path]))
         assert new.event()[:2] == (NODE_DATA_CHANGED, path)
 
@@ -446,7 +448,7 @@ def test_container_without_children_goes_everywhere(each, root):
     for a, (s, other) in zip(list(each), pairs(each)):
         path, _ = s.ok(create_container(f"{root}/c{a}"))
         s.ok(create(f"{path}/child"))
-        other.ok(sync(path))
+        other.catch_up()
         other.ok(exists(path, watch=True))
         s.ok(delete(f"{path}/child"))
         assert other.event()[:2] == (NODE_DELETED, path)
@@ -456,7 +458,7 @@ def test_ttl_node_goes_everywhere_when_its_time_is_over(each, root):
     for a, (s, other) in zip(list(each), pairs(each)):
         lasting, _ = s.ok(create_ttl(f"{root}/l{a}", 100_000))
         path, _ = s.ok(create_ttl(f"{root}/t{a}", 100))
-        other.ok(sync(path))
+        other.catch_up()
         if other.call(exists(path, watch=True)).err == 0:
             assert other.event()[:2] == (NODE_DELETED, path)
         assert other.ok(exists(lasting))
@@ -481,7 +483,7 @@ def test_identities_travel_with_what_is_forwarded(at, mix, root):
         root_user.ok(set_data(path, b"z"))
         assert owner.ok(multi(check(path, 2), set_data(path, b"m")))[0] == (rawzk.CHECK, None)
         owner.ok(set_acl(path, [Acl(READ, "world", "anyone")], version=0))
-        stranger.ok(sync(path))
+        stranger.catch_up()
         assert stranger.ok(get_data(path))[0] == b"m"
 
 
@@ -491,7 +493,7 @@ def test_the_same_user_is_known_at_every_server(at, mix, root):
     path = maker.ok(create(f"{root}/u", acl=[Acl(ALL, "auth", "")]))
     for m in mix:
         s = at(m.sid)
-        s.ok(sync(path))
+        s.catch_up()
         assert s.err(set_data(path, b"")) == rawzk.NOAUTH
         s.authenticate("digest", b"u:p")
         s.ok(set_data(path, b"%d" % m.sid))

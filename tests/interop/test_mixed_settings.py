@@ -6,7 +6,7 @@ import pytest
 import rawzk
 from ensemble import Loopback
 from history import Load
-from rawzk import EPHEMERAL, create, exists, get_data, set_data, sync
+from rawzk import EPHEMERAL, create, exists, get_data, set_data
 from server import free_port
 
 WAYS = {
@@ -42,7 +42,7 @@ def check_served(ensemble, at):
         path = at(m.sid).ok(create(f"/by{m.sid}", b"x"))
         for other in ensemble:
             s = at(other.sid)
-            s.ok(sync(path))
+            s.catch_up()
             assert s.ok(get_data(path))[0] == b"x"
     at.end()
     ensemble.check_same_trees()
@@ -68,7 +68,7 @@ def test_local_sessions_stay_where_they_are_until_they_need_to_be_known(run):
         assert moved.ok(exists(path)).ephemeral_owner == s.id
         moved.close_session()
         s = at(m.sid)
-        s.ok(sync(path))
+        s.catch_up()
         assert s.err(exists(path)) == rawzk.NONODE
     at.end()
     ensemble.check_same_trees()

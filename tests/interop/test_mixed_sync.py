@@ -12,7 +12,7 @@ import pytest
 import rawzk
 import zkfiles
 from ensemble import Ensemble
-from rawzk import EPHEMERAL, create, exists, set_data, sync
+from rawzk import EPHEMERAL, create, exists, set_data
 
 # More than a leader keeps in memory: commitLogCount, which Apache does not let be less than 500, and
 # 16 MiB with caucusd, if that is more.
@@ -216,7 +216,7 @@ def gone(mix, at, root, count):
     mix.check_same_trees()
     for m in mix:
         s = at(m.sid)
-        s.ok(sync("/"))
+        s.catch_up()
         for n in range(count):
             assert s.err(exists(f"{root}/tail{n}")) == rawzk.NONODE
 
@@ -249,7 +249,7 @@ def test_longer_history_leads_although_others_have_larger_ids(mix, at, root):
     mix.wait_settled()
     for m in mix:
         again = at(m.sid)
-        again.ok(sync("/"))
+        again.catch_up()
         assert again.ok(exists(path))
     mix.check_same_trees()
 
@@ -265,7 +265,7 @@ def test_sessions_and_ephemerals_come_along_with_a_snapshot(mix, at, root):
     assert moved.ok(exists(path)).ephemeral_owner == owner.id
     moved.close_session()
     other = at(2)
-    other.ok(sync("/"))
+    other.catch_up()
     assert other.err(exists(path)) == rawzk.NONODE
 
 

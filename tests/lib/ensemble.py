@@ -205,6 +205,15 @@ class Member(Server):
                 r"|event=synced\b.*\bby=(DIFF|SNAP|TRUNC)", self.log()[since:])
         ]
 
+    def wrong_digests(self):
+        """What the log tells of transactions that did not lead to the digest that came with them.
+
+        Apache compares a second thing, the tree of a snapshot with the digest at its end, and counts
+        both. The snapshot is fuzzy: the transaction behind that digest may be in it already, and the
+        two then differ although nothing is wrong; if something is, the next transaction tells. So of
+        Apache's only what is said of transactions counts."""
+        return re.findall(r".*(?:First digest mismatch on txn|event=digest_mismatch).*", self.log())
+
     def dump(self):
         """The whole tree as the super user sees it, current: {path: (data, stat, acl)}."""
         def dumped():
@@ -219,7 +228,7 @@ class Member(Server):
         with self.place.entered():
             s = rawzk.Session(self.address, timeout_s=30, timeout_ms=30_000)
         s.authenticate(*SUPER)
-        s.ok(rawzk.sync("/"))
+        s.catch_up()
         nodes = {}
         level = ["/"]
         while level:
@@ -397,9 +406,8 @@ class Ensemble:
             for zxid, digest in (line.split(": ") for line in lines if line):
                 sid, other = known.setdefault(zxid, (m.sid, digest))
                 assert other == digest, f"digest of {zxid}: {other} at {sid}, {digest} at {m.sid}"
-            mismatches = m.mntr("zk_digest_mismatches_count")
-            told = [line for line in m.log().split("\n") if re.search("[Dd]igests? .*match|digest_mism", line)]
-            assert mismatches in ("0", None), f"{m} met {mismatches} wrong digests: {told[-5:]}"
+            wrong = m.wrong_digests()
+            assert not wrong, f"{m} met {len(wrong)} wrong digests: {wrong[-5:]}"
 
     def check_same_logs(self, members=None):
         """After a stop: where two have a transaction in their log files, it is the same one."""

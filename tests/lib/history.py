@@ -277,6 +277,7 @@ class _Client:
         # As clients do: Apache takes a request for another one of the same session and number.
         conn.xid = self.xid
         self.server = server.sid
+        self.server_syncs = server.kind == "caucusd"
         return True
 
     def disconnect(self):
@@ -339,7 +340,8 @@ class _Client:
         self.read("get", key, rawzk.get_data(key))
 
     def synced(self, key):
-        self.read("synced", key, rawzk.sync(key), rawzk.get_data(key))
+        barrier = rawzk.sync(key) if self.server_syncs else rawzk.BARRIER
+        self.read("synced", key, barrier, rawzk.get_data(key))
 
     def read(self, kind, key, *ops):
         c, found = self.call(kind, key, b"", *ops)
@@ -446,7 +448,7 @@ class Load:
                 if not reader.connect():
                     time.sleep(RETRY_S)
             s = reader.conn
-            s.ok(rawzk.sync("/"))
+            s.catch_up()
             paths = [f"{self.top}/k{n}" for n in range(self.keys)]
             paths += [f"{self.top}/log/{name}" for name in s.ok(rawzk.get_children(f"{self.top}/log"))]
             for at in range(0, len(paths), 500):

@@ -47,7 +47,7 @@ class Sessions:
         kwargs.setdefault("timeout_ms", 30_000)
         if kwargs.get("last_zxid"):
             # A server that has not come so far yet would turn the client away.
-            self(sid).ok(rawzk.sync("/"))
+            self(sid).catch_up()
         session = self.ensemble[sid].session(**kwargs)
         # As clients do, whose numbers go on when they change the server: Apache takes a request for
         # another one of the same session and number.

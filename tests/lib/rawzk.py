@@ -234,6 +234,12 @@ def set_data(path, data, version=-1):
     return Op(SETDATA, ustr(path) + buf(data) + i32(version), Reader.stat)
 
 
+# A write that is refused. It comes behind all writes before it, at any server. A sync does so too, but
+# not at a leader of Apache's: that passes it on as a read, while its own tree may be behind what its
+# followers have answered already (CommitProcessor, matchSyncs).
+BARRIER = set_data("/no such znode", b"")
+
+
 def get_acl(path):
     return Op(GETACL, ustr(path), lambda r: (r.vec(Reader.acl), r.stat()))
 
@@ -515,6 +521,10 @@ class Session(Conn):
         assert reply.err != 0, f"succeeded: {reply}"
         assert reply.body == b"", f"record after an error: {reply}"
         return reply.err
+
+    def catch_up(self):
+        """Behind it the server shows everything that was answered anywhere before."""
+        assert self.err(BARRIER) == NONODE
 
     def event(self):
         """The next event, which nothing may precede."""
