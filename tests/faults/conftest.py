@@ -14,7 +14,9 @@ from history import Load
 FLEETS = {
     "ours": ["ours", "ours", "ours"],
     "mixed": ["ours", "apache39", "ours"],
-    "mixed with 3.8": ["apache38", "ours", "apache386"],
+    # One of 3.8 only, and with the number that leads last: a leader of 3.8 that followed until then under
+    # load may have what was acknowledged in its log and not in its tree, and serve without it.
+    "mixed with 3.8": ["apache38", "ours", "ours"],
 }
 
 # FLEETS="ours": only those.
