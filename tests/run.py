@@ -137,7 +137,7 @@ def part_interop(log):
 
 
 def part_client(log):
-    """libcaucus against caucusd, Apache 3.8.0, 3.8.6 and 3.9.5, and ensembles."""
+    """libcaucus, and caucus, against caucusd, Apache 3.8.0, 3.8.6 and 3.9.5, and ensembles."""
     return pytest(log, "tests/client")
 
 

@@ -27,6 +27,7 @@ LAYERS = {
     "server": ["base", "wire", "tree", "session", "watch", "fle", "zab", "node", "io"],
     "client": ["base", "wire", "caucus"],  # "caucus": the public headers, include/caucus
     "client_io": ["base", "wire", "client", "caucus"],
+    "cli": ["base", "wire", "caucus"],
 }
 PURE = ["base", "wire", "tree", "session", "watch", "fle", "zab", "node", "client"]
 PURE_HEADERS = {

@@ -1,0 +1,141 @@
+/* commands.c: the commands there are. A new one is a row here and a function in cli.h. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+const struct command commands[] = {
+    {"ls", NULL, "[-R] [-s] [-w] PATH", "the children of a node",
+     "  -R  everything below it, one path a line\n"
+     "  -s  its stat as well\n"
+     "  -w  then wait until the children change, and tell it\n",
+     COMMAND_SESSION, run_ls},
+    {"tree", NULL, "PATH", "everything below a node, drawn as a tree", NULL, COMMAND_SESSION,
+     run_tree},
+    {"get", NULL, "[-s] [-w] PATH", "a node's data, as it is",
+     "Into a pipe or file the bytes go as they are; on a terminal what could upset it is escaped.\n"
+     "  -s  its stat as well, behind the data\n"
+     "  -w  then wait until the node changes, and tell it\n",
+     COMMAND_SESSION, run_get},
+    {"stat", "exists", "[-w] PATH", "a node's versions, times and counts",
+     "Exit code 1 if there is no such node.\n"
+     "  -w  then wait until the node changes (or is created), and tell it\n",
+     COMMAND_SESSION, run_stat},
+    {"set", NULL, "[-v VERSION] [-s] PATH [DATA | -f FILE]", "change a node's data",
+     "Without DATA and FILE, standard input is what is set.\n"
+     "  -v, --version N   only if the data has this version\n"
+     "  -f, --file FILE   the data is in this file (\"-\": standard input)\n"
+     "  -s                print the stat\n",
+     COMMAND_SESSION, run_set},
+    {"create", NULL, "[-e] [-s] [-c] [-t MS] [-p] PATH [DATA [ACL] | -f FILE]",
+     "create a node, and print its path",
+     "  -e, --ephemeral   it goes with the session: outside the shell, with the end of this\n"
+     "                    command, which waits until it is interrupted\n"
+     "  -s, --sequential  a number is appended to the name\n"
+     "  -c, --container   it goes when its last child has gone\n"
+     "  -t, --ttl MS      it goes when it has no child and was not changed for so long\n"
+     "  -p, --parents     create what is missing above it, too\n"
+     "  -f, --file FILE   the data is in this file (\"-\": standard input)\n"
+     "  ACL               SCHEME:ID:PERMS,... as of setacl; else world:anyone:cdrwa\n",
+     COMMAND_SESSION, run_create},
+    {"delete", NULL, "[-v VERSION] PATH", "delete a node without children",
+     "  -v, --version N   only if the data has this version\n", COMMAND_SESSION, run_delete},
+    {"deleteall", "delete-all", "PATH", "delete a node and everything below it", NULL,
+     COMMAND_SESSION, run_delete_all},
+    {"multi", NULL, "OPERATION [, OPERATION]...", "several changes: all of them, or none",
+     "Operations, separated by a word that is a comma:\n"
+     "  create PATH [DATA]     set PATH DATA [VERSION]\n"
+     "  delete PATH [VERSION]  check PATH VERSION\n",
+     COMMAND_SESSION, run_multi},
+    {"sync", NULL, "[PATH]", "let the server catch up with the leader", NULL, COMMAND_SESSION,
+     run_sync},
+    {"watch", "addWatch", "[-r] [-n COUNT] PATH", "print what happens to a node, or a tree",
+     "A line for each event: what, the transaction, the path. Ends when it is interrupted (exit\n"
+     "code 0) or the session is over (3); what happens to the connection is told on stderr, and\n"
+     "\"rearmed\" says that events may be missing. In the shell it goes on beside other commands.\n"
+     "  -r, --recursive   the node and everything below it\n"
+     "  -n, --count N     end after so many events\n",
+     COMMAND_SESSION, run_watch},
+    {"getacl", "getAcl", "[-s] PATH", "who may do what with a node", "  -s  its stat as well\n",
+     COMMAND_SESSION, run_get_acl},
+    {"setacl", "setAcl", "[-v VERSION] PATH SCHEME:ID:PERMS[,...]",
+     "change who may do what with a node",
+     "PERMS are letters: c create, d delete, r read, w write, a admin (setacl).\n"
+     "  -v, --version N   only if the ACL has this version (aversion)\n"
+     "Examples: world:anyone:r  auth::cdrwa  digest:user:HASH:cdrwa  ip:10.0.0.0/8:r\n",
+     COMMAND_SESSION, run_set_acl},
+    {"addauth", NULL, "SCHEME AUTH", "one more identity for the session", NULL,
+     COMMAND_SESSION | COMMAND_IN_SHELL, run_add_auth},
+    {"whoami", "whoAmI", "", "the identities the server knows this session by", NULL,
+     COMMAND_SESSION, run_whoami},
+    {"ephemerals", "getEphemerals", "[PATH]", "this session's ephemeral nodes", NULL,
+     COMMAND_SESSION | COMMAND_IN_SHELL, run_ephemerals},
+    {"help", NULL, "[COMMAND]", "this, or what a command does", NULL, 0, run_help},
+    {"version", NULL, "", "of this program", NULL, 0, run_version},
+};
+
+const size_t command_count = sizeof commands / sizeof *commands;
+
+const struct command *command_find(const char *name)
+{
+    for (size_t i = 0; i < command_count; i++)
+        if (strcmp(name, commands[i].name) == 0 ||
+            (commands[i].alias != NULL && strcmp(name, commands[i].alias) == 0))
+            return &commands[i];
+    return NULL;
+}
+
+void command_help(const struct command *c)
+{
+    const char *in_front = c->wants & COMMAND_IN_SHELL ? "" : "caucus ";
+    printf("%s%s %s\n\n%s", in_front, c->name, c->arguments, c->summary);
+    if (c->wants & COMMAND_IN_SHELL)
+        printf(" (in the shell)");
+    if (c->alias != NULL)
+        printf(" (also: %s)", c->alias);
+    printf("\n");
+    if (c->help != NULL)
+        printf("\n%s", c->help);
+    printf("  --json  for programs: one JSON object\n");
+}
+
+int run_help(struct cli *cli, int argc, char **argv)
+{
+    if (argc > 1) {
+        const struct command *c = command_find(argv[1]);
+        if (c == NULL)
+            return cli_usage(cli, "there is no command '%s'", argv[1]);
+        command_help(c);
+        return CLI_OK;
+    }
+    if (!cli->in_shell)
+        printf(
+            "caucus [OPTION]... COMMAND [WORD]...\n\n"
+            "A command line for ZooKeeper servers: caucusd, and Apache ZooKeeper.\n\n"
+            "  -s, --hosts HOST:PORT,...[/chroot]  servers; else $CAUCUS_HOSTS, $CAUCUS_SERVERS,\n"
+            "                                      127.0.0.1:2181\n"
+            "  -t, --timeout MS       how long to look for a server, and the session's timeout\n"
+            "                         (10000)\n"
+            "  -a, --auth SCHEME:AUTH an identity, such as digest:user:password\n"
+            "  -r, --read-only        a server without quorum will do\n"
+            "  -j, --json             for programs: one JSON object on a line\n"
+            "  -h, --help             also behind a command, as are --hosts and --json\n\n");
+    for (size_t i = 0; i < command_count; i++)
+        if (!(commands[i].wants & (cli->in_shell ? COMMAND_OUTSIDE : COMMAND_IN_SHELL)))
+            printf("  %-11s %s\n", commands[i].name, commands[i].summary);
+    if (cli->in_shell)
+        printf("  %-11s %s\n", "quit", "leave");
+    else
+        printf("\nExit codes: 0 done, 1 the answer is no, 2 the words cannot be understood,\n"
+               "3 no server, or the connection was lost. More: caucus COMMAND --help\n");
+    return CLI_OK;
+}
+
+int run_version(struct cli *cli, int argc, char **argv)
+{
+    (void)cli;
+    (void)argc;
+    (void)argv;
+    printf("caucus %s\n", caucus_version());
+    return CLI_OK;
+}

@@ -1,0 +1,41 @@
+/* print.h: what people see on stdout. */
+#ifndef CAUCUS_CLI_PRINT_H
+#define CAUCUS_CLI_PRINT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "caucus/caucus.h"
+
+/* Bytes of the character that stands there; 0: that is no UTF-8. bytes > 0. */
+size_t utf8_length(const char *text, size_t bytes);
+bool utf8_is_valid(const char *text, size_t bytes);
+
+/* A node's data. Into a pipe or file: the bytes as they are. On a terminal what could upset it is
+ * escaped, and a line ends. */
+void print_data(const void *data, size_t bytes, bool end_line);
+
+void print_stat(const struct caucus_stat *stat);
+
+/* A table: cells are copied, columns are as wide as their widest cell. */
+enum {
+    TABLE_COLUMNS_MAX = 12
+};
+
+struct table {
+    size_t columns;
+    char **cells; /* row after row; the first row has the titles */
+    size_t count;
+    size_t room;
+};
+
+void cli_table_init(struct table *t, size_t columns, const char *const *titles);
+void cli_table_cell(struct table *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void cli_table_print(const struct table *t);
+void cli_table_deinit(struct table *t);
+
+/* Into name order, as bytes. */
+void sort_names(const char **names, size_t count);
+
+#endif
