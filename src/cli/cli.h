@@ -102,6 +102,9 @@ int run_get_acl(struct cli *cli, int argc, char **argv);
 int run_set_acl(struct cli *cli, int argc, char **argv);
 int run_add_auth(struct cli *cli, int argc, char **argv);
 int run_whoami(struct cli *cli, int argc, char **argv);
+int run_config(struct cli *cli, int argc, char **argv);
+int run_reconfig(struct cli *cli, int argc, char **argv);
+int run_status(struct cli *cli, int argc, char **argv);
 int run_help(struct cli *cli, int argc, char **argv);
 int run_version(struct cli *cli, int argc, char **argv);
 

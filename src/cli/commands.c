@@ -70,6 +70,18 @@ const struct command commands[] = {
      COMMAND_SESSION, run_whoami},
     {"ephemerals", "getEphemerals", "[PATH]", "this session's ephemeral nodes", NULL,
      COMMAND_SESSION | COMMAND_IN_SHELL, run_ephemerals},
+    {"config", NULL, "[-c]", "the servers of the ensemble, as they have agreed",
+     "  -c  only what a client wants for its list of hosts\n", COMMAND_SESSION, run_config},
+    {"reconfig", NULL, "[--add SERVER]... [--remove ID]... | --members SERVERS",
+     "change the servers of the ensemble",
+     "SERVER is server.ID=HOST:PORT:PORT[:ROLE];[HOST:]PORT; lists are separated by commas.\n"
+     "  -v, --version N   only if the configuration has this version (hexadecimal, as shown)\n",
+     COMMAND_SESSION, run_reconfig},
+    {"status", NULL, "", "every server of the ensemble: what it is and how it does",
+     "Asks the given servers, and those they know of, for srvr. Exit code 0: all serve; 1: some "
+     "do\n"
+     "not; 3: none could be reached.\n",
+     COMMAND_OUTSIDE, run_status},
     {"help", NULL, "[COMMAND]", "this, or what a command does", NULL, 0, run_help},
     {"version", NULL, "", "of this program", NULL, 0, run_version},
 };

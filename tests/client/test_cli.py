@@ -349,7 +349,8 @@ def test_a_watch_ends_with_its_session(start_server, kind, follower):
     ["frob"], ["ls"], ["ls", "/", "/"], ["ls", "x"], ["ls", ""], ["ls", "/a/"], ["ls", "--frob", "/"], ["ls", "-q", "/"],
     ["ls", "--json=1", "/"], ["set", "-v", "x", "/a", "y"], ["set", "-v"], ["set", "-v", "-2", "/a", "y"],
     ["create", "-t", "0", "/a"], ["create", "-f", "-", "/a", "data"], ["watch", "-n", "0", "/"], ["addauth", "a", "b"],
-    ["help", "frob"], ["deleteall", "/a//b"], ["sync", "a"], ["get", "/a/../b"]])
+    ["reconfig"], ["reconfig", "--members", "x", "--add", "y"], ["reconfig", "--remove", "1", "-v", "xyz"],
+    ["help", "frob"], ["deleteall", "/a//b"], ["sync", "a"], ["status", "x"], ["get", "/a/../b"]])
 def test_bad_words_are_refused_before_a_server_is_asked(words):
     Cli("127.0.0.1:1").fails(USAGE, *words)
 
@@ -361,7 +362,7 @@ def test_bad_options_in_front(front):
 
 
 @pytest.mark.parametrize("hosts", ["", "host:port", "host:99999", ":2181", "a,,b", "h:1/x/"])
-@pytest.mark.parametrize("command", [["ls", "/"]])
+@pytest.mark.parametrize("command", [["ls", "/"], ["status"]])
 def test_bad_hosts_are_named(hosts, command):
     assert "BADHOSTS" in Cli(hosts).fails(USAGE, *command)
 
@@ -371,7 +372,7 @@ def test_help_is_there_without_a_server():
         out = Cli("127.0.0.1:1").ok(*words).decode()
         assert "Exit codes" in out
     names = [line.split()[0] for line in out.splitlines() if line.startswith("  ") and line[2].isalpha()]
-    assert {"ls", "get", "set", "watch"} <= set(names)
+    assert {"ls", "get", "set", "watch", "status", "config", "reconfig"} <= set(names)
     for name in names:
         out = Cli("127.0.0.1:1").ok(name, "--help").decode()
         assert out.startswith(f"caucus {name} ")
@@ -381,7 +382,7 @@ def test_help_is_there_without_a_server():
 # --- no server ---
 
 
-@pytest.mark.parametrize("words", [["ls", "/"], ["create", "-e", "/x"], ["watch", "/"]])
+@pytest.mark.parametrize("words", [["ls", "/"], ["create", "-e", "/x"], ["watch", "/"], ["config"]])
 def test_no_server_is_one_line_and_a_code(words):
     hosts = f"127.0.0.1:{free_port()}"
     text = Cli(hosts).fails(CONNECTION, *words, front=("-t", "300"))
@@ -409,3 +410,41 @@ def test_output_that_cannot_be_written_is_a_failure(cli):
     with open("/dev/full", "w") as full:
         run = subprocess.run([CAUCUS, "-s", cli.hosts, "ls", "/"], stdout=full, stderr=subprocess.PIPE, timeout=LIMIT_S)
     assert run.returncode == NO and b"cannot write the output" in run.stderr
+
+
+# --- the ensemble ---
+
+
+def test_status_of_one_server(cli):
+    (row,) = cli.json("status")["servers"]
+    assert row["mode"] == "standalone" and row["serves"] and row["lag"] == 0 and row["version"].startswith("3.9")
+    head, line = cli.ok("status").decode().splitlines()
+    assert head.split()[:4] == ["SERVER", "MODE", "ZXID", "EPOCH"] and line.split()[1] == "standalone"
+
+
+def test_status_with_a_server_that_is_not_there(cli):
+    gone = f"127.0.0.1:{free_port()}"
+    run = Cli(f"{cli.hosts},{gone}").run("status", "--json")
+    rows = {row["server"]: row for row in json.loads(run.stdout)["servers"]}
+    assert run.returncode == NO and rows[gone] == {
+        "server": gone, "mode": "unreachable", "serves": False, "trouble": "Connection refused"}
+    run = Cli(gone).run("status")
+    assert run.returncode == CONNECTION and b"unreachable" in run.stdout
+
+
+def test_an_ensemble_is_found_from_one_of_its_servers(start_ensemble, kind):
+    ensemble = start_ensemble([kind] * 3)
+    cli = Cli(ensemble.hosts.split(",")[0])
+    config = cli.json("config")
+    assert [s["id"] for s in config["servers"]] == ["1", "2", "3"]
+    assert all(s["role"] == "participant" for s in config["servers"])
+    assert cli.ok("config").startswith(b"ID  ROLE")
+    # What the configuration says of clients is what status can find.
+    known = [s for s in config["servers"] if s["clients"]]
+    modes = [row["mode"] for row in cli.json("status")["servers"]]
+    assert len(modes) == (3 if known else 1)
+    rows = Cli(ensemble.hosts).json("status")["servers"]
+    assert sorted(row["mode"] for row in rows) == ["follower", "follower", "leader"]
+    assert len({row["epoch"] for row in rows}) == 1
+    text = cli.fails(NO, "reconfig", "--remove", "3")
+    assert "RECONFIGDISABLED" in text or "NOAUTH" in text

@@ -1,0 +1,147 @@
+#include "cli/probe.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "caucus/caucus.h"
+
+void probe_init(struct probe *p, const char *host, int port)
+{
+    *p = (struct probe){.fd = -1};
+    buf_init(&p->answer, PROBE_ANSWER_MAX);
+    size_t bytes = strlen(host) + 16;
+    p->place = mem_alloc(bytes);
+    snprintf(p->place, bytes, strchr(host, ':') != NULL ? "[%s]:%d" : "%s:%d", host, port);
+
+    char service[16];
+    snprintf(service, sizeof service, "%d", port);
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *list = NULL;
+    int rc = getaddrinfo(host, service, &hints, &list);
+    if (rc != 0) {
+        snprintf(p->error, sizeof p->error, "%s", gai_strerror(rc));
+        return;
+    }
+    for (struct addrinfo *a = list; a != NULL && p->address_count < PROBE_ADDRESSES_MAX;
+         a = a->ai_next) {
+        memcpy(&p->addresses[p->address_count], a->ai_addr, a->ai_addrlen);
+        p->address_bytes[p->address_count++] = a->ai_addrlen;
+    }
+    freeaddrinfo(list);
+}
+
+void probe_deinit(struct probe *p)
+{
+    free(p->place);
+    buf_deinit(&p->answer);
+    if (p->fd >= 0)
+        close(p->fd);
+}
+
+bool probe_same(const struct probe *a, const struct probe *b)
+{
+    for (size_t i = 0; i < a->address_count; i++)
+        for (size_t k = 0; k < b->address_count; k++)
+            if (a->address_bytes[i] == b->address_bytes[k] &&
+                memcmp(&a->addresses[i], &b->addresses[k], a->address_bytes[i]) == 0)
+                return true;
+    return strcmp(a->place, b->place) == 0;
+}
+
+static void end(struct probe *p, int error)
+{
+    if (p->fd >= 0)
+        close(p->fd);
+    p->fd = -1;
+    if (error != 0)
+        snprintf(p->error, sizeof p->error, "%s", strerror(error));
+}
+
+/* The next address to which a connection can at least be begun. */
+static void dial(struct probe *p, int error)
+{
+    end(p, error);
+    for (; p->at < p->address_count; p->at++) {
+        const struct sockaddr *address = (struct sockaddr *)&p->addresses[p->at];
+        p->fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        if (p->fd < 0) {
+            end(p, errno);
+            continue;
+        }
+        if (connect(p->fd, address, p->address_bytes[p->at]) == 0 || errno == EINPROGRESS) {
+            p->error[0] = 0;
+            return;
+        }
+        end(p, errno);
+    }
+}
+
+static void step_connecting(struct probe *p)
+{
+    int error = 0;
+    socklen_t bytes = sizeof error;
+    if (getsockopt(p->fd, SOL_SOCKET, SO_ERROR, &error, &bytes) < 0)
+        error = errno;
+    if (error != 0) {
+        p->at++;
+        dial(p, error);
+        return;
+    }
+    p->connected = true;
+    if (send(p->fd, "srvr", 4, MSG_NOSIGNAL) != 4)
+        end(p, ECONNRESET);
+}
+
+static void step_reading(struct probe *p)
+{
+    uint8_t chunk[4096];
+    ssize_t n = recv(p->fd, chunk, sizeof chunk, 0);
+    if (n > 0) {
+        buf_put(&p->answer, chunk, (size_t)n);
+        if (!buf_ok(&p->answer))
+            end(p, EMSGSIZE);
+    } else if (n == 0) {
+        end(p, 0);
+    } else if (errno != EAGAIN && errno != EINTR) {
+        end(p, errno);
+    }
+}
+
+void probes_run(struct probe *probes, size_t count, int64_t timeout_ms)
+{
+    int64_t deadline_ns = caucus_now_ns() + timeout_ms * 1000000;
+    struct pollfd *fds = mem_calloc(count, sizeof *fds);
+    for (size_t i = 0; i < count; i++)
+        if (probes[i].address_count > 0 && probes[i].answer.len == 0)
+            dial(&probes[i], 0);
+    for (;;) {
+        size_t waiting = 0;
+        for (size_t i = 0; i < count; i++) {
+            short events = probes[i].connected ? POLLIN : POLLOUT;
+            fds[i] = (struct pollfd){.fd = probes[i].fd, .events = events};
+            waiting += probes[i].fd >= 0;
+        }
+        int64_t left_ms = (deadline_ns - caucus_now_ns() + 999999) / 1000000;
+        if (waiting == 0 || left_ms <= 0)
+            break;
+        if (poll(fds, count, left_ms > INT32_MAX ? INT32_MAX : (int)left_ms) < 0)
+            continue;
+        for (size_t i = 0; i < count; i++)
+            if (fds[i].fd >= 0 && fds[i].revents != 0) {
+                if (probes[i].connected)
+                    step_reading(&probes[i]);
+                else
+                    step_connecting(&probes[i]);
+            }
+    }
+    for (size_t i = 0; i < count; i++)
+        if (probes[i].fd >= 0)
+            end(&probes[i], ETIMEDOUT);
+    free(fds);
+}
