@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 build_packages="gcc make cmake ninja-build pkg-config libuv1-dev libssl-dev zlib1g-dev libsnappy-dev
-libmicrohttpd-dev libxxhash-dev"
+libmicrohttpd-dev libxxhash-dev libedit-dev"
 test_packages="libcmocka-dev clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev python3
 python3-venv curl binutils"
 
@@ -21,7 +21,7 @@ if ! command -v dpkg-query >/dev/null 2>&1; then
     for tool in gcc make cmake ninja pkg-config; do
         command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
     done
-    for lib in libuv libcrypto zlib libmicrohttpd libxxhash; do
+    for lib in libuv libcrypto zlib libmicrohttpd libxxhash libedit; do
         pkg-config --exists "$lib" 2>/dev/null || missing="$missing $lib"
     done
     [ -z "$missing" ] && exit 0

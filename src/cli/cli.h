@@ -105,6 +105,7 @@ int run_whoami(struct cli *cli, int argc, char **argv);
 int run_config(struct cli *cli, int argc, char **argv);
 int run_reconfig(struct cli *cli, int argc, char **argv);
 int run_status(struct cli *cli, int argc, char **argv);
+int run_shell(struct cli *cli, int argc, char **argv);
 int run_help(struct cli *cli, int argc, char **argv);
 int run_version(struct cli *cli, int argc, char **argv);
 

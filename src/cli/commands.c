@@ -82,6 +82,11 @@ const struct command commands[] = {
      "do\n"
      "not; 3: none could be reached.\n",
      COMMAND_OUTSIDE, run_status},
+    {"shell", NULL, "[-e]", "many commands in one session, from a terminal or a pipe",
+     "Exit code: that of the first command that failed. Words may be quoted as in a shell; '#'\n"
+     "begins a comment.\n"
+     "  -e  end at the first command that fails\n",
+     COMMAND_OUTSIDE | COMMAND_SESSION, run_shell},
     {"help", NULL, "[COMMAND]", "this, or what a command does", NULL, 0, run_help},
     {"version", NULL, "", "of this program", NULL, 0, run_version},
 };

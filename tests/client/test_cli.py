@@ -1,11 +1,15 @@
 """caucus, the command line, against caucusd and Apache ZooKeeper 3.9.5."""
 
 import base64
+import fcntl
 import json
 import os
+import pty
 import queue
+import select
 import signal
 import subprocess
+import termios
 import threading
 
 import pytest
@@ -342,6 +346,107 @@ def test_a_watch_ends_with_its_session(start_server, kind, follower):
     assert f.end() == CONNECTION
 
 
+# --- the shell ---
+
+
+def test_the_shell_reads_commands_from_a_pipe(cli, root):
+    script = f"""
+        # a comment
+        create {root}/a 'two words'
+        get {root}/a
+        create -e "{root}/e"
+        ephemerals
+        addauth digest u:p
+        ls {root}
+        quit
+        get /never
+    """
+    run = cli.run("shell", stdin=script.encode())
+    assert run.returncode == OK and run.stderr == b""
+    assert run.stdout.decode() == f"{root}/a\ntwo words\n{root}/e\n{root}/e\na\ne\n"
+
+
+def test_the_shell_names_the_line_and_goes_on(cli, root):
+    run = cli.run("shell", stdin=f"ls /\nfrob\nget '/x\nget {root}/absent\nls {root}\nwatch -n 1 /\n".encode())
+    lines = run.stderr.decode().splitlines()
+    assert run.returncode == USAGE and len(lines) == 4
+    assert lines[0].startswith("caucus: line 2: there is no command 'frob'")
+    assert lines[1] == "caucus: line 3: a quote is not closed"
+    assert lines[2].startswith(f"caucus: line 4: get: {root}/absent: no such node")
+    assert lines[3].startswith("caucus: line 6: watch: --count")
+
+
+def test_the_shell_stops_at_a_failure_if_it_is_to(cli, root):
+    run = cli.run("shell", "-e", stdin=f"get {root}/absent\ncreate {root}/a\n".encode())
+    assert run.returncode == NO and cli.json("ls", root)["children"] == []
+
+
+def test_watches_of_the_shell_go_on_beside_it(cli, root, follower):
+    f = follower("-s", cli.hosts, "shell")
+    f.process.stdin.write(f"watch {root}\nget -w {root}\nstat {root}/none\n")
+    f.process.stdin.flush()
+    f.hear("no such node")
+    cli.ok("set", root, "x")
+    assert {f.line().split()[0], f.line().split()[0]} == {"changed"}
+    f.process.stdin.close()
+    assert f.end() == NO
+
+
+class Terminal:
+    """A shell that believes in a person."""
+
+    def __init__(self, hosts, home):
+        self.fd, end = pty.openpty()
+        environment = {**os.environ, "HOME": str(home), "TERM": "xterm"}
+        self.process = subprocess.Popen([CAUCUS, "-s", hosts, "shell"], stdin=end, stdout=end, stderr=end,
+                                        env=environment, preexec_fn=lambda: self._take(end), start_new_session=True)
+        os.close(end)
+
+    @staticmethod
+    def _take(end):
+        fcntl.ioctl(end, termios.TIOCSCTTY, 0)
+
+    def type(self, keys, until):
+        os.write(self.fd, keys)
+        return self.hear(until)
+
+    def hear(self, until):
+        heard = b""
+        while until not in heard:
+            assert select.select([self.fd], [], [], LIMIT_S)[0], heard
+            heard += os.read(self.fd, 4096)
+        return heard
+
+    def end(self):
+        try:
+            while os.read(self.fd, 4096):
+                pass
+        except OSError:  # EIO: nobody has the other side any more
+            pass
+        os.close(self.fd)
+        return self.process.wait(LIMIT_S)
+
+
+def test_the_shell_completes_and_remembers(cli, root, tmp_path):
+    cli.ok("create", f"{root}/alpha", "first")
+    cli.ok("create", f"{root}/alpine")
+    t = Terminal(cli.hosts, tmp_path)
+    t.hear(b"> ")
+    # What is completed is drawn in pieces; what is asked for with it is not.
+    t.type(f"ge\t {root}/a\t\t".encode(), b"alpha  alpine")
+    t.type(b"h\t\n", b"first")
+    t.type(b"addauth digest u:secret\n", b"> ")
+    t.type(f"watch {root}/alpha\n".encode(), b"> ")
+    t.type(f"set {root}/alpha x\n".encode(), b"changed ")
+    t.type(b"what is not wanted\x03", b"> ")  # Ctrl-C
+    t.type(f"get {root}/alpine\t\n".encode(), b"> ")
+    os.write(t.fd, b"quit\n")
+    assert t.end() == OK
+    past = tmp_path / ".caucus_history"
+    assert past.stat().st_mode & 0o777 == 0o600
+    assert "alpha" in past.read_text() and "secret" not in past.read_text() and "not" not in past.read_text()
+
+
 # --- words that cannot be understood ---
 
 
@@ -372,7 +477,7 @@ def test_help_is_there_without_a_server():
         out = Cli("127.0.0.1:1").ok(*words).decode()
         assert "Exit codes" in out
     names = [line.split()[0] for line in out.splitlines() if line.startswith("  ") and line[2].isalpha()]
-    assert {"ls", "get", "set", "watch", "status", "config", "reconfig"} <= set(names)
+    assert {"ls", "get", "set", "watch", "status", "shell", "config", "reconfig"} <= set(names)
     for name in names:
         out = Cli("127.0.0.1:1").ok(name, "--help").decode()
         assert out.startswith(f"caucus {name} ")
@@ -382,7 +487,7 @@ def test_help_is_there_without_a_server():
 # --- no server ---
 
 
-@pytest.mark.parametrize("words", [["ls", "/"], ["create", "-e", "/x"], ["watch", "/"], ["config"]])
+@pytest.mark.parametrize("words", [["ls", "/"], ["create", "-e", "/x"], ["watch", "/"], ["shell"], ["config"]])
 def test_no_server_is_one_line_and_a_code(words):
     hosts = f"127.0.0.1:{free_port()}"
     text = Cli(hosts).fails(CONNECTION, *words, front=("-t", "300"))
