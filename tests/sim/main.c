@@ -251,10 +251,13 @@ static void run_all(struct tally *t)
         }
         enough = take(t, &out) || enough;
     }
-    for (int i = 0; i < o->jobs; i++) {
-        close(workers[i].pipe); /* whoever still works ends at its next write */
+    /* Whoever still works ends at its next write, but only once nobody can read it any more: a
+     * worker has the pipes of those that began before it. So all are closed before one is waited
+     * for. */
+    for (int i = 0; i < o->jobs; i++)
+        close(workers[i].pipe);
+    for (int i = 0; i < o->jobs; i++)
         waitpid(workers[i].pid, NULL, 0);
-    }
     free(workers);
 }
 
