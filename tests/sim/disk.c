@@ -243,6 +243,15 @@ static void ops_drop(struct disk *d, size_t count)
         memmove(d->ops, d->ops + count, d->op_count * sizeof *d->ops);
 }
 
+static bool truncates(const struct disk *d)
+{
+    for (size_t i = 0; i < d->batch; i++) {
+        if (d->ops[i].type == PERSIST_TRUNCATE)
+            return true;
+    }
+    return false;
+}
+
 static void start_batch(struct world *w, struct server *v)
 {
     struct disk *d = &v->disk;
@@ -250,7 +259,8 @@ static void start_batch(struct world *w, struct server *v)
         return;
     d->batch = d->op_count;
     int64_t sync_ns = 50000 + (int64_t)world_random(w, (uint64_t)d->sync_ns) +
-                      (d->slow_ns > 0 ? (int64_t)world_random(w, (uint64_t)d->slow_ns) : 0);
+                      (d->slow_ns > 0 ? (int64_t)world_random(w, (uint64_t)d->slow_ns) : 0) +
+                      (truncates(d) ? (int64_t)world_random(w, (uint64_t)d->truncate_ns) : 0);
     queue_put(&w->queue, (struct event){.at_ns = w->now_ns + sync_ns,
                                         .type = EVENT_DISK,
                                         .who = v->index,
@@ -291,6 +301,12 @@ static bool written_beside_the_log(const struct world *w)
     return (w->protocol_plant & ZAB_FAULT_4643) != 0;
 }
 
+/* Whoever came back from a broken link often loses the next one as well. */
+static bool loses_leader(struct world *w)
+{
+    return w->profile.truncates_alone && w->phase == PHASE_CHAOS && world_random(w, 2) == 0;
+}
+
 void disk_persist(struct world *w, struct server *v, const struct persist_effect *p,
                   struct slice bytes)
 {
@@ -322,6 +338,8 @@ void disk_persist(struct world *w, struct server *v, const struct persist_effect
         }
         ops_push(d, p, bytes);
         start_batch(w, v);
+        if (p->type == PERSIST_TRUNCATE && loses_leader(w))
+            net_break_from(w, v->index);
     }
 }
 

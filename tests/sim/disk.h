@@ -62,9 +62,10 @@ struct disk {
     size_t batch; /* ops being synced; 0 = idle */
     size_t lied;  /* ops reported all the same (a planted fault) */
     bool full, broken;
-    bool stuck;      /* nothing gets done, nobody is told (a scenario) */
-    int64_t sync_ns; /* what a sync takes at most */
-    int64_t slow_ns; /* added to each, while it is slow */
+    bool stuck;          /* nothing gets done, nobody is told (a scenario) */
+    int64_t sync_ns;     /* what a sync takes at most */
+    int64_t slow_ns;     /* added to each, while it is slow */
+    int64_t truncate_ns; /* added to one with a truncation, which reads a state again */
 
     bool writing, written; /* the snapshot writer; written: the stream is complete */
     struct disk_snapshot snapshot;

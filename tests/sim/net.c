@@ -528,6 +528,15 @@ void net_break_some(struct world *w)
     }
 }
 
+void net_break_from(struct world *w, int learner)
+{
+    for (size_t i = 0; i < w->net.stream_count; i++) {
+        struct net_stream *st = &w->net.streams[i];
+        if (st->used && st->kind == STREAM_QUORUM && st->ends[0].who == learner)
+            break_stream(w, st);
+    }
+}
+
 static bool is_link_between(const struct net_stream *st, int a, int b)
 {
     return st->used && st->kind == STREAM_QUORUM &&

@@ -103,6 +103,8 @@ void net_heal(struct world *w, int slot);
 bool net_blocked(const struct world *w, int from, int to);
 /* Some stream breaks, as connections do. */
 void net_break_some(struct world *w);
+/* A learner's link to its leader breaks, if it has one. */
+void net_break_from(struct world *w, int learner);
 /* The quorum links between two servers break, and both are told. */
 void net_break_between(struct world *w, int a, int b);
 /* Is there a quorum link between them that works, as far as both know? */

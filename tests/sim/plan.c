@@ -17,6 +17,7 @@ enum fault_kind {
     FAULT_CUT_AT_RANDOM,
     FAULT_CUT_CLIENT,
     FAULT_BREAK,
+    FAULT_FLAPPING,
     FAULT_PAUSE,
     FAULT_SLOW_DISK,
     FAULT_FULL_DISK,
@@ -31,10 +32,11 @@ enum fault_kind {
 };
 
 static const char *const FAULT_NAMES[FAULT_COUNT] = {
-    "crash",  "machine",   "crash at an effect", "power failure",   "one is cut off",
-    "halves", "one way",   "cut at random",      "client cut off",  "streams break",
-    "pause",  "slow disk", "full disk",          "broken disk",     "clock jumps",
-    "purge",  "snapshot",  "reconfig",           "rolling restart", "stop",
+    "crash",         "machine", "crash at an effect", "power failure",  "one is cut off",
+    "halves",        "one way", "cut at random",      "client cut off", "streams break",
+    "flapping link", "pause",   "slow disk",          "full disk",      "broken disk",
+    "clock jumps",   "purge",   "snapshot",           "reconfig",       "rolling restart",
+    "stop",
 };
 
 enum {
@@ -120,6 +122,8 @@ void plan_profile(struct world *w, const struct plan_options *o)
      * waits for a slow disk. */
     if (p->disks_differ || p->sync_ns > 500000)
         p->throttle_requests_max = 0;
+    p->truncates_alone = world_random(w, 2) == 0;
+    p->truncate_ns = p->truncates_alone ? 300 * NS_PER_MS : 2 * NS_PER_MS;
     p->think_ns = (10 + (int64_t)world_random(w, 40)) * NS_PER_MS;
     p->faults = draw_faults(w);
     p->fault_every_ns =
@@ -146,6 +150,7 @@ void plan_begin(struct world *w)
     for (int i = 0; i < w->server_count; i++) {
         server_init(w, &w->servers[i], i);
         w->servers[i].disk.sync_ns = draw_sync_ns(w);
+        w->servers[i].disk.truncate_ns = p->truncate_ns;
         server_start_later(w, &w->servers[i], (int64_t)world_random(w, 300) * NS_PER_MS);
     }
     for (int i = 0; i < CLIENTS_MAX; i++)
@@ -299,6 +304,23 @@ static void reconfigure(struct world *w)
     client_reconfigure(w, c, joining, leaving);
 }
 
+/* A learner loses its leader again and again. Where all other disks are slow its log runs ahead of
+ * what a quorum has: it comes back with more than its leader has committed, is told to take that
+ * back, and may have lost the leader once more before it has. */
+static void begin_flapping(struct world *w)
+{
+    int learner = (int)world_random(w, (uint64_t)w->server_count);
+    if (w->servers[learner].role == NODE_LEADING)
+        learner = (learner + 1) % w->server_count;
+    int64_t slow_ns = world_random(w, 3) == 0 ? 0 : (int64_t)world_random(w, 400) * NS_PER_MS;
+    if (!begin_lasting(w, FAULT_FLAPPING, learner, -1, 0))
+        return;
+    for (int i = 0; i < w->server_count; i++) {
+        if (i != learner)
+            w->servers[i].disk.slow_ns = slow_ns;
+    }
+}
+
 static void begin_fault(struct world *w, int kind)
 {
     struct server *v = &w->servers[some_server(w)];
@@ -336,6 +358,9 @@ static void begin_fault(struct world *w, int kind)
     case FAULT_BREAK:
         for (uint64_t i = 1 + world_random(w, 6); i > 0; i--)
             net_break_some(w);
+        break;
+    case FAULT_FLAPPING:
+        begin_flapping(w);
         break;
     case FAULT_PAUSE: {
         int64_t ns = some_time_ns(w);
@@ -394,6 +419,11 @@ static void end_fault(struct world *w, size_t slot)
         put_fault(w, slot, END, (300 + (int64_t)world_random(w, 700)) * NS_PER_MS);
         return;
     }
+    if (f.kind == FAULT_FLAPPING && w->phase == PHASE_CHAOS && world_random(w, 7) != 0) {
+        net_break_from(w, f.server);
+        put_fault(w, slot, END, (5 + (int64_t)world_random(w, 200)) * NS_PER_MS);
+        return;
+    }
     w->faults[slot].active = false;
     w->disturbances--;
     disturbed(w);
@@ -408,6 +438,10 @@ static void end_fault(struct world *w, size_t slot)
         break;
     case FAULT_SLOW_DISK:
         v->disk.slow_ns = 0;
+        break;
+    case FAULT_FLAPPING:
+        for (int i = 0; i < w->server_count; i++)
+            w->servers[i].disk.slow_ns = 0;
         break;
     case FAULT_FULL_DISK:
         if (v->disk.full && v->node != NULL)

@@ -38,10 +38,12 @@ struct profile {
     size_t outstanding_max, throttle_requests_max;
     bool throttle_drop_stale, close_session_txn;
     bool lossy, clocks_drift, disks_differ;
-    bool hierarchical; /* groups and weights */
-    int64_t sync_ns;   /* of a disk */
-    int64_t think_ns;  /* of a client */
-    uint32_t faults;   /* which kinds there are */
+    bool hierarchical;    /* groups and weights */
+    int64_t sync_ns;      /* of a disk */
+    bool truncates_alone; /* slowly, and every other time without the leader it came from */
+    int64_t truncate_ns;
+    int64_t think_ns; /* of a client */
+    uint32_t faults;  /* which kinds there are */
     int64_t fault_every_ns;
     int64_t chaos_ns; /* how long */
 };
