@@ -137,14 +137,17 @@ static void snapshots_cut(struct disk *d, int64_t after)
         buf_deinit(&d->snapshots[--d->snapshot_count].bytes);
 }
 
-/* Whether the state of this zxid can be rebuilt from what is there. */
+/* Whether the state of exactly this zxid can be rebuilt from what is there (check_reach in
+ * io/rewind.c). A snapshot that was installed leaves a gap between it and the older files. */
 static bool reaches_back_to(const struct disk *d, int64_t zxid)
 {
     for (size_t i = 0; i < d->snapshot_count; i++) {
-        if (d->snapshots[i].zxid <= zxid)
+        if (d->snapshots[i].zxid == zxid)
             return true;
     }
-    return d->snapshot_count == 0; /* nothing was purged yet: the log begins at the beginning */
+    /* As long as nothing was purged the log begins at the beginning. */
+    bool has_base = d->snapshot_count == 0 || d->snapshots[0].zxid < zxid;
+    return has_base && (zxid == 0 || zxids_have(&d->log, zxid));
 }
 
 /* ---- carrying out ---- */
