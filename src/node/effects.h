@@ -25,7 +25,9 @@ enum persist_type {
     PERSIST_CURRENT_EPOCH,
     PERSIST_CONFIG_NEXT, /* the bytes are the text of a proposed configuration
                             (zoo.cfg.dynamic.next) */
-    PERSIST_CONFIG, /* ... of the active one; value: its version. "" = the proposed one is void */
+    /* ... of the active one; value: its version. The proposed one is void then, but for a newer
+     * one: zxid is its version (0 = none), and its file stays. */
+    PERSIST_CONFIG,
     /* Everything behind zxid goes, snapshots and log. Answered by NODE_TRUNCATED; value 1: with the
      * tree as the files now have it, 0: the node's tree is right already. */
     PERSIST_TRUNCATE,

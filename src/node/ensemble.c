@@ -145,6 +145,8 @@ struct ensemble *ensemble_create(struct node *n, const struct node_ensemble *o)
     map_init(&e->revalidations, n->options.seed);
     if (o->local_sessions)
         n->local_sessions = session_table_create(n->options.tick_ms, n->options.seed);
+    const struct quorum *seen = seen_config(n, o);
+    e->next_config_version = seen != NULL ? seen->version : 0;
     e->zab = make_zab(n, o);
     e->fle = make_fle(n, o);
     n->ensemble = e;

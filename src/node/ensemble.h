@@ -63,7 +63,7 @@ struct ensemble {
     struct zab *zab;
     struct fle *fle;
     size_t outstanding_max;      /* globalOutstandingLimit as configured */
-    int64_t next_config_version; /* of the last PERSIST_CONFIG_NEXT */
+    int64_t next_config_version; /* of the last PERSIST_CONFIG_NEXT, or found at the start */
 
     enum node_role role;
     bool started;

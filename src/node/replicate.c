@@ -31,8 +31,13 @@ static uint64_t persist_config(struct node *n, enum persist_type type, const str
     struct buf *bytes = &n->fx->persist_bytes;
     size_t at = bytes->len;
     quorum_format(q, bytes);
+    int64_t proposed = n->ensemble->next_config_version;
     return persist(n, (struct persist_effect){
-                          .type = type, .value = q->version, .at = at, .len = bytes->len - at});
+                          .type = type,
+                          .zxid = type == PERSIST_CONFIG && proposed > q->version ? proposed : 0,
+                          .value = q->version,
+                          .at = at,
+                          .len = bytes->len - at});
 }
 
 void replicate_config_next(struct node *n, const struct quorum *q)

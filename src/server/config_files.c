@@ -222,7 +222,7 @@ int config_files_write_active(struct files *fs, const char *static_path, struct 
         rc = write_dynamic(fs, path, config, false, err);
     if (rc == 0)
         rc = name_dynamic_file(fs, static_path, path, erase_client_port, err);
-    return rc == 0 ? config_files_drop_next(fs, static_path, err) : rc;
+    return rc;
 }
 
 int config_files_back_up(struct files *fs, const char *static_path, struct err *err)

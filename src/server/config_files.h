@@ -16,7 +16,7 @@
 int config_files_write_next(struct files *fs, const char *static_path, struct slice config,
                             struct err *err);
 int config_files_drop_next(struct files *fs, const char *static_path, struct err *err);
-/* The dynamic file first, then the static one that names it, then the proposed one goes.
+/* The dynamic file first, then the static one that names it.
  * `erase_client_port`: the server's own line says where its clients come. */
 int config_files_write_active(struct files *fs, const char *static_path, struct slice config,
                               int64_t version, bool erase_client_port, struct err *err);

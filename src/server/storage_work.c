@@ -76,12 +76,12 @@ static int write_config(struct storage_work *w)
     int rc = 0;
     if (file == NULL)
         return 0;
-    if (w->bytes.len == 0)
-        rc = config_files_drop_next(fs, file, &w->why);
-    else if (w->type == PERSIST_CONFIG_NEXT)
+    if (w->type == PERSIST_CONFIG_NEXT)
         rc = config_files_write_next(fs, file, buf_slice(&w->bytes), &w->why);
     else
         rc = write_active_config(w, &w->why);
+    if (rc == 0 && w->type == PERSIST_CONFIG && w->zxid == 0)
+        rc = config_files_drop_next(fs, file, &w->why);
     w->failed = rc < 0;
     return 0;
 }

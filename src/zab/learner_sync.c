@@ -299,6 +299,14 @@ static void on_activate(struct zab *z, const struct rec_quorum_packet *p)
 
 /* ---- NEWLEADER ---- */
 
+static bool history_has(const struct zab *z, int64_t zxid)
+{
+    return window_before(&z->window, window_behind(&z->window, zxid)) == zxid;
+}
+
+/* What we had seen is void where the leader's history does not have it. Where it does, but only as
+ * proposed, a leader that serves offers the older one, which is active: who forgot the newer one
+ * then would lead with the old quorum alone, and the new one in its log. */
 static void take_offer(struct zab *z, struct slice text)
 {
     struct quorum *q = NULL;
@@ -306,7 +314,8 @@ static void take_offer(struct zab *z, struct slice text)
         return;
     quorum_free(z->follow.offer);
     z->follow.offer = q;
-    config_see(z, quorum_copy(q));
+    if (q->version > z->last_seen->version || !history_has(z, z->last_seen->version))
+        config_see(z, quorum_copy(q));
 }
 
 static void on_newleader(struct zab *z, const struct rec_quorum_packet *p)

@@ -200,11 +200,10 @@ static bool execute(struct world *w, struct server *v, struct disk_op *op, uint6
         buf_put(&d->config_next, op->bytes, op->len);
         return true;
     case PERSIST_CONFIG:
-        buf_clear(&d->config_next);
-        if (op->len > 0) {
-            buf_clear(&d->config);
-            buf_put(&d->config, op->bytes, op->len);
-        }
+        buf_clear(&d->config);
+        buf_put(&d->config, op->bytes, op->len);
+        if (op->zxid == 0) /* else a newer one is proposed */
+            buf_clear(&d->config_next);
         return true;
     case PERSIST_TRUNCATE:
         return truncate_files(d, op->zxid, steps);
