@@ -480,6 +480,40 @@ static void an_activation_within_synchronization(void **state)
     kit_free(k);
 }
 
+/* A leader that serves offers the active configuration, also while a newer one is proposed. Who
+ * forgets that one although his log holds it would lead by the old quorum alone. */
+static void an_older_offer_does_not_void_what_the_history_holds(void **state)
+{
+    (void)state;
+    struct kit *k = following(2, true);
+    config_proposal_in(k, 2, zx(1, 1), 0, CONFIG(0x100000001, 1, 2, 3, 5));
+    forget(k);
+    newleader_in(k, CONFIG(0x100000000, 1, 2, 3));
+    plain_in(k, LINK, 12, -1);
+    expect(k, "currentEpoch 2 @3\n101< ACK 200000000\n101< ACK 200000000\nestablished 0\n"
+              "101< ACK 100000001\n");
+    assert_true(zab_last_seen_config(k->z)->version == 0x100000001);
+
+    /* The next leader does not have it: it is void. */
+    zab_idle(k->z);
+    zab_follow(k->z, 1, zx(1, 1), k->now_ns);
+    zab_link_open(k->z, LINK + 1, false, k->now_ns);
+    packet_in(k, LINK + 1, 17, zx(3, 0), slice_of("\0\1\0\0", 4));
+    all_durable(k);
+    plain_in(k, LINK + 1, 14, 0);
+    zab_truncated(k->z, true);
+    forget(k);
+    struct quorum *q = CONFIG(0x100000000, 1, 2, 3);
+    struct buf text = {0};
+    quorum_format(q, &text);
+    packet_in(k, LINK + 1, 10, zx(3, 0), buf_slice(&text));
+    expect(k, "config seen 100000000 voters 3\ncurrentEpoch 3 @5\n");
+    assert_true(zab_last_seen_config(k->z)->version == 0x100000000);
+    buf_deinit(&text);
+    quorum_free(q);
+    kit_free(k);
+}
+
 /* ---- heard of in an election ---- */
 
 static void a_newer_configuration_can_be_set_between_roles(void **state)
@@ -513,6 +547,7 @@ int main(void)
         cmocka_unit_test(another_leader_or_another_role_ends_it),
         cmocka_unit_test(activations_that_make_no_sense_end_the_role),
         cmocka_unit_test(an_activation_within_synchronization),
+        cmocka_unit_test(an_older_offer_does_not_void_what_the_history_holds),
         cmocka_unit_test(a_newer_configuration_can_be_set_between_roles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
