@@ -310,6 +310,18 @@ CAUCUS_API size_t caucus_get_trouble(struct caucus *c, char *ret, size_t bytes);
 /* CLOCK_BOOTTIME: goes on while the machine sleeps, as the servers' clocks do. */
 CAUCUS_API int64_t caucus_now_ns(void);
 
+/* Calls `run` once where callbacks run, at this time of caucus_now_ns or as soon after it as they
+ * allow, with or without a connection; a time that is past means soon. When the handle is closed
+ * before that, it is called then, before CLOSED. Not bounded like requests, so that an end can be
+ * asked for when those are refused. Errors, after which it is never called: CAUCUS_BADARGUMENTS,
+ * CAUCUS_CLOSING. */
+typedef void caucus_run_fn(void *context);
+CAUCUS_API int caucus_run_at(struct caucus *c, int64_t at_ns, caucus_run_fn *run, void *context);
+
+/* Whether the calling thread is the one of the callbacks, on which blocking calls return
+ * CAUCUS_WOULDBLOCK. With caucus_open_loop: always. */
+CAUCUS_API bool caucus_is_event_thread(struct caucus *c);
+
 CAUCUS_API const char *caucus_error_name(int rc); /* "CAUCUS_NONODE"; "unknown" */
 CAUCUS_API const char *caucus_error_text(int rc); /* "no such node" */
 CAUCUS_API const char *caucus_state_name(enum caucus_state state);

@@ -14,6 +14,7 @@ enum note_kind {
     NOTE_ANSWER, /* a struct call (call.h) with its result */
     NOTE_WATCH,
     NOTE_STATE,
+    NOTE_RUN, /* the driver's own: somebody wants to be called now */
 };
 
 struct note {

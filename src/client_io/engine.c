@@ -30,7 +30,7 @@ int64_t engine_now_ns(void)
 
 int engine_init(struct engine *e, const struct csession_config *config, const struct hosts *hosts)
 {
-    *e = (struct engine){.hosts = hosts};
+    *e = (struct engine){.hosts = hosts, .alarm_ns = INT64_MAX};
     e->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     e->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     struct epoll_event wake = {.events = EPOLLIN, .data.u32 = TAG_WAKE};
@@ -206,6 +206,8 @@ void engine_settle(struct engine *e)
 int64_t engine_timeout_ms(const struct engine *e)
 {
     int64_t deadline_ns = csession_deadline(e->s);
+    if (deadline_ns > e->alarm_ns)
+        deadline_ns = e->alarm_ns;
     if (deadline_ns == INT64_MAX)
         return -1;
     int64_t left_ns = deadline_ns - engine_now_ns();

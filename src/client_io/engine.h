@@ -19,7 +19,8 @@ struct engine {
     uint64_t link_attempt;
     struct dialer probe;
     uint64_t probe_attempt;
-    uint8_t *bytes; /* to read into */
+    uint8_t *bytes;   /* to read into */
+    int64_t alarm_ns; /* the driver's: engine_wait returns at it. INT64_MAX: none */
 };
 
 int64_t engine_now_ns(void);
@@ -28,12 +29,12 @@ int64_t engine_now_ns(void);
 int engine_init(struct engine *e, const struct csession_config *config, const struct hosts *hosts);
 void engine_deinit(struct engine *e);
 
-/* Waits until something is ready or the machine's next deadline, at most max_ms (-1: no bound), and
- * handles it. */
+/* Waits until something is ready, the machine's next deadline or the alarm, at most max_ms (-1: no
+ * bound), and handles it. */
 void engine_wait(struct engine *e, int64_t max_ms);
 /* Carries out what is wanted, and lets time pass. After every input. */
 void engine_settle(struct engine *e);
-/* Milliseconds to the machine's next deadline, rounded up; -1: none. */
+/* Milliseconds to the machine's next deadline or the alarm, rounded up; -1: none. */
 int64_t engine_timeout_ms(const struct engine *e);
 /* From any thread: engine_wait returns. */
 void engine_wake(struct engine *e);

@@ -68,6 +68,7 @@ int handle_new(const char *hosts, const struct caucus_options *options, struct c
     pthread_cond_init(&c->events_came, NULL);
     list_init(&c->inbox);
     list_init(&c->events);
+    list_init(&c->laters);
     listeners_init(&c->listeners);
     if (o->on_state != NULL)
         listeners_add(&c->listeners, o->on_state, o->on_state_context);
@@ -102,13 +103,14 @@ static void leave(struct caucus *c)
     atomic_fetch_sub(&c->entered, 1);
 }
 
-/* Returns what refuses the call, or 0 when the I/O thread has it. */
-static int inbox_put(struct caucus *c, struct call *call)
+/* Returns what refuses the note, or 0 when the I/O thread has it. */
+static int inbox_put(struct caucus *c, struct note *n)
 {
     pthread_mutex_lock(&c->lock);
-    int rc = c->refusal;
+    /* Time goes on without a session. */
+    int rc = n->kind == NOTE_RUN && c->refusal != CAUCUS_CLOSING ? 0 : c->refusal;
     if (rc == 0)
-        list_append(&c->inbox, &call->note.list);
+        list_append(&c->inbox, &n->list);
     bool wakes = rc == 0 && c->io_sleeps;
     c->io_sleeps &= !wakes;
     pthread_mutex_unlock(&c->lock);
@@ -135,7 +137,7 @@ static void release(struct caucus *c, struct call *call)
 /* Leaves the handle. */
 static int start(struct caucus *c, struct call *call)
 {
-    int rc = reserve(c, call) ? inbox_put(c, call) : CAUCUS_BUSY;
+    int rc = reserve(c, call) ? inbox_put(c, &call->note) : CAUCUS_BUSY;
     if (rc != 0)
         release(c, call);
     leave(c);
@@ -178,8 +180,12 @@ void handle_take_inbox(struct caucus *c)
     pthread_mutex_unlock(&c->lock);
 
     int64_t now_ns = engine_now_ns();
-    while ((node = list_take(&taken)) != NULL)
-        csession_submit(c->engine.s, now_ns, call_of_note(note_of(node)));
+    while ((node = list_take(&taken)) != NULL) {
+        if (note_of(node)->kind == NOTE_RUN)
+            later_put(&c->laters, (struct later *)(void *)note_of(node));
+        else
+            csession_submit(c->engine.s, now_ns, call_of_note(note_of(node)));
+    }
     bool is_new = end != HANDLE_LIVES && csession_refusal(c->engine.s) != CAUCUS_CLOSING;
     if (is_new && end == HANDLE_CLOSES)
         csession_close(c->engine.s, now_ns);
@@ -278,6 +284,19 @@ static void bound_events(struct caucus *c)
     csession_hold_events(c->engine.s, c->holds_events);
 }
 
+/* Those that are due; all of them when the handle ends, before CLOSED, which is the last note. */
+static void take_laters(struct caucus *c, struct list *events)
+{
+    bool ends = csession_state(c->engine.s) == CAUCUS_CLOSED;
+    int64_t now_ns = ends ? INT64_MAX : engine_now_ns();
+    struct later *l;
+    while ((l = later_take_due(&c->laters, now_ns)) != NULL) {
+        list_append(events, &l->note.list);
+        atomic_fetch_add(&c->behind, 1);
+    }
+    c->engine.alarm_ns = later_next_ns(&c->laters);
+}
+
 void handle_publish(struct caucus *c)
 {
     copy_status(c);
@@ -285,6 +304,7 @@ void handle_publish(struct caucus *c)
     struct list *notes = csession_notes(c->engine.s);
     struct list events;
     list_init(&events);
+    take_laters(c, &events);
     struct list *node;
     while ((node = list_take(notes)) != NULL) {
         struct note *n = note_of(node);
@@ -312,6 +332,12 @@ static void run_answer(struct caucus *c, struct call *call)
     release(c, call);
 }
 
+static void run_later(struct later *l)
+{
+    l->run(l->context);
+    free(l);
+}
+
 static void run_greeting(struct caucus *c)
 {
     pthread_mutex_lock(&c->events_lock);
@@ -337,6 +363,9 @@ void handle_run_note(struct caucus *c, struct note *n)
         listeners_tell(&c->listeners, c, &((struct note_state *)n)->change);
         free(n);
         break;
+    case NOTE_RUN:
+        run_later((struct later *)(void *)n);
+        break;
     }
     /* The I/O thread lets go of what it held when it wakes up the next time: now. */
     if (atomic_fetch_sub(&c->behind, 1) == EVENTS_LET_GO_AT + 1)
@@ -344,6 +373,24 @@ void handle_run_note(struct caucus *c, struct note *n)
 }
 
 /* ---- What is so, and who listens ---- */
+
+int caucus_run_at(struct caucus *c, int64_t at_ns, caucus_run_fn *run, void *context)
+{
+    if (run == NULL)
+        return CAUCUS_BADARGUMENTS;
+    handle_enter(c);
+    struct later *l = later_new(at_ns, run, context);
+    int rc = inbox_put(c, &l->note);
+    if (rc != 0)
+        free(l);
+    leave(c);
+    return rc;
+}
+
+bool caucus_is_event_thread(struct caucus *c)
+{
+    return handle_is_event_thread(c);
+}
 
 int caucus_add_listener(struct caucus *c, caucus_state_fn *listener, void *context)
 {

@@ -14,6 +14,7 @@
 
 #include "client/call.h"
 #include "client_io/engine.h"
+#include "client_io/later.h"
 #include "client_io/listeners.h"
 
 enum {
@@ -37,6 +38,7 @@ struct caucus {
     size_t requests_max;
     bool has_threads;
     struct engine engine;
+    struct list laters; /* the engine's thread's: what caucus_run_at asked for */
 
     atomic_size_t pending;       /* calls that were taken and whose callback has not returned */
     atomic_size_t pending_bytes; /* of their frames */
@@ -44,7 +46,7 @@ struct caucus {
         entered; /* threads inside a function of the handle: it is not freed before they left */
 
     pthread_mutex_t lock;
-    struct list inbox;             /* lock: calls for the I/O thread */
+    struct list inbox;             /* lock: calls and laters for the I/O thread */
     enum handle_end end;           /* lock */
     bool io_sleeps;                /* lock: the engine must be woken for the inbox to be seen */
     int refusal;                   /* lock */

@@ -114,6 +114,9 @@ static inline const char *kit_heard(struct kit *k)
             kit_say_state(k, &((struct note_state *)n)->change);
             free(n);
             break;
+        case NOTE_RUN:
+            fail();
+            break;
         }
     }
     buf_put_u8(&k->said, '\0');

@@ -621,6 +621,62 @@ static void a_loop_may_be_closed_in_a_callback(void **state)
     toy_stop(&toy);
 }
 
+/* ---- Time ---- */
+
+struct order {
+    struct board b;
+    struct caucus *c;
+    int ran;
+    int at[8]; /* the numbers in the order in which they ran */
+    bool on_thread;
+};
+
+struct turn {
+    struct order *order;
+    int number;
+    int64_t at_ns;
+};
+
+static void on_time(void *context)
+{
+    struct turn *t = context;
+    assert_true(caucus_now_ns() >= t->at_ns);
+    t->order->on_thread = caucus_is_event_thread(t->order->c);
+    t->order->at[t->order->ran] = t->number;
+    board_add(&t->order->b, &t->order->ran);
+}
+
+static void on_end(void *context)
+{
+    struct board *b = context;
+    assert_int_equal(b->states[CAUCUS_CLOSED], 0);
+    board_add(b, &b->answers);
+}
+
+/* There is no server, and no session: time goes on all the same. */
+static void what_is_asked_for_later_comes_in_the_order_of_time(void **state)
+{
+    (void)state;
+    struct order o = {.ran = 0};
+    board_init(&o.b);
+    o.c = open_at("127.0.0.1:1", &o.b, 1000);
+    int64_t now_ns = caucus_now_ns();
+    struct turn turns[] = {{&o, 0, now_ns + 60000000}, {&o, 1, 0}, {&o, 2, now_ns + 30000000}};
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(caucus_run_at(o.c, turns[i].at_ns, on_time, &turns[i]), 0);
+    assert_int_equal(caucus_run_at(o.c, 0, NULL, NULL), CAUCUS_BADARGUMENTS);
+    assert_false(caucus_is_event_thread(o.c));
+    board_wait(&o.b, &o.ran, 3);
+    assert_true(o.at[0] == 1 && o.at[1] == 2 && o.at[2] == 0 && o.on_thread);
+
+    /* What was not due yet comes before CLOSED. */
+    assert_int_equal(caucus_run_at(o.c, INT64_MAX, on_end, &o.b), 0);
+    caucus_close(o.c);
+    assert_int_equal(o.b.answers, 1);
+    assert_int_equal(o.b.states[CAUCUS_CLOSED], 1);
+    board_deinit(&o.b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -641,6 +697,7 @@ int main(void)
         cmocka_unit_test(blocked_threads_return_when_the_handle_is_closed),
         cmocka_unit_test(closing_meets_every_phase),
         cmocka_unit_test(listeners_come_and_go),
+        cmocka_unit_test(what_is_asked_for_later_comes_in_the_order_of_time),
         cmocka_unit_test(a_loop_of_ones_own_runs_everything),
         cmocka_unit_test(a_loop_may_be_closed_in_a_callback),
     };
