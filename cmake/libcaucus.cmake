@@ -6,7 +6,7 @@
 
 set(LIBCAUCUS_SOVERSION 0)
 
-foreach(module caucus_client caucus_client_io)
+foreach(module caucus_client caucus_client_io caucus_recipes)
     set_target_properties(${module} PROPERTIES POSITION_INDEPENDENT_CODE ON C_VISIBILITY_PRESET hidden
                           INTERPROCEDURAL_OPTIMIZATION OFF)
 endforeach()
@@ -18,7 +18,8 @@ target_include_directories(libcaucus_lower PRIVATE ${CMAKE_SOURCE_DIR}/src)
 target_link_libraries(libcaucus_lower PRIVATE PkgConfig::XXHASH)
 set_target_properties(libcaucus_lower PROPERTIES POSITION_INDEPENDENT_CODE ON C_VISIBILITY_PRESET hidden
                       INTERPROCEDURAL_OPTIMIZATION OFF)
-set(objects $<TARGET_OBJECTS:caucus_client> $<TARGET_OBJECTS:caucus_client_io> $<TARGET_OBJECTS:libcaucus_lower>)
+set(objects $<TARGET_OBJECTS:caucus_client> $<TARGET_OBJECTS:caucus_client_io> $<TARGET_OBJECTS:caucus_recipes>
+            $<TARGET_OBJECTS:libcaucus_lower>)
 
 add_library(libcaucus SHARED ${objects})
 set_target_properties(libcaucus PROPERTIES OUTPUT_NAME caucus VERSION ${PROJECT_VERSION}

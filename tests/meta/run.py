@@ -27,6 +27,7 @@ LAYERS = {
     "server": ["base", "wire", "tree", "session", "watch", "fle", "zab", "node", "io"],
     "client": ["base", "wire", "caucus"],  # "caucus": the public headers, include/caucus
     "client_io": ["base", "wire", "client", "caucus"],
+    "recipes": ["base", "caucus"],  # the public client alone, like everybody's program
     "cli": ["base", "wire", "client", "caucus"],  # of "client" only the list of hosts; sessions by "caucus"
 }
 PURE = ["base", "wire", "tree", "session", "watch", "fle", "zab", "node", "client"]

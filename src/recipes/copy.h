@@ -1,0 +1,13 @@
+/* copy.h: what a recipe keeps of what it was given. */
+#ifndef CAUCUS_RECIPES_COPY_H
+#define CAUCUS_RECIPES_COPY_H
+
+#include "caucus/caucus.h"
+
+/* Whether the path can be a recipe's: absolute, not the root, and without a slash at its end. */
+bool copy_is_parent(const char *path);
+char *copy_text(const char *text);
+/* One block, freed with free; NULL for none. */
+struct caucus_acl *copy_acl(const struct caucus_acl *acl, size_t count);
+
+#endif

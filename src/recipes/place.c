@@ -1,0 +1,103 @@
+#include "recipes/place.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void place_prefix(const uint8_t chance[PLACE_CHANCE_BYTES], const char *label,
+                  char ret[PLACE_PREFIX_BYTES])
+{
+    uint8_t b[PLACE_CHANCE_BYTES];
+    memcpy(b, chance, sizeof(b));
+    b[6] = (uint8_t)((b[6] & 0x0f) | 0x40); /* version 4: by chance */
+    b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
+    snprintf(ret, PLACE_PREFIX_BYTES,
+             "_c_%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x-%s-", b[0],
+             b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13],
+             b[14], b[15], label);
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* Ten digits behind a dash; or, negative, nine or ten behind two of them ("%010d" counts the
+ * sign). */
+bool place_sequence(const char *name, int32_t *ret)
+{
+    size_t len = strlen(name), at = len;
+    while (at > 0 && is_digit(name[at - 1]))
+        at--;
+    size_t digits = len - at;
+    if (at == 0 || name[at - 1] != '-' || digits < 9 || digits > 10)
+        return false;
+    bool is_negative = at >= 2 && name[at - 2] == '-';
+    if (!is_negative && digits != 10)
+        return false;
+    long long number = strtoll(name + at, NULL, 10);
+    if (is_negative)
+        number = -number;
+    if (number < INT32_MIN || number > INT32_MAX)
+        return false;
+    *ret = (int32_t)number;
+    return true;
+}
+
+static uint32_t distance(int32_t from, int32_t to)
+{
+    return (uint32_t)to - (uint32_t)from;
+}
+
+bool place_is_before(int32_t a, int32_t b)
+{
+    return a != b && distance(a, b) <= INT32_MAX;
+}
+
+const char *place_find(const char *const *names, size_t count, const char *prefix)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strncmp(names[i], prefix, strlen(prefix)) == 0)
+            return names[i];
+    return NULL;
+}
+
+const char *place_ahead(const char *const *names, size_t count, const char *own)
+{
+    const char *nearest = NULL;
+    uint32_t least = UINT32_MAX;
+    int32_t own_sequence, sequence;
+    if (!place_sequence(own, &own_sequence))
+        return NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (!place_sequence(names[i], &sequence) || !place_is_before(sequence, own_sequence))
+            continue;
+        if (distance(sequence, own_sequence) < least) {
+            least = distance(sequence, own_sequence);
+            nearest = names[i];
+        }
+    }
+    return nearest;
+}
+
+static int compare(const void *a, const void *b)
+{
+    int32_t x = 0, y = 0;
+    bool x_is = place_sequence(*(const char *const *)a, &x);
+    bool y_is = place_sequence(*(const char *const *)b, &y);
+    if (x_is != y_is)
+        return x_is ? -1 : 1;
+    if (!x_is || x == y)
+        return 0;
+    return place_is_before(x, y) ? -1 : 1;
+}
+
+size_t place_sort(const char **names, size_t count)
+{
+    qsort(names, count, sizeof(*names), compare);
+    size_t places = 0;
+    int32_t ignored;
+    while (places < count && place_sequence(names[places], &ignored))
+        places++;
+    return places;
+}
