@@ -98,11 +98,12 @@ def part_clang(log):
 
 
 def part_tsan(log):
-    """What has threads, under ThreadSanitizer: unit tests, and the server with its files and watches."""
+    """What has threads, under ThreadSanitizer: unit tests, recipes, and the server with its files and watches."""
     units = ctest(log, "tsan", "threads")
     served = pytest(log, "tests/integration/test_files.py tests/integration/test_watches.py", "tsan")
-    return Result(units.passed + served.passed, units.failed + served.failed,
-                  units.skipped + served.skipped)
+    recipes = pytest(log, "tests/recipes", "tsan", "-k 'not apache'")
+    return Result(units.passed + served.passed + recipes.passed, units.failed + served.failed + recipes.failed,
+                  units.skipped + served.skipped + recipes.skipped)
 
 
 def part_sim(log):
@@ -137,8 +138,8 @@ def part_interop(log):
 
 
 def part_client(log):
-    """libcaucus, and caucus, against caucusd, Apache 3.8.0, 3.8.6 and 3.9.5, and ensembles."""
-    return pytest(log, "tests/client")
+    """libcaucus, its recipes, and caucus, against caucusd, Apache 3.8.0, 3.8.6 and 3.9.5, and ensembles."""
+    return pytest(log, "tests/client tests/recipes")
 
 
 def part_ensemble(log):

@@ -1,5 +1,6 @@
 #include "recipes/copy.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -13,6 +14,14 @@ bool copy_is_parent(const char *path)
 char *copy_text(const char *text)
 {
     return mem_dup(text, strlen(text) + 1);
+}
+
+char *copy_joined(const char *parent, const char *name)
+{
+    size_t bytes = strlen(parent) + 1 + strlen(name) + 1;
+    char *path = mem_alloc(bytes);
+    snprintf(path, bytes, "%s/%s", parent, name);
+    return path;
 }
 
 struct caucus_acl *copy_acl(const struct caucus_acl *acl, size_t count)

@@ -7,6 +7,8 @@
 /* Whether the path can be a recipe's: absolute, not the root, and without a slash at its end. */
 bool copy_is_parent(const char *path);
 char *copy_text(const char *text);
+/* "parent/name" */
+char *copy_joined(const char *parent, const char *name);
 /* One block, freed with free; NULL for none. */
 struct caucus_acl *copy_acl(const struct caucus_acl *acl, size_t count);
 

@@ -1,11 +1,11 @@
 #include "recipes/protect.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include "base/mem.h"
+#include "recipes/copy.h"
 
 enum {
     PARENT_ROUNDS_MAX = 3 /* somebody else may delete them between two of our steps */
@@ -117,9 +117,7 @@ static void create(struct protect *p)
     }
     struct caucus_create_options options = {
         .mode = CAUCUS_EPHEMERAL_SEQUENTIAL, .acl = p->acl, .acl_count = p->acl_count};
-    size_t bytes = strlen(p->parent) + 1 + PLACE_PREFIX_BYTES;
-    char *path = mem_alloc(bytes);
-    snprintf(path, bytes, "%s/%s", p->parent, p->prefix);
+    char *path = copy_joined(p->parent, p->prefix);
     p->may_exist = true;
     finish_if_refused(p,
                       caucus_create(p->c, path, p->data, p->data_bytes, &options, on_created, p));
@@ -144,9 +142,7 @@ static void on_listed(void *context, const struct caucus_result *r)
         create(p);
         return;
     }
-    size_t bytes = strlen(p->parent) + 1 + strlen(name) + 1;
-    char *path = mem_alloc(bytes);
-    snprintf(path, bytes, "%s/%s", p->parent, name);
+    char *path = copy_joined(p->parent, name);
     finish(p, 0, path);
     free(path);
 }

@@ -75,8 +75,8 @@ def test_only_caucus_names_can_be_seen(library):
         names = {m[1] for m in re.finditer(r"^[0-9a-f]+ \w (\S+)$", symbols, re.M)}
         assert "caucus_open" in names
         assert not {n for n in names if not n.startswith("caucus_")}
-    header = (ROOT / "include/caucus/caucus.h").read_text()
-    declared = set(re.findall(r"^CAUCUS_API [^;(]*?\b(caucus_\w+)\(", header, re.M))
+    headers = "".join(header.read_text() for header in (ROOT / "include/caucus").glob("*.h"))
+    declared = set(re.findall(r"^CAUCUS_API [^;(]*?\b(caucus_\w+)\(", headers, re.M))
     assert declared == names, declared ^ names
 
 

@@ -1,0 +1,113 @@
+/* queue.h: a place in a queue of ephemeral sequential nodes; the first holds what is queued for.
+ *
+ * The core of election and lock. One machine, all of it on the client's event thread:
+ *
+ *   (no node) -> ENTER -> CHECK own node -> LIST -> PEEK at the one ahead -> wait
+ *       ^                                     |  ^                             |
+ *       |                           first: holds  +--- gone, or changed -------+
+ *       +---------- LEAVE <-- given up -------+
+ *
+ * Invariants:
+ *  1. At most one request is in flight, and at most one watch is set on the place ahead and one on
+ *     our own. What comes for an earlier place (another serial) is void.
+ *  2. It is held only while the guard says so (guard.h). The guard is asked at every input, by a
+ *     deadline of its own, and by whoever asks from another thread: nobody is told "yes" by a
+ *     machine that is late.
+ *  3. What was given up is never taken again with the same node: it is deleted, and the next place
+ *     has another name and a greater token.
+ *  4. A node is deleted by its whole name, with its uuid, until the server says that it is gone, or
+ *     its session is over. That goes on after the user has closed.
+ *  5. No lock is held while the owner is called.
+ *
+ * Memory: counted references: the user's, the listener's, and one for each request, watch and
+ * deadline that may still come. */
+#ifndef CAUCUS_RECIPES_QUEUE_H
+#define CAUCUS_RECIPES_QUEUE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "caucus/policy.h"
+#include "recipes/protect.h"
+
+struct queue;
+struct queue_watch;
+
+/* What the owner is told, on the event thread. It may close the queue there. */
+struct queue_calls {
+    void (*first)(struct queue *q);        /* it is held; q->token and q->path are set */
+    void (*over)(struct queue *q, int rc); /* it is not held any more */
+    void (*trouble)(struct queue *q, int rc);
+    void (*free)(struct queue *q); /* the last reference is gone, from whatever thread */
+};
+
+struct queue_options {
+    const char *parent;
+    const char *label;
+    const void *data;
+    size_t data_bytes;
+    const struct caucus_acl *acl;
+    size_t acl_count;
+    enum caucus_policy policy;
+};
+
+struct queue {
+    const struct queue_calls *calls;
+    struct caucus *c;
+    char *parent;
+    const char *label; /* a constant */
+    void *data;
+    struct caucus_acl *acl;
+    enum caucus_policy policy;
+    atomic_int references;
+
+    /* The event thread's. */
+    struct protect entry;
+    char *path;                       /* of our node; NULL: none that we know of */
+    uint64_t serial;                  /* of this place */
+    uint64_t flight_serial;           /* of what is in flight */
+    int64_t owner;                    /* the session whose node it is; 0: not known yet */
+    int64_t token;                    /* its czxid */
+    struct queue_watch *ahead;        /* set on the place before ours; NULL: none */
+    struct queue_watch *own;          /* set on our own; NULL: none */
+    struct queue_watch *flight_watch; /* about to be set */
+    unsigned failures;
+    bool has_session;
+    bool in_flight;
+    bool is_calling;   /* the owner is being called */
+    bool is_pausing;   /* after an error */
+    bool has_deadline; /* a call at the guard's deadline is on its way */
+    bool look_own;     /* our node has to be looked at */
+    bool look_line;    /* ... and who is ahead */
+    bool is_left;      /* our node has to go */
+    bool is_yielding;  /* the user gives up what is held */
+    bool is_closed;    /* no other place is taken, and nobody is told anything */
+    bool is_retired;   /* it does not listen any more */
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool holds;         /* lock */
+    int64_t held_by;    /* lock: session */
+    int64_t held_token; /* lock */
+    bool ends;          /* lock: the user has closed it, or is about to */
+    bool is_silent;     /* lock: nobody will be told anything any more */
+    bool is_gone;       /* lock: the client's handle must not be touched any more */
+};
+
+/* Sets up what stands in the owner's memory, with one reference. Errors: CAUCUS_BADARGUMENTS. */
+int queue_init(struct queue *q, const struct queue_calls *calls, struct caucus *c,
+               const struct queue_options *o);
+void queue_deinit(struct queue *q);
+/* Begins; from any thread. Errors: CAUCUS_CLOSING. */
+int queue_start(struct queue *q);
+/* Drops the user's reference. See caucus_election_close. */
+void queue_close(struct queue *q);
+/* Gives up what is held, and queues again. From any thread. */
+void queue_yield(struct queue *q);
+
+/* From any thread: the token, or 0. */
+int64_t queue_held(struct queue *q);
+/* 0, CAUCUS_OPERATIONTIMEOUT, CAUCUS_CLOSING, CAUCUS_WOULDBLOCK. timeout_ms -1: no bound. */
+int queue_await(struct queue *q, int64_t timeout_ms, int64_t *ret_token);
+
+#endif

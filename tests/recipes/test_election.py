@@ -1,0 +1,518 @@
+"""Leader election of libcaucus against real servers. What a candidate hears is waited for, never guessed."""
+
+import os
+import pathlib
+import queue
+import signal
+import subprocess
+import threading
+
+import pytest
+import rawzk
+from peers import CAUCUSD
+from proxy import Proxy
+from server import BACKENDS
+
+PROGRAMS = pathlib.Path(os.environ.get("CAUCUS_CLIENT_PROGRAMS", CAUCUSD.parent))
+CONFIG = {"tickTime": 200, "maxClientCnxns": 0, "maxSessionTimeout": 60000}
+TIMEOUT_MS = 2000
+LONG_TIMEOUT_MS = 30000
+CREATE2, DELETE, GET, GET_CHILDREN, PING = 15, 2, 4, 8, 11
+
+backends = pytest.mark.parametrize("backend", BACKENDS)
+policies = pytest.mark.parametrize("policy", ["strict", "lost"])
+
+
+class Candidates:
+    """An election_talk."""
+
+    def __init__(self, hosts, timeout_ms=LONG_TIMEOUT_MS, path="/app/leader", policy="strict", count=1):
+        self.process = subprocess.Popen(
+            [PROGRAMS / "election_talk", hosts, str(timeout_ms), path, policy, str(count)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.heard = []
+        self._lines = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self._lines.put(line.rstrip("\n"))
+        self._lines.put(None)
+
+    def say(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def hear(self, wanted, number=0, timeout_s=60):
+        """Lines until one of this candidate begins with this; returns its words behind the number."""
+        while True:
+            try:
+                line = self._lines.get(timeout=timeout_s)
+            except queue.Empty:
+                raise AssertionError(f"'{wanted}' never came; heard {self.heard}") from None
+            assert line is not None, f"ended without '{wanted}'; heard {self.heard}"
+            self.heard.append(line)
+            if number is None and line.startswith(wanted):
+                return line.split()
+            if line.startswith(f"{number} {wanted}"):
+                return line.split()[1:]
+
+    def hear_all(self, wanted):
+        """Until lines that begin so were heard, in any order, also before; returns the words of each."""
+        while True:
+            found = [next((line for line in self.heard if line.startswith(w)), None) for w in wanted]
+            if all(found):
+                return [line.split() for line in found]
+            self.hear("", None)
+
+    def hear_any(self, wanted):
+        """The number of the candidate that says this next."""
+        while True:
+            words = self.hear("", None)
+            if len(words) > 1 and words[1] == wanted:
+                return words[0]
+
+    def ask(self, line, wanted, number=0):
+        self.say(line)
+        return self.hear(wanted, number)
+
+    def stand(self, number=0, how=""):
+        assert self.ask(f"stand {number} {how}", "stands", number)[1] == "CAUCUS_OK"
+        return self
+
+    def elected(self, number=0):
+        """(token, when, path) of the next term."""
+        words = self.hear("elected", number)
+        return int(words[1]), int(words[2]), words[3]
+
+    def dismissed(self, number=0):
+        """(token, why, when) of the next end of a term."""
+        words = self.hear("dismissed", number)
+        return int(words[1]), words[2], int(words[3])
+
+    def token(self, number=0):
+        return int(self.ask(f"is {number}", "is", number)[1])
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def quit(self):
+        self.say("quit")
+        self.hear("quit", None)
+        assert self.process.wait(60) == 0
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def candidates():
+    started = []
+
+    def start(*args, **kwargs):
+        started.append(Candidates(*args, **kwargs))
+        return started[-1]
+
+    yield start
+    for c in started:
+        c.kill()
+
+
+@pytest.fixture
+def proxied():
+    proxies = []
+
+    def start(server):
+        proxies.append(Proxy(server.address))
+        return proxies[-1]
+
+    yield start
+    for p in proxies:
+        p.__exit__()
+
+
+def raw(server):
+    return server.session(timeout_s=60, timeout_ms=60000)
+
+
+def make_parents(s):
+    s.ok(rawzk.create("/app"))
+    s.ok(rawzk.create("/app/leader"))
+
+
+def wait_for_children(s, count, path="/app/leader"):
+    while len(s.ok(rawzk.get_children(path, watch=True))) != count:
+        s.event()
+
+
+def wait_until_empty(s, path):
+    while s.ok(rawzk.get_children(path, watch=True)):
+        s.event()
+
+
+# --- one leads ---
+
+
+@backends
+def test_one_leads_and_when_it_is_killed_the_next(start_server, candidates, backend):
+    server = start_server(CONFIG, backend=backend)
+    s = raw(server)
+    make_parents(s)
+    line = []
+    for number in range(5):
+        line.append(candidates(server.hosts, timeout_ms=TIMEOUT_MS).stand())
+        wait_for_children(s, number + 1)
+    last = 0
+    while line:
+        token, _, path = line[0].elected()
+        assert token > last and path.startswith("/app/leader/_c_")
+        assert [c.token() for c in line] == [token] + [0] * (len(line) - 1)
+        last = token
+        line.pop(0).kill()
+
+
+@backends
+def test_candidates_are_listed_in_their_order(start_server, candidates, backend):
+    server = start_server(CONFIG, backend=backend)
+    c = candidates(server.hosts, count=3)
+    assert c.ask("list", "list", None)[1] == "CAUCUS_NONODE"
+    s = raw(server)
+    c.stand(2)
+    token, _, _ = c.elected(2)
+    for count, number in ((2, 0), (3, 1)):
+        c.stand(number)
+        wait_for_children(s, count)
+    s.ok(rawzk.create("/app/leader/config"))
+    words = [word.rstrip(",") for word in c.ask("list", "list", None)]
+    assert words[1] == "CAUCUS_OK" and words[2::2] == ["2", "0", "1"]
+    tokens = [int(word) for word in words[3::2]]
+    assert tokens[0] == token and tokens == sorted(tokens)
+    c.quit()
+    assert s.ok(rawzk.get_children("/app/leader")) == ["config"]
+
+
+def test_the_end_of_a_leader_wakes_one_of_many(start_server, candidates, proxied):
+    many = 250
+    server = start_server(CONFIG, backend="caucusd")
+    s = raw(server)
+    make_parents(s)
+    leader = candidates(server.hosts, timeout_ms=TIMEOUT_MS).stand()
+    token, _, _ = leader.elected()
+    proxy = proxied(server)
+    crowd = candidates(proxy.hosts, count=many)
+    for number in range(many):
+        crowd.stand(number)
+    wait_for_children(s, many + 1)
+    # Who has read the one before has it under watch: many reads of own nodes, many of those.
+    crowd.ask("sync", "synced", None)
+    while proxy.requests[GET] < 2 * many:
+        crowd.ask("sync", "synced", None)
+    crowd.ask("sync", "synced", None)
+
+    before, notified = +proxy.requests, proxy.notifications
+    assert notified == 0
+    leader.kill()
+    number = int(crowd.hear_any("elected"))
+    assert crowd.token(number) > token
+    crowd.ask("sync", "synced", None)
+    after = proxy.requests - before
+    print(f"{many} candidates: {proxy.notifications} notification(s), requests by operation {dict(after)}")
+    assert proxy.notifications == 1
+    assert after[GET_CHILDREN] == 1 and after[GET] == 0 and after[CREATE2] == 0
+
+
+@backends
+def test_the_one_before_may_go_between_the_list_and_the_look(start_server, candidates, proxied, backend):
+    server = start_server(CONFIG, backend=backend)
+    s = raw(server)
+    make_parents(s)
+    s.ok(rawzk.create("/app/leader/other-", flags=rawzk.SEQUENTIAL))
+    proxy = proxied(server)
+    proxy.hold(GET_CHILDREN)
+    c = candidates(proxy.hosts).stand()
+    assert proxy.held.wait(60)
+    s.ok(rawzk.delete("/app/leader/other-0000000000"))
+    proxy.release()
+    c.elected()
+    assert proxy.requests[GET_CHILDREN] == 2 and proxy.notifications == 0
+    c.quit()
+
+
+# --- replies that are lost, nodes that are late ---
+
+
+@backends
+def test_a_creation_whose_reply_was_lost_is_found_and_not_doubled(start_server, candidates, proxied, backend):
+    server = start_server(CONFIG, backend=backend)
+    s = raw(server)
+    make_parents(s)
+    proxy = proxied(server)
+    proxy.lose(CREATE2)
+    c = candidates(proxy.hosts).stand()
+    assert proxy.lost.wait(60)
+    token, _, path = c.elected()
+    assert s.ok(rawzk.get_children("/app/leader")) == [path.rpartition("/")[2]]
+    assert s.ok(rawzk.exists(path)).czxid == token and proxy.requests[CREATE2] == 1
+    c.quit()
+    assert s.ok(rawzk.get_children("/app/leader")) == []
+
+
+@backends
+def test_a_node_that_is_made_while_closing_is_deleted(start_server, candidates, proxied, backend):
+    server = start_server(CONFIG, backend=backend)
+    s = raw(server)
+    make_parents(s)
+    proxy = proxied(server)
+    proxy.hold(CREATE2)
+    c = candidates(proxy.hosts).stand()
+    assert proxy.held.wait(60)
+    c.ask("close 0", "closed")
+    assert len(s.ok(rawzk.get_children("/app/leader"))) == 1
+    proxy.release()
+    wait_until_empty(s, "/app/leader")
+    c.ask("sync", "synced", None)
+    assert not [line for line in c.heard if "elected" in line]
+    c.quit()
+
+
+@backends
+def test_a_node_whose_reply_is_lost_while_closing_is_deleted(start_server, candidates, proxied, backend):
+    server = start_server(CONFIG, backend=backend)
+    s = raw(server)
+    make_parents(s)
+    proxy = proxied(server)
+    proxy.hold(CREATE2)
+    c = candidates(proxy.hosts).stand()
+    assert proxy.held.wait(60)
+    c.ask("close 0", "closed")
+    proxy.cut()
+    proxy.release()
+    wait_until_empty(s, "/app/leader")
+    assert proxy.requests[CREATE2] == 1
+    c.quit()
+
+
+@backends
+def test_a_deletion_whose_reply_was_lost_is_repeated(start_server, candidates, proxied, backend):
+    server = start_server(CONFIG, backend=backend)
+    proxy = proxied(server)
+    c = candidates(proxy.hosts).stand()
+    first, _, _ = c.elected()
+    proxy.lose(DELETE)
+    c.say("resign 0")
+    assert c.dismissed()[:2] == (first, "CAUCUS_OK")
+    assert proxy.lost.wait(60)
+    second, _, path = c.elected()
+    assert second > first
+    assert raw(server).ok(rawzk.get_children("/app/leader")) == [path.rpartition("/")[2]]
+    c.quit()
+
+
+# --- connections, pauses, sessions ---
+
+
+@backends
+def test_a_lost_connection_ends_the_term_of_the_strict(start_server, candidates, proxied, backend):
+    server = start_server(CONFIG, backend=backend)
+    proxy = proxied(server)
+    c = candidates(proxy.hosts).stand()
+    first, _, _ = c.elected()
+    proxy.cut()
+    assert c.dismissed()[:2] == (first, "CAUCUS_CONNECTIONLOSS")
+    assert c.elected()[0] > first
+    assert len(raw(server).ok(rawzk.get_children("/app/leader"))) == 1
+    assert not [line for line in c.heard if "LOST" in line]
+    c.quit()
+
+
+@backends
+def test_a_lost_connection_that_comes_back_does_no_harm_to_the_others(start_server, candidates, proxied, backend):
+    server = start_server(CONFIG, backend=backend)
+    proxy = proxied(server)
+    c = candidates(proxy.hosts, policy="lost").stand()
+    token, _, _ = c.elected()
+    for _ in range(3):
+        proxy.cut()
+        c.hear("state SUSPENDED")
+        c.hear("state RECONNECTED")
+        assert c.token() == token
+    assert not [line for line in c.heard if "dismissed" in line]
+    c.quit()
+
+
+@policies
+@backends
+def test_a_leader_that_hears_nothing_ends_before_the_next_begins(start_server, candidates, proxied, backend, policy):
+    server = start_server(CONFIG, backend=backend)
+    proxy = proxied(server)
+    old = candidates(proxy.hosts, timeout_ms=TIMEOUT_MS, policy=policy).stand()
+    first, _, _ = old.elected()
+    new = candidates(server.hosts, policy=policy).stand()
+    proxy.silence()
+    token, why, ended_ns = old.dismissed()
+    assert (token, why) == (first, "CAUCUS_CONNECTIONLOSS") and old.token() == 0
+    second, began_ns, _ = new.elected()
+    print(f"{backend} {policy}: ended {(began_ns - ended_ns) / 1e6:.0f} ms before the next began")
+    assert second > first and ended_ns < began_ns
+    old.hear("state LOST")
+    new.quit()
+
+
+@policies
+@backends
+def test_a_leader_that_was_stopped_for_too_long_knows_it_first_of_all(start_server, candidates, backend, policy):
+    server = start_server(CONFIG, backend=backend)
+    old = candidates(server.hosts, timeout_ms=TIMEOUT_MS, policy=policy).stand()
+    first, _, _ = old.elected()
+    new = candidates(server.hosts, policy=policy).stand()
+    old.signal(signal.SIGSTOP)
+    second, _, _ = new.elected()
+    assert second > first
+    old.say("is 0")
+    old.signal(signal.SIGCONT)
+    assert old.hear("is")[1] == "0"
+    old.hear("state RECONNECTED")
+    news = [line for line in old.heard if "dismissed" in line or "elected" in line]
+    assert len(news) == 2 and news[1].startswith(f"0 dismissed {first} CAUCUS_")
+    new.quit()
+    third, _, _ = old.elected()
+    assert third > second
+    old.quit()
+
+
+@policies
+@backends
+def test_after_the_end_of_a_session_the_candidate_queues_again(start_server, candidates, proxied, backend, policy):
+    server = start_server(CONFIG, backend=backend)
+    proxy = proxied(server)
+    c = candidates(proxy.hosts, timeout_ms=TIMEOUT_MS, count=2, policy=policy)
+    c.stand(0)
+    last, _, _ = c.elected(0)
+    c.stand(1)
+    wait_for_children(raw(server), 2)
+    server.kill()
+    token, why, _ = c.dismissed(0)
+    assert token == last
+    c.hear_all(["0 state LOST", "1 state LOST"])
+    server.start()
+    number = int(c.hear_any("elected"))
+    token = c.token(number)
+    assert token > last
+    c.ask(f"resign {number}", "dismissed", number)
+    other = int(c.hear_any("elected"))
+    assert c.token(other) > token
+    c.quit()
+
+
+@backends
+def test_a_candidate_whose_node_is_deleted_queues_again(start_server, candidates, backend):
+    server = start_server(CONFIG, backend=backend)
+    s = raw(server)
+    c = candidates(server.hosts, count=2)
+    c.stand(0)
+    first, _, path = c.elected(0)
+    c.stand(1)
+    wait_for_children(s, 2)
+    waiting, = (n for n in s.ok(rawzk.get_children("/app/leader")) if n != path.rpartition("/")[2])
+    s.ok(rawzk.delete(f"/app/leader/{waiting}"))
+    wait_for_children(s, 2)
+    s.ok(rawzk.delete(path))
+    # The two hear of it at the same time.
+    dismissed, elected = c.hear_all(["0 dismissed", "1 elected"])
+    assert dismissed[2:4] == [str(first), "CAUCUS_NONODE"] and int(elected[2]) > first
+    wait_for_children(s, 2)
+    c.quit()
+
+
+# --- what the user does ---
+
+
+@backends
+def test_who_resigns_stands_behind_the_others(start_server, candidates, backend):
+    server = start_server(CONFIG, backend=backend)
+    s = raw(server)
+    c = candidates(server.hosts, count=2)
+    c.stand(0)
+    last, _, _ = c.elected(0)
+    c.stand(1)
+    wait_for_children(s, 2)
+    for number, other in ((0, 1), (1, 0), (0, 1)):
+        c.say(f"resign {number}")
+        assert c.dismissed(number)[:2] == (last, "CAUCUS_OK")
+        token, _, _ = c.elected(other)
+        assert token > last
+        last = token
+        wait_for_children(s, 2)
+    c.quit()
+
+
+@backends
+def test_an_election_is_closed_at_any_moment(start_server, candidates, backend):
+    server = start_server(CONFIG, backend=backend)
+    s = raw(server)
+    c = candidates(server.hosts)
+    for _ in range(20):
+        c.stand()
+        c.ask("close 0", "closed")
+    c.stand()
+    token, _, _ = c.elected()
+    c.say("close 0")
+    assert c.dismissed()[:2] == (token, "CAUCUS_CLOSING")
+    c.hear("closed")
+    wait_until_empty(s, "/app/leader")
+    c.quit()
+
+
+@backends
+def test_an_election_is_closed_in_its_callback(start_server, candidates, backend):
+    server = start_server(CONFIG, backend=backend)
+    s = raw(server)
+    c = candidates(server.hosts, count=2)
+    c.stand(0, "closing").elected(0)
+    c.hear("closed in its callback", 0)
+    c.stand(1).elected(1)
+    assert len(s.ok(rawzk.get_children("/app/leader"))) == 1
+    assert not [line for line in c.heard if "dismissed" in line]
+    c.quit()
+
+
+def test_an_election_outlives_its_client_and_waits_for_no_server(start_server, candidates):
+    server = start_server(CONFIG, backend="caucusd")
+    c = candidates(server.hosts, count=3)
+    c.stand(0).elected(0)
+    c.say("leave 0")
+    assert c.dismissed(0)[1] == "CAUCUS_CLOSING"
+    c.hear("left", 0)
+    c.stand(1).elected(1)
+    c.stand(2)
+    server.kill()
+    c.hear("state SUSPENDED", 1)
+    c.ask("close 2", "closed", 2)
+    c.ask("close 1", "closed", 1)
+    c.quit()
+
+
+def test_waiting_ends_with_the_term_the_time_or_the_election(start_server, candidates):
+    server = start_server(CONFIG, backend="caucusd")
+    c = candidates(server.hosts, count=2)
+    c.stand(0)
+    token = int(c.ask("await 0 -1", "await", 0)[2])
+    assert token > 0 and token == c.token(0)
+    c.stand(1)
+    assert c.ask("await 1 50", "await", 1)[1:] == ["CAUCUS_OPERATIONTIMEOUT", "0"]
+    c.quit()
+
+
+@backends
+def test_trouble_is_told_and_ends(start_server, candidates, backend):
+    server = start_server(CONFIG, backend=backend)
+    s = raw(server)
+    make_parents(s)
+    s.ok(rawzk.set_acl("/app/leader", [rawzk.Acl(rawzk.READ | rawzk.ADMIN, "world", "anyone")]))
+    c = candidates(server.hosts).stand()
+    assert c.hear("trouble")[1] == "CAUCUS_NOAUTH"
+    assert c.hear("trouble")[1] == "CAUCUS_NOAUTH"
+    s.ok(rawzk.set_acl("/app/leader", rawzk.OPEN))
+    c.elected()
+    c.quit()
