@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/print.h"
+#include "base/utf8.h"
 
 /* The text is UTF-8, or bytes that are not are replaced: it is to be valid JSON in any case. */
 static void put_string(const char *text, size_t bytes)

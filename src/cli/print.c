@@ -8,38 +8,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-
-size_t utf8_length(const char *text, size_t bytes)
-{
-    const unsigned char *p = (const unsigned char *)text;
-    if (p[0] < 0x80)
-        return 1;
-    size_t len = p[0] >= 0xc2 && p[0] < 0xe0   ? 2
-                 : p[0] >= 0xe0 && p[0] < 0xf0 ? 3
-                 : p[0] >= 0xf0 && p[0] < 0xf5 ? 4
-                                               : 0;
-    if (len == 0 || len > bytes)
-        return 0;
-    for (size_t i = 1; i < len; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    /* Longer than need be, surrogates, beyond U+10FFFF. */
-    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] >= 0xa0) ||
-        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] >= 0x90))
-        return 0;
-    return len;
-}
-
-bool utf8_is_valid(const char *text, size_t bytes)
-{
-    for (size_t i = 0; i < bytes;) {
-        size_t len = utf8_length(text + i, bytes - i);
-        if (len == 0)
-            return false;
-        i += len;
-    }
-    return true;
-}
+#include "base/utf8.h"
 
 static void print_for_terminal(const char *text, size_t bytes)
 {

@@ -8,10 +8,6 @@
 
 #include "caucus/caucus.h"
 
-/* Bytes of the character that stands there; 0: that is no UTF-8. bytes > 0. */
-size_t utf8_length(const char *text, size_t bytes);
-bool utf8_is_valid(const char *text, size_t bytes);
-
 /* A node's data. Into a pipe or file: the bytes as they are. On a terminal what could upset it is
  * escaped, and a line ends. */
 void print_data(const void *data, size_t bytes, bool end_line);

@@ -4,27 +4,8 @@
 #include <math.h>
 
 #include "base/assert.h"
+#include "base/utf8.h"
 #include "server/command_format.h"
-
-/* The length of the UTF-8 sequence at the beginning of `s`, 0 when it is none (too long, surrogate,
- * cut off). */
-static size_t utf8_sequence(struct slice s)
-{
-    uint8_t c = s.ptr[0];
-    if (c < 0x80)
-        return 1;
-    size_t len = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
-    if (c < 0xc2 || c > 0xf4 || len > s.len)
-        return 0;
-    for (size_t i = 1; i < len; i++) {
-        if ((s.ptr[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    uint8_t d = s.ptr[1];
-    bool wrong = (c == 0xe0 && d < 0xa0) || (c == 0xed && d > 0x9f) || (c == 0xf0 && d < 0x90) ||
-                 (c == 0xf4 && d > 0x8f);
-    return wrong ? 0 : len;
-}
 
 static void put_escaped(struct buf *out, uint8_t c)
 {
@@ -46,7 +27,7 @@ static void put_text(struct buf *out, struct slice text)
 {
     buf_put_u8(out, '"');
     while (text.len > 0) {
-        size_t len = utf8_sequence(text);
+        size_t len = utf8_length((const char *)text.ptr, text.len);
         if (len == 1)
             put_escaped(out, text.ptr[0]);
         else if (len > 1)

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 
 /* A logical line: comments gone, continuations joined, escapes still in place. */
 struct reader {
@@ -89,20 +90,6 @@ static int hex_digit(uint8_t c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-static void put_utf8(struct buf *out, unsigned code)
-{
-    if (code < 0x80) {
-        buf_put_u8(out, (uint8_t)code);
-    } else if (code < 0x800) {
-        buf_put_u8(out, (uint8_t)(0xc0 | code >> 6));
-        buf_put_u8(out, (uint8_t)(0x80 | (code & 0x3f)));
-    } else {
-        buf_put_u8(out, (uint8_t)(0xe0 | code >> 12));
-        buf_put_u8(out, (uint8_t)(0x80 | (code >> 6 & 0x3f)));
-        buf_put_u8(out, (uint8_t)(0x80 | (code & 0x3f)));
-    }
-}
-
 /* Resolves the escapes of `s` into a new text; NULL if one is malformed. */
 static char *unescape(struct slice s)
 {
@@ -130,7 +117,7 @@ static char *unescape(struct slice s)
             }
             code = code << 4 | (unsigned)v;
         }
-        put_utf8(&out, code);
+        utf8_put(&out, code);
     }
     buf_put_u8(&out, 0);
     return (char *)out.ptr;
