@@ -4,8 +4,10 @@
         proxy.lose(CREATE2)     # the reply to the next one does not arrive: the connection is cut instead
         proxy.lost.wait(30)
         proxy.hold(GET_CHILDREN)    # the reply waits, and all behind it, until proxy.release()
-        proxy.silence()         # nothing passes any more, and nothing says so
+        proxy.forget(ADD_WATCH)     # for the server it is an operation that it never heard of
+        proxy.silence()         # nothing passes any more, and nothing says so, until proxy.speak()
         proxy.cut()             # all connections end; new ones are served
+        proxy.most_in_flight    # requests that have not been answered, of all connections
 """
 
 import collections
@@ -14,6 +16,7 @@ import struct
 import threading
 
 NOTIFICATION_XID = -1
+UNKNOWN_OP = 9999
 
 
 class _Connection:
@@ -34,10 +37,12 @@ class Proxy:
         self.address = address
         self.requests = collections.Counter()  # by operation
         self.notifications = 0
+        self.in_flight = self.most_in_flight = 0
         self.lost, self.held = threading.Event(), threading.Event()
         self._passes, self._released = threading.Event(), threading.Event()
         self._passes.set()
         self._lose_op = self._hold_op = None
+        self._forgotten = set()
         self._lock = threading.Lock()
         self._connections = []
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
@@ -70,12 +75,19 @@ class Proxy:
     def release(self):
         self._released.set()
 
+    def forget(self, op):
+        self._forgotten.add(op)
+
     def silence(self):
         self._passes.clear()
+
+    def speak(self):
+        self._passes.set()
 
     def cut(self):
         with self._lock:
             connections, self._connections = self._connections, []
+            self.in_flight = 0
         for connection in connections:
             connection.close()
 
@@ -131,19 +143,23 @@ class Proxy:
                 xid, op = struct.unpack(">ii", data[4:12])
                 with self._lock:
                     self.requests[op] += 1
+                    self.in_flight += xid > 0
+                    self.most_in_flight = max(self.most_in_flight, self.in_flight)
                     if op == self._lose_op:
                         self._lose_op, connection.lose_xid = None, xid
                     if op == self._hold_op:
                         self._hold_op, connection.hold_xid = None, xid
+                    if op in self._forgotten:
+                        data = data[:8] + struct.pack(">i", UNKNOWN_OP) + data[12:]
             server.sendall(data)
 
     def _replies(self, connection):
         client, server = connection.ends
         for number, data in enumerate(self._frames(server)):
             xid = struct.unpack(">i", data[4:8])[0] if number > 0 else None
-            if xid == NOTIFICATION_XID:
-                with self._lock:
-                    self.notifications += 1
+            with self._lock:
+                self.notifications += xid == NOTIFICATION_XID
+                self.in_flight -= xid is not None and xid > 0
             if xid is not None and xid == connection.lose_xid:
                 connection.close()
                 self.lost.set()
