@@ -164,12 +164,17 @@ static int read_tail(struct reader *r, struct snap_tail *tail, struct err *err)
     return rc;
 }
 
+static bool ends_with(const char *path, const char *ending)
+{
+    size_t len = strlen(path), ending_len = strlen(ending);
+    return len > ending_len && strcmp(path + len - ending_len, ending) == 0;
+}
+
 static enum snap_method method_of_path(const char *path)
 {
-    const char *name = strrchr(path, '/');
-    int64_t zxid;
-    enum snap_method method;
-    return name_is_snapshot(name ? name + 1 : path, &zxid, &method) ? method : SNAP_PLAIN;
+    return ends_with(path, ".gz")       ? SNAP_GZIP
+           : ends_with(path, ".snappy") ? SNAP_SNAPPY
+                                        : SNAP_PLAIN;
 }
 
 int snapfile_load(struct files *fs, const char *path, int64_t zxid, const struct snap_sink *sink,

@@ -1,7 +1,7 @@
 /* recovery.h: from the files of a data folder to a tree and its sessions
  * (FileTxnSnapLog.restore and processTransaction).
  *
- * io/recover.h finds and checks the bytes, tree/ understands them; here they meet. Blocking, before
+ * io/recover.h finds and checks the bytes, datadir/state.h makes a tree of them. Blocking, before
  * the server serves (and once more for an uploaded snapshot). Tells the log about progress, torn
  * tails, gaps and digests that differ. */
 #ifndef CAUCUS_SERVER_RECOVERY_H
@@ -34,11 +34,6 @@ int recovery_run(struct files *fs, const struct recovery_options *options, struc
 /* One snapshot file by itself; *ret_zxid is the zxid its name or its tail says. */
 int recovery_load_snapshot(struct files *fs, const char *path, const struct tree_options *options,
                            struct recovery *ret, struct err *err);
-/* The whole tree as a snapshot of its last zxid in `dir` (.../version-2); durable when it returns
- * 0. */
-int recovery_write_snapshot(struct files *fs, const char *dir, struct tree *tree,
-                            const struct snapshot_session *sessions, size_t session_count,
-                            const struct snapfile_options *options, struct err *err);
 /* Frees the sessions and the recent transactions; the tree too if it was not taken (set to NULL).
  */
 void recovery_deinit(struct recovery *r);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "datadir/state.h"
 #include "server/server.h"
 
 enum {
@@ -88,8 +89,8 @@ static int ask_restore(void *driver, const char *path, struct err *err)
     tree_set_last_zxid(r.tree, zxid > served_zxid ? zxid : served_zxid);
     struct snapfile_options options;
     options_snapfile(s->config, &options);
-    rc = recovery_write_snapshot(st->fs, st->snap_dir, r.tree, r.sessions, r.session_count,
-                                 &options, err);
+    rc = datadir_write_snapshot(st->fs, st->snap_dir, r.tree, r.sessions, r.session_count, &options,
+                                err);
     if (rc < 0) {
         recovery_deinit(&r);
         return rc;

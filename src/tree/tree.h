@@ -74,6 +74,8 @@ void tree_free(struct tree *t);
  * whose table holds the root under both names: the parent of "/a" is "". */
 struct znode *tree_find(const struct tree *t, struct slice path);
 struct znode *tree_find_child(const struct tree *t, const struct znode *parent, struct slice name);
+/* The next node in preorder below `top`; NULL behind the last one. */
+struct znode *znode_next(const struct znode *top, const struct znode *n);
 
 /* Full path of a node, appended to `out` ("/" for the root). */
 void znode_path(const struct znode *n, struct buf *out);

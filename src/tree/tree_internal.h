@@ -151,9 +151,8 @@ void tree_prefetch_child(const struct tree *t, const struct znode *parent, struc
  */
 void tree_clear(struct tree *t);
 
-/* The next node in preorder below `top`; NULL behind the last one. */
-struct znode *znode_next(const struct znode *top, const struct znode *n);
-struct znode *znode_next_skipping(const struct znode *top, const struct znode *n); /* not into n */
+/* As znode_next, but not into n. */
+struct znode *znode_next_skipping(const struct znode *top, const struct znode *n);
 
 /* Could `path` be that of a node other than the root? It has a parent's path and a name that fits;
  * its characters are not looked at (that was the leader's part). */

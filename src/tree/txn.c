@@ -99,10 +99,13 @@ static bool get_error(struct dec *d, struct txn *ret)
     return true;
 }
 
-static bool get_create_session(struct dec *d)
+static bool get_create_session(struct dec *d, struct txn *ret)
 {
     struct rec_create_session_txn r;
-    return rec_get_create_session_txn(d, &r);
+    if (!rec_get_create_session_txn(d, &r))
+        return false;
+    ret->timeout_ms = r.time_out;
+    return true;
 }
 
 /* The list came with 3.6; a log may have the txn without it. */
@@ -178,7 +181,7 @@ bool txn_get(struct dec *d, int32_t type, struct txn *ret_txn)
     *ret_txn = (struct txn){.type = type};
     switch (type) {
     case ZK_OP_CREATE_SESSION:
-        return get_create_session(d);
+        return get_create_session(d, ret_txn);
     case ZK_OP_CLOSE_SESSION:
         return get_close_session(d, ret_txn);
     case ZK_OP_RECONFIG:

@@ -1,4 +1,5 @@
-/* txn.h: a decoded transaction, flat. Private to src/tree; apply.h has the public door. */
+/* txn.h: a decoded transaction, flat: for the tree, and for those who show logs. apply.h has the
+ * door through which one changes a tree. */
 #ifndef CAUCUS_TREE_TXN_H
 #define CAUCUS_TREE_TXN_H
 
@@ -14,8 +15,9 @@ struct txn {
     struct rec_vec
         list; /* the parts of a multi; the paths of a closeSession (count -1: none given) */
     int64_t ttl_ms;
-    int32_t version; /* of data or ACL; for creates the parent's cversion */
-    int32_t err;     /* of an error txn */
+    int32_t version;    /* of data or ACL; for creates the parent's cversion */
+    int32_t err;        /* of an error txn */
+    int32_t timeout_ms; /* of createSession */
     bool ephemeral;
     bool has_error_part; /* a multi that failed: nothing of it is done */
 };

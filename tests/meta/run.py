@@ -24,11 +24,14 @@ LAYERS = {
     "zab": ["base", "wire"],
     "node": ["base", "wire", "tree", "session", "watch", "fle", "zab"],
     "io": ["base", "wire"],
-    "server": ["base", "wire", "tree", "session", "watch", "fle", "zab", "node", "io"],
+    "datadir": ["base", "wire", "tree", "io"],
+    "server": ["base", "wire", "tree", "session", "watch", "fle", "zab", "node", "io", "datadir"],
     "client": ["base", "wire", "caucus"],  # "caucus": the public headers, include/caucus
     "client_io": ["base", "wire", "client", "caucus"],
     "recipes": ["base", "caucus"],  # the public client alone, like everybody's program
-    "cli": ["base", "wire", "client", "caucus"],  # of "client" only the list of hosts; sessions by "caucus"
+    # Of "client" only the list of hosts; sessions by "caucus". Of "datadir" what names neither tree nor io: a header
+    # that brings them along is found.
+    "cli": ["base", "wire", "client", "caucus", "datadir"],
 }
 PURE = ["base", "wire", "tree", "session", "watch", "fle", "zab", "node", "client"]
 PURE_HEADERS = {
@@ -75,6 +78,24 @@ def check_layers(files):
                 bad.append(f"{path}: includes {name}: name the folder")
             if kind == '"' and name.endswith("_internal.h") and target != module:
                 bad.append(f"{path}: includes {name}: private to {target}")
+    return bad
+
+
+def check_reach(files):
+    """Nor does an include bring along what may not be used: a header's headers count as well."""
+    direct = {path[len("src/"):]: [name for kind, name in includes(source) if kind == '"'] for path, source in files}
+    bad = []
+    for path in direct:
+        module, seen, todo = path.split("/")[0], set(), list(direct[path])
+        while todo:
+            name = todo.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            target = name.split("/")[0]
+            if target != module and target not in LAYERS.get(module, []):
+                bad.append(f"src/{path}: reaches {name}: {module} may not use {target}")
+            todo += direct.get(name, [])
     return bad
 
 
@@ -261,6 +282,8 @@ def self_test():
     planted = [
         check_layers([("src/tree/x.c", '#include "node/node.h"\n')]),
         check_layers([("src/io/x.c", '#include "node/node.h"\n')]),
+        check_reach([("src/cli/x.c", '#include "datadir/state.h"\n'),
+                     ("src/datadir/state.h", '#include "tree/tree.h"\n'), ("src/tree/tree.h", "")]),
         check_pure_headers([("src/tree/x.c", "#include <time.h>\n")]),
         check_pure_symbols({"tree": ({"clock_gettime"}, set())}),
         check_no_globals({"tree": ["counter"]}),
@@ -295,6 +318,7 @@ def main(argv):
         ("the checks find planted violations", [] if self_test() else ["a check that cannot fail"]),
         ("the archives of the pure modules are there", missing),
         ("includes follow the layers", check_layers(code)),
+        ("no include reaches below what a module may use", check_reach(code)),
         ("pure modules include only memory and strings", check_pure_headers(code)),
         ("pure archives call nothing of the system",
          [] if missing else check_pure_symbols({m: undefined_and_defined(a) for m, a in archives.items()})),
