@@ -4,9 +4,10 @@ Every sample goes to `results.add(row, server, value)`; medians are made at the 
 """
 
 import contextlib
+import pathlib
 
 from harness import snapshot
-from harness.servers import HEAP_OF_MILLION, Instance
+from harness.servers import HEAP_OF_MILLION, Instance, Load
 
 LOADS = {
     # group: [(row prefix, mode, connections, in flight)]
@@ -16,7 +17,7 @@ LOADS = {
               ("read 64x16", "read", 64, 16)],
     "mixed": [("mixed 64x16", "mixed", 64, 16)],
 }
-GROUPS = [*LOADS, "sessions", "watch", "start", "million", "snapshot"]
+GROUPS = [*LOADS, "sessions", "watch", "start", "million", "snapshot", "cache"]
 QUICK_GROUPS = [*LOADS, "start"]
 
 
@@ -54,6 +55,8 @@ class Bench:
             self.run_million(crowds)
         if "snapshot" in groups:
             snapshot.run_snapshot(self, crowds)
+        if "cache" in groups:
+            self.run_cache(crowds)
 
     # -- requests --
 
@@ -174,3 +177,21 @@ class Bench:
                     rss = one.rss_settled_bytes(5)
                     self.results.add("million memory after restart", server.name, rss / 1e6)
                     one.kill()
+
+    # -- the client's cache --
+
+    def run_cache(self, servers, count=100000, parents=100, rounds=5):
+        program = str(pathlib.Path(self.loadgen).with_name("bench_cache"))
+        for server in servers:
+            with self.fresh(server) as one:
+                one.start()
+                one.load("create", "--count", count, "--parents", parents,
+                         "--connections", 64, "--in-flight", 16)
+                got = Load(one, [program, str(one.port), "/bench", str(rounds)]).result()
+                if got["nodes"] != count + parents + 1:
+                    raise RuntimeError(f"{got['nodes']} nodes in the cache")
+                for ready_ms in got["ready_ms"]:
+                    self.results.add("cache of 100,000 ready", server.name, ready_ms)
+                self.results.add("cache of 100,000 client cpu", server.name,
+                                 got["client_cpu_us_per_node"])
+        self.say("caches done")

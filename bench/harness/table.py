@@ -36,6 +36,8 @@ OTHER_ROWS = {
     "million restart": ("s", 2, ("max", 1.5)),
     "million memory": ("MB", 0, None),
     "million memory after restart": ("MB", 0, None),
+    "cache of 100,000 ready": ("ms", 0, ("max", 1000)),
+    "cache of 100,000 client cpu": ("us/node", 2, None),
 }
 SNAPSHOT_ROWS = {
     "snapshots taken": ("", 0, None),
