@@ -80,10 +80,15 @@ int cli_words(struct cli *cli, const struct option *options, size_t option_count
 
 /* "caucus: get: ..." on stderr; returns CLI_USAGE. */
 int cli_usage(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same, but returns CLI_NO. */
+int cli_no(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same with the exit code that fits rc and its explanation; `what` is the input, a path. */
 int cli_failed(struct cli *cli, const char *what, int rc);
 /* CLI_OK, or CLI_USAGE: what stands there cannot be a path. */
 int cli_check_path(struct cli *cli, const char *path, bool sequential);
+/* The nodes above this one, as far as they are missing: open to everybody, without data. CLI_OK,
+ * also where what is missing may not be seen or made; or what was told. */
+int cli_create_parents(struct cli *cli, const char *path);
 
 /* What the commands.c table names; grouped by file. */
 int run_ls(struct cli *cli, int argc, char **argv);
@@ -105,6 +110,7 @@ int run_whoami(struct cli *cli, int argc, char **argv);
 int run_config(struct cli *cli, int argc, char **argv);
 int run_reconfig(struct cli *cli, int argc, char **argv);
 int run_status(struct cli *cli, int argc, char **argv);
+int run_dump(struct cli *cli, int argc, char **argv);
 int run_shell(struct cli *cli, int argc, char **argv);
 int run_help(struct cli *cli, int argc, char **argv);
 int run_version(struct cli *cli, int argc, char **argv);

@@ -82,6 +82,18 @@ const struct command commands[] = {
      "do\n"
      "not; 3: none could be reached.\n",
      COMMAND_OUTSIDE, run_status},
+    {"dump", NULL, "[--verify | --digest] FILE|DIR...", "what lies in log and snapshot files",
+     "Files of caucusd and of Apache ZooKeeper, also compressed ones; of a folder all in it, or "
+     "in\n"
+     "its version-2. Nothing is changed, and no server is asked. Exit code 1: a file is damaged.\n"
+     "  --from ZXID, --to ZXID  only these records of logs\n"
+     "  --verify                every check sum and every digest; the records are not shown. A "
+     "write\n"
+     "                          that was not finished (a torn end) is told, and is no damage\n"
+     "  --digest                the digest of the tree that a server would begin with in DIR\n"
+     "  --zxid ZXID             or that it had after this transaction\n"
+     "  --log-dir DIR           where the logs are, if not beside the snapshots\n",
+     COMMAND_OUTSIDE, run_dump},
     {"shell", NULL, "[-e]", "many commands in one session, from a terminal or a pipe",
      "Exit code: that of the first command that failed. Words may be quoted as in a shell; '#'\n"
      "begins a comment.\n"

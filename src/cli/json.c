@@ -52,8 +52,13 @@ void cli_json_end(struct json *j)
 
 void cli_json_text(struct json *j, const char *name, const char *text)
 {
+    cli_json_slice(j, name, slice_str(text));
+}
+
+void cli_json_slice(struct json *j, const char *name, struct slice text)
+{
     put_name(j, name);
-    put_string(text, strlen(text));
+    put_string((const char *)text.ptr, text.len);
 }
 
 void cli_json_number(struct json *j, const char *name, int64_t number)

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/slice.h"
 #include "caucus/caucus.h"
 
 struct json {
@@ -20,6 +21,7 @@ void cli_json_end(struct json *j); /* and the line */
 
 /* `name` NULL: an element of a list. */
 void cli_json_text(struct json *j, const char *name, const char *text);
+void cli_json_slice(struct json *j, const char *name, struct slice text);
 void cli_json_number(struct json *j, const char *name, int64_t number);
 void cli_json_flag(struct json *j, const char *name, bool flag);
 void cli_json_id(struct json *j, const char *name, int64_t id);

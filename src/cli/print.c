@@ -10,12 +10,13 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 
-static void print_for_terminal(const char *text, size_t bytes)
+/* Controls and what is no UTF-8 are escaped, but for those that are kept. */
+static void print_escaped(const char *text, size_t bytes, const char *kept)
 {
     for (size_t i = 0; i < bytes;) {
         unsigned char c = (unsigned char)text[i];
         size_t len = utf8_length(text + i, bytes - i);
-        bool control = (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f ||
+        bool control = (c < 0x20 && (c == 0 || strchr(kept, c) == NULL)) || c == 0x7f ||
                        (len == 2 && c == 0xc2 && (unsigned char)text[i + 1] < 0xa0);
         if (len == 0 || control) {
             printf("\\x%02x", c);
@@ -30,13 +31,39 @@ static void print_for_terminal(const char *text, size_t bytes)
 void print_data(const void *data, size_t bytes, bool end_line)
 {
     if (isatty(STDOUT_FILENO)) {
-        print_for_terminal(data, bytes);
+        print_escaped(data, bytes, "\n\t");
         end_line = true;
     } else if (bytes > 0) {
         fwrite(data, 1, bytes, stdout);
     }
     if (end_line && bytes > 0 && ((const char *)data)[bytes - 1] != '\n')
         putchar('\n');
+}
+
+void print_line_text(const void *data, size_t bytes)
+{
+    print_escaped(data, bytes, "");
+}
+
+void print_excerpt(const void *data, size_t bytes, size_t bytes_max)
+{
+    putchar('"');
+    print_line_text(data, bytes < bytes_max ? bytes : bytes_max);
+    putchar('"');
+    if (bytes > bytes_max)
+        printf("... (%zu bytes)", bytes);
+}
+
+void time_text(int64_t ms, char ret[TIME_TEXT_BYTES])
+{
+    char seconds[32];
+    struct tm tm;
+    time_t s = (time_t)(ms / 1000 - (ms % 1000 < 0));
+    if (gmtime_r(&s, &tm) == NULL ||
+        strftime(seconds, sizeof seconds, "%Y-%m-%dT%H:%M:%S", &tm) == 0)
+        snprintf(ret, TIME_TEXT_BYTES, "%lld ms", (long long)ms);
+    else
+        snprintf(ret, TIME_TEXT_BYTES, "%s.%03dZ", seconds, (int)(ms - (int64_t)s * 1000));
 }
 
 static void print_time(const char *name, int64_t ms)

@@ -12,6 +12,17 @@
  * escaped, and a line ends. */
 void print_data(const void *data, size_t bytes, bool end_line);
 
+/* On one line wherever it goes to: controls and what is no UTF-8 are escaped. */
+void print_line_text(const void *text, size_t bytes);
+/* The same in quotes, at most so many bytes, and then the number of all. */
+void print_excerpt(const void *data, size_t bytes, size_t bytes_max);
+
+/* "2026-11-29T09:00:00.123Z" */
+enum {
+    TIME_TEXT_BYTES = 40
+};
+void time_text(int64_t ms, char ret[TIME_TEXT_BYTES]);
+
 void print_stat(const struct caucus_stat *stat);
 
 /* A table: cells are copied, columns are as wide as their widest cell. */

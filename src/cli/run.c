@@ -29,6 +29,17 @@ int cli_usage(struct cli *cli, const char *format, ...)
     return CLI_USAGE;
 }
 
+int cli_no(struct cli *cli, const char *format, ...)
+{
+    va_list args;
+    begin_complaint(cli);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    return CLI_NO;
+}
+
 static int exit_of(int rc)
 {
     switch (rc) {

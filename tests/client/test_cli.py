@@ -5,22 +5,17 @@ import fcntl
 import json
 import os
 import pty
-import queue
 import select
 import signal
 import subprocess
 import termios
-import threading
 
 import pytest
 import rawzk
-from peers import CAUCUSD
+from cli import CAUCUS, CONNECTION, LIMIT_S, NO, OK, USAGE, Cli, Follower
 from server import free_port
 
-CAUCUS = os.environ.get("CAUCUS", str(CAUCUSD.parent / "caucus"))
 CONFIG = {"tickTime": 200, "extendedTypesEnabled": "true", "maxClientCnxns": 0, "maxSessionTimeout": 60000}
-OK, NO, USAGE, CONNECTION = 0, 1, 2, 3
-LIMIT_S = 60
 
 
 @pytest.fixture(scope="module", params=["caucusd", "apache39"])
@@ -39,33 +34,6 @@ def running(kind, tmp_path_factory):
     server.kill()
 
 
-class Cli:
-    def __init__(self, hosts):
-        self.hosts = hosts
-
-    def run(self, *words, stdin=b"", front=(), env=None):
-        return subprocess.run([CAUCUS, "-s", self.hosts, *front, *words], input=stdin, capture_output=True,
-                              timeout=LIMIT_S, env={**os.environ, **(env or {})})
-
-    def ok(self, *words, **how):
-        run = self.run(*words, **how)
-        assert (run.returncode, run.stderr) == (OK, b""), (words, run)
-        return run.stdout
-
-    def json(self, *words, **how):
-        out = self.ok(*words, "--json", **how)
-        assert out.count(b"\n") == 1
-        return json.loads(out)
-
-    def fails(self, code, *words, **how):
-        """Its one line of explanation."""
-        run = self.run(*words, **how)
-        assert run.returncode == code, (words, run)
-        text = run.stderr.decode()
-        assert text.startswith("caucus: ") and text.count("\n") == 1, text
-        return text
-
-
 @pytest.fixture
 def cli(running):
     return Cli(running.hosts)
@@ -76,39 +44,6 @@ def root(cli, request):
     path = f"/{request.node.name.replace('[', '-').replace(']', '')}"
     cli.ok("create", path)
     return path
-
-
-class Follower:
-    """A caucus that goes on until it is ended; its lines are waited for."""
-
-    def __init__(self, *words):
-        self.process = subprocess.Popen([CAUCUS, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True)
-        self.out, self.err = queue.Queue(), queue.Queue()
-        for stream, lines in ((self.process.stdout, self.out), (self.process.stderr, self.err)):
-            threading.Thread(target=self._read, args=(stream, lines), daemon=True).start()
-
-    @staticmethod
-    def _read(stream, lines):
-        for line in stream:
-            lines.put(line.rstrip("\n"))
-        lines.put(None)
-
-    def line(self):
-        return self.out.get(timeout=LIMIT_S)
-
-    def hear(self, wanted):
-        """A line on stderr that has this in it."""
-        while True:
-            line = self.err.get(timeout=LIMIT_S)
-            assert line is not None, f"ended without '{wanted}'"
-            if wanted in line:
-                return line
-
-    def end(self, number=None):
-        if number is not None:
-            self.process.send_signal(number)
-        return self.process.wait(LIMIT_S)
 
 
 @pytest.fixture

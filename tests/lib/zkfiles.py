@@ -75,9 +75,65 @@ def all_txns(data_dir):
     return [txn for _, path in logs(data_dir) for txn in read_log(path)]
 
 
+def unsnappy(data):
+    """snappy-java's stream: a header of 16 bytes, then blocks of int32 length and raw snappy."""
+    library = ctypes.CDLL("libsnappy.so.1")
+    r = Reader(data)
+    assert r.take(8) == b"\x82SNAPPY\0"
+    r.take(8)
+    plain = b""
+    while r.at < len(data):
+        block = r.take(r.i32())
+        size = ctypes.c_size_t(0)
+        assert library.snappy_uncompressed_length(block, len(block), ctypes.byref(size)) == 0
+        room = ctypes.create_string_buffer(size.value)
+        assert library.snappy_uncompress(block, len(block), room, ctypes.byref(size)) == 0
+        plain += room.raw[: size.value]
+    return plain
+
+
+def plain_bytes(path):
+    data = path.read_bytes()
+    return gzip.decompress(data) if path.suffix == ".gz" else unsnappy(data) if path.suffix == ".snappy" else data
+
+
+def decode_txn(kind, body):
+    """The body of a transaction as a dict; of a multi its parts. What follows it is the digest."""
+    r = Reader(body)
+    txn = {}
+    if kind in (1, 15, 19, 21):
+        txn = {"path": r.ustr(), "data": r.buf(), "acl": r.vec(Reader.acl)}
+        txn["ephemeral"] = r.boolean() if kind in (1, 15) else False
+        txn["parent_cversion"] = r.i32()
+        if kind == 21:
+            txn["ttl_ms"] = r.i64()
+    elif kind in (2, 20):
+        txn = {"path": r.ustr()}
+    elif kind in (5, 16):
+        txn = {"path": r.ustr(), "data": r.buf(), "version": r.i32()}
+    elif kind == 7:
+        txn = {"path": r.ustr(), "acl": r.vec(Reader.acl), "version": r.i32()}
+    elif kind == 13:
+        txn = {"path": r.ustr()}
+        r.i32()
+    elif kind == -1:
+        txn = {"error": r.i32()}
+    elif kind == -10:
+        txn = {"timeout_ms": r.i32()}
+    elif kind == -11:
+        txn = {"paths": r.vec(Reader.ustr)}
+    elif kind == 14:
+        txn = {"parts": [(k, decode_txn(k, b)) for k, b in r.vec(lambda r: (r.i32(), r.buf()))]}
+    else:
+        raise AssertionError(f"a transaction of type {kind}")
+    if r.at < len(body):
+        txn["digest_version"], txn["digest"] = r.i32(), r.i64()
+    return txn
+
+
 def read_snapshot(path):
     path = pathlib.Path(path)
-    data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    data = plain_bytes(path)
     r = Reader(data)
     assert r.take(4) == b"ZKSN"
     assert r.i32() == 2
