@@ -111,6 +111,8 @@ int run_config(struct cli *cli, int argc, char **argv);
 int run_reconfig(struct cli *cli, int argc, char **argv);
 int run_status(struct cli *cli, int argc, char **argv);
 int run_dump(struct cli *cli, int argc, char **argv);
+int run_backup(struct cli *cli, int argc, char **argv);
+int run_restore(struct cli *cli, int argc, char **argv);
 int run_shell(struct cli *cli, int argc, char **argv);
 int run_help(struct cli *cli, int argc, char **argv);
 int run_version(struct cli *cli, int argc, char **argv);

@@ -94,6 +94,31 @@ const struct command commands[] = {
      "  --zxid ZXID             or that it had after this transaction\n"
      "  --log-dir DIR           where the logs are, if not beside the snapshots\n",
      COMMAND_OUTSIDE, run_dump},
+    {"backup", NULL, "--admin HOST:PORT | --data-dir DIR [--log-dir DIR] [--zxid ZXID]  TARGET",
+     "one state of a server, checked, in a new folder",
+     "TARGET gets version-2/snapshot.ZXID, with which a server can begin, and backup.info: check\n"
+     "sum, zxid, digest, source. A state is kept only if its digest is the one recorded with it.\n"
+     "  --admin HOST:PORT  of a running server (admin.serverPort; Apache ZooKeeper since 3.9). "
+     "Who\n"
+     "                     asks is told by --auth SCHEME:AUTH in front of the command, and has to\n"
+     "                     be allowed everything on the root node. The password goes in clear.\n"
+     "  --data-dir DIR     of the files of a server, running or not; they are only read\n"
+     "  --log-dir DIR      its dataLogDir, if it has one\n"
+     "  --zxid ZXID        as it was after this transaction. What a member of an ensemble has\n"
+     "                     written last may never have been agreed on: take one that others have\n",
+     COMMAND_OUTSIDE, run_backup},
+    {"restore", NULL, "--admin HOST:PORT | --data-dir DIR [--log-dir DIR]  [--force] BACKUP",
+     "a backup becomes the state of a server",
+     "BACKUP is a folder that backup made, or a snapshot file. It is checked before anything is\n"
+     "touched. Clients that go on from before may have seen what is no more: start them anew.\n"
+     "  --data-dir DIR     of a server that does not run: the way for ensembles too. Stop all,\n"
+     "                     restore each of them, or one and empty the others; start all\n"
+     "  --log-dir DIR      its dataLogDir, if it has one: a log left there would be replayed\n"
+     "  --admin HOST:PORT  a running server that is alone (see backup). Apache ZooKeeper keeps\n"
+     "                     what it is given in memory only until it writes its next snapshot\n"
+     "  --force            also where there is a state: in a folder it is moved aside, a running\n"
+     "                     server's is replaced\n",
+     COMMAND_OUTSIDE, run_restore},
     {"shell", NULL, "[-e]", "many commands in one session, from a terminal or a pipe",
      "Exit code: that of the first command that failed. Words may be quoted as in a shell; '#'\n"
      "begins a comment.\n"
