@@ -97,7 +97,7 @@ static int create_mode(struct cli *cli, const struct create_words *w, enum caucu
 }
 
 /* From the top: each that is there already is right, whoever made it. */
-static int create_parents(struct cli *cli, const char *path)
+int cli_create_parents(struct cli *cli, const char *path)
 {
     char *above = mem_dup(path, strlen(path) + 1);
     int code = CLI_OK;
@@ -135,7 +135,7 @@ static int create_node(struct cli *cli, const char *path, const struct buf *data
     if (keep)
         watching_tell_states(&cli->watching);
     if (code == CLI_OK && parents)
-        code = create_parents(cli, path);
+        code = cli_create_parents(cli, path);
     if (code != CLI_OK)
         return code;
     struct caucus_result *r;

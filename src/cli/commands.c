@@ -70,6 +70,24 @@ const struct command commands[] = {
      COMMAND_SESSION, run_whoami},
     {"ephemerals", "getEphemerals", "[PATH]", "this session's ephemeral nodes", NULL,
      COMMAND_SESSION | COMMAND_IN_SHELL, run_ephemerals},
+    {"quota", NULL, "list [PATH] | set LIMIT... PATH | delete [LIMIT...] PATH",
+     "how many nodes and bytes a tree may have",
+     "As listquota, setquota and delquota, which have their own help. A hard limit is refused to "
+     "be\n"
+     "passed by servers with enforceQuota=true; a soft one is told in their logs.\n",
+     COMMAND_SESSION, run_quota},
+    {"listquota", NULL, "[PATH]", "the quota of a node, or all there are: limits and what is used",
+     NULL, COMMAND_SESSION, run_list_quota},
+    {"setquota", NULL, "[-n COUNT] [-b BYTES] [-N COUNT] [-B BYTES] PATH",
+     "limits for a node and everything below it",
+     "What is not given stays as it is.\n"
+     "  -n, --count N       nodes, soft\n"
+     "  -b, --bytes N       bytes of their data, soft\n"
+     "  -N, --count-hard N  nodes, hard\n"
+     "  -B, --bytes-hard N  bytes of their data, hard\n",
+     COMMAND_SESSION, run_set_quota},
+    {"delquota", NULL, "[-n] [-b] [-N] [-B] PATH", "take limits of a quota away, or all of it",
+     "  -n, -b, -N, -B  only these limits (see setquota)\n", COMMAND_SESSION, run_delete_quota},
     {"config", NULL, "[-c]", "the servers of the ensemble, as they have agreed",
      "  -c  only what a client wants for its list of hosts\n", COMMAND_SESSION, run_config},
     {"reconfig", NULL, "[--add SERVER]... [--remove ID]... | --members SERVERS",
