@@ -100,6 +100,14 @@ const struct command commands[] = {
      "do\n"
      "not; 3: none could be reached.\n",
      COMMAND_OUTSIDE, run_status},
+    {"top", NULL, "[-i MS] [-n COUNT]",
+     "what every server of the ensemble is doing, again and again",
+     "Requests are all packets that came in, pings too. The latency is the interval's where the\n"
+     "server may be asked mntr (4lw.commands.whitelist), else in brackets that since it started;\n"
+     "watches want mntr, too. Ends with q, or when interrupted.\n"
+     "  -i, --interval MS  between two looks (2000)\n"
+     "  -n, --count N      end after so many\n",
+     COMMAND_OUTSIDE, run_top},
     {"dump", NULL, "[--verify | --digest] FILE|DIR...", "what lies in log and snapshot files",
      "Files of caucusd and of Apache ZooKeeper, also compressed ones; of a folder all in it, or "
      "in\n"

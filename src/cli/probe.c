@@ -82,7 +82,7 @@ static void dial(struct probe *p, int error)
     }
 }
 
-static void step_connecting(struct probe *p)
+static void step_connecting(struct probe *p, const char *word)
 {
     int error = 0;
     socklen_t bytes = sizeof error;
@@ -94,7 +94,8 @@ static void step_connecting(struct probe *p)
         return;
     }
     p->connected = true;
-    if (send(p->fd, "srvr", 4, MSG_NOSIGNAL) != 4)
+    size_t len = strlen(word);
+    if (send(p->fd, word, len, MSG_NOSIGNAL) != (ssize_t)len)
         end(p, ECONNRESET);
 }
 
@@ -113,12 +114,22 @@ static void step_reading(struct probe *p)
     }
 }
 
-void probes_run(struct probe *probes, size_t count, int64_t timeout_ms)
+void probe_want(struct probe *p)
+{
+    p->wanted = true;
+    p->connected = false;
+    p->at = 0;
+    buf_clear(&p->answer);
+    if (p->address_count > 0)
+        p->error[0] = 0;
+}
+
+void probes_run(struct probe *probes, size_t count, const char *word, int64_t timeout_ms)
 {
     int64_t deadline_ns = caucus_now_ns() + timeout_ms * 1000000;
     struct pollfd *fds = mem_calloc(count, sizeof *fds);
     for (size_t i = 0; i < count; i++)
-        if (probes[i].address_count > 0 && probes[i].answer.len == 0)
+        if (probes[i].wanted && probes[i].address_count > 0)
             dial(&probes[i], 0);
     for (;;) {
         size_t waiting = 0;
@@ -137,11 +148,13 @@ void probes_run(struct probe *probes, size_t count, int64_t timeout_ms)
                 if (probes[i].connected)
                     step_reading(&probes[i]);
                 else
-                    step_connecting(&probes[i]);
+                    step_connecting(&probes[i], word);
             }
     }
     for (size_t i = 0; i < count; i++)
         if (probes[i].fd >= 0)
             end(&probes[i], ETIMEDOUT);
+    for (size_t i = 0; i < count; i++)
+        probes[i].wanted = false;
     free(fds);
 }

@@ -1,4 +1,4 @@
-/* probe.h: asks many servers "srvr" at once.
+/* probe.h: asks many servers a four letter word at once.
  *
  * A four letter word is not a session: a server without quorum answers it too, and says that it
  * does not serve. Names are looked up one after the other (the system's call blocks); connections
@@ -25,7 +25,7 @@ struct probe {
     socklen_t address_bytes[PROBE_ADDRESSES_MAX];
     size_t address_count, at; /* at: the one that is tried */
     int fd;                   /* -1: done */
-    bool connected;
+    bool wanted, connected;
     struct buf answer;
     char error[160]; /* "": none */
 };
@@ -36,6 +36,9 @@ void probe_deinit(struct probe *p);
 /* Both can be reached at one address. */
 bool probe_same(const struct probe *a, const struct probe *b);
 
-void probes_run(struct probe *probes, size_t count, int64_t timeout_ms);
+/* Forgets what was answered; the next probes_run asks it. */
+void probe_want(struct probe *p);
+
+void probes_run(struct probe *probes, size_t count, const char *word, int64_t timeout_ms);
 
 #endif
