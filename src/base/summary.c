@@ -15,6 +15,24 @@ void summary_halve(struct summary *s)
         s->buckets[i] /= 2;
 }
 
+void summary_merge(struct summary *into, const struct summary *from)
+{
+    if (from->count == 0)
+        return;
+    if (into->count == 0 || from->min < into->min)
+        into->min = from->min;
+    if (from->max > into->max)
+        into->max = from->max;
+    into->count += from->count;
+    into->sum += from->sum;
+    for (int i = 0; i < SUMMARY_BUCKETS; i++) {
+        if (from->buckets[i] > UINT32_MAX - into->buckets[i])
+            summary_halve(into);
+        uint64_t both = (uint64_t)into->buckets[i] + from->buckets[i];
+        into->buckets[i] = both < UINT32_MAX ? (uint32_t)both : UINT32_MAX - 1;
+    }
+}
+
 static int64_t middle_of_bucket(uint32_t bucket)
 {
     if (bucket < 2 * SUMMARY_SUB)

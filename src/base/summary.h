@@ -30,6 +30,9 @@ int64_t summary_quantile(const struct summary *s, double share);
 
 double summary_mean(const struct summary *s); /* 0 for an empty summary */
 
+/* `into` becomes that of both streams. */
+void summary_merge(struct summary *into, const struct summary *from);
+
 void summary_halve(struct summary *s); /* for summary_add: when a bucket is full */
 
 static inline uint32_t summary_bucket(uint64_t value)

@@ -118,6 +118,7 @@ int run_dump(struct cli *cli, int argc, char **argv);
 int run_backup(struct cli *cli, int argc, char **argv);
 int run_restore(struct cli *cli, int argc, char **argv);
 int run_top(struct cli *cli, int argc, char **argv);
+int run_bench(struct cli *cli, int argc, char **argv);
 int run_shell(struct cli *cli, int argc, char **argv);
 int run_help(struct cli *cli, int argc, char **argv);
 int run_version(struct cli *cli, int argc, char **argv);

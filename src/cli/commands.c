@@ -145,6 +145,16 @@ const struct command commands[] = {
      "  --force            also where there is a state: in a folder it is moved aside, a running\n"
      "                     server's is replaced\n",
      COMMAND_OUTSIDE, run_restore},
+    {"bench", NULL, "[OPTION]... read|write|mixed", "how many requests are answered, and how fast",
+     "Reads are get, writes are set, of nodes made for it, which go afterwards. Ends early when "
+     "it\n"
+     "is interrupted. Many connections may want maxClientCnxns=0 of the servers.\n"
+     "  -c, --connections N  (8)      -f, --in-flight N  requests on each of them (16)\n"
+     "  -d, --seconds N      (10)     -n, --count N      end after so many requests\n"
+     "  -b, --bytes N        of a node's data (100)\n"
+     "      --nodes N        (100)        --reads PERCENT    of mixed (80)\n"
+     "      --path PATH      below which they are made (/)\n",
+     COMMAND_OUTSIDE | COMMAND_SESSION, run_bench},
     {"shell", NULL, "[-e]", "many commands in one session, from a terminal or a pipe",
      "Exit code: that of the first command that failed. Words may be quoted as in a shell; '#'\n"
      "begins a comment.\n"

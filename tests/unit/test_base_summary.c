@@ -129,6 +129,27 @@ static void a_reset_forgets_everything(void **state)
     assert_int_equal(summary_quantile(&s, 0.5), 0);
 }
 
+static void two_streams_merged_are_as_one(void **state)
+{
+    (void)state;
+    struct summary a = {0}, b = {0}, one = {0};
+    for (int i = 0; i < 1000; i++) {
+        summary_add(i % 3 == 0 ? &a : &b, i * i);
+        summary_add(&one, i * i);
+    }
+    struct summary both = {0};
+    summary_merge(&both, &a);
+    summary_merge(&both, &b);
+    summary_merge(&both, &(struct summary){0});
+    assert_memory_equal(&both, &one, sizeof one);
+
+    for (int i = 0; i < SUMMARY_BUCKETS; i++) /* more than a bucket can count */
+        a.buckets[i] = b.buckets[i] = UINT32_MAX - 1;
+    summary_merge(&a, &b);
+    assert_true(a.buckets[7] <= UINT32_MAX - 1);
+    assert_in_range(summary_quantile(&a, 0.5), 1, a.max);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -141,6 +162,7 @@ int main(void)
         cmocka_unit_test(a_negative_value_counts_as_zero),
         cmocka_unit_test(a_full_bucket_keeps_the_shape),
         cmocka_unit_test(a_reset_forgets_everything),
+        cmocka_unit_test(two_streams_merged_are_as_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
