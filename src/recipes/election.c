@@ -51,7 +51,8 @@ static void on_free(struct queue *q)
     free(election_of(q));
 }
 
-static const struct queue_calls calls = {on_first, on_over, on_trouble, on_free};
+static const struct queue_calls calls = {
+    .first = on_first, .over = on_over, .trouble = on_trouble, .free = on_free};
 
 int caucus_election_open(struct caucus *c, const char *path,
                          const struct caucus_election_options *options,
@@ -62,7 +63,7 @@ int caucus_election_open(struct caucus *c, const char *path,
     struct caucus_election *e = mem_calloc(1, sizeof(*e));
     int rc = queue_init(&e->queue, &calls, c,
                         &(struct queue_options){.parent = path,
-                                                .label = "latch",
+                                                .label = "latch-",
                                                 .data = o->identity,
                                                 .data_bytes = o->identity_bytes,
                                                 .acl = o->acl,

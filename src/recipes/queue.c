@@ -61,18 +61,23 @@ static void on_event(void *context, const struct caucus_event *event)
 }
 
 /* It is void from now on; the callback comes all the same, and frees it. */
+static void forget_ahead(struct queue *q)
+{
+    enum caucus_watch_kind kind = q->rule == QUEUE_RANK ? CAUCUS_KIND_CHILDREN : CAUCUS_KIND_DATA;
+    if (q->ahead != NULL)
+        caucus_remove_watches(q->c, q->ahead->path, kind, on_event, q->ahead, true, NULL, NULL);
+    q->ahead = NULL;
+}
+
 static void forget_watches(struct queue *q)
 {
-    if (q->ahead != NULL)
-        caucus_remove_watches(q->c, q->ahead->path, CAUCUS_KIND_DATA, on_event, q->ahead, true,
-                              NULL, NULL);
-    q->ahead = NULL;
+    forget_ahead(q);
     q->own = NULL; /* goes with the node */
 }
 
 /* ---- Holding ---- */
 
-static bool holds(struct queue *q)
+static bool holds(const struct queue *q)
 {
     return q->held_by != 0; /* written by this thread only */
 }
@@ -87,20 +92,39 @@ static void set_held(struct queue *q, int64_t session_id, int64_t token)
     pthread_mutex_unlock(&q->lock);
 }
 
+/* In a call nothing else is told, and it may close or end what it is told of. */
 static void tell(struct queue *q, void (*call)(struct queue *q, int rc), int rc)
 {
     if (q->is_closed)
         return;
+    bool was_calling = q->is_calling;
     q->is_calling = true;
     call(q, rc);
+    q->is_calling = was_calling;
+}
+
+static void tell_of(struct queue *q, void (*call)(struct queue *q))
+{
+    if (q->is_closed || call == NULL)
+        return;
+    q->is_calling = true;
+    call(q);
     q->is_calling = false;
 }
 
-static void tell_first(struct queue *q)
+static void tell_if_asked(struct queue *q)
 {
-    q->is_calling = true;
-    q->calls->first(q);
-    q->is_calling = false;
+    if (!holds(q) || q->told_zxid == q->asked_zxid)
+        return;
+    q->told_zxid = q->asked_zxid;
+    tell_of(q, q->calls->asked);
+}
+
+static void finish(struct queue *q, int rc)
+{
+    q->is_over = true;
+    q->entry.is_stopped = true;
+    queue_set_over(q, rc);
 }
 
 static void give_up(struct queue *q, int rc)
@@ -108,6 +132,8 @@ static void give_up(struct queue *q, int rc)
     if (!holds(q))
         return;
     set_held(q, 0, 0);
+    if (q->is_once)
+        finish(q, rc);
     q->is_left = true;
     tell(q, q->calls->over, rc);
 }
@@ -157,6 +183,12 @@ static void on_deadline(void *context)
 }
 
 /* ---- Trouble ---- */
+
+/* It has no use for a place. */
+static bool is_unwanted(const struct queue *q)
+{
+    return q->is_closed || q->is_over || q->is_kept_out;
+}
 
 static void on_pause_over(void *context)
 {
@@ -236,8 +268,11 @@ static void on_entered(void *context, int rc, const char *path)
         q->failures = 0;
         set_path(q, path);
     } else {
-        if (rc == CAUCUS_CLOSING)
+        if (rc == CAUCUS_CLOSING) {
             protect_rename(&q->entry, q->label); /* there is no node of the old name */
+            /* If it was not stopped the handle is being closed: there is nothing to try again. */
+            q->has_session &= q->entry.is_stopped;
+        }
         fail(q, rc);
     }
     advance(q);
@@ -288,6 +323,8 @@ static void see_own(struct queue *q, const struct caucus_result *r)
     q->look_own = false;
     q->owner = r->stat->ephemeral_owner;
     q->token = r->stat->czxid;
+    if (r->data_bytes == strlen(QUEUE_REVOKE) && memcmp(r->data, QUEUE_REVOKE, r->data_bytes) == 0)
+        q->asked_zxid = r->stat->mzxid;
     /* Made in a session that is over: it would stand in the way until servers notice. */
     if (q->owner != session.id)
         q->is_left = true;
@@ -301,6 +338,7 @@ static void on_own_seen(void *context, const struct caucus_result *r)
         q->own = w != NULL ? w : q->own;
         if (r->rc == 0) {
             see_own(q, r);
+            tell_if_asked(q);
         } else if (r->rc == CAUCUS_NONODE) {
             give_up(q, r->rc);
             set_path(q, NULL);
@@ -355,38 +393,77 @@ static void take(struct queue *q)
         pause_for(q, PAUSE_MS_MIN);
         return;
     }
+    forget_ahead(q);
     set_held(q, q->owner, q->token);
-    tell_first(q);
+    tell_of(q, q->calls->first);
+    tell_if_asked(q);
     ask_guard(q);
+}
+
+static void list(struct queue *q, bool sets_watch);
+
+/* Who has to go first, in *ret where the rule names one. */
+static bool has_to_wait(const struct queue *q, const struct caucus_result *r, const char *own,
+                        const char **ret)
+{
+    switch (q->rule) {
+    case QUEUE_FIRST:
+        *ret = place_ahead(r->names, r->name_count, own);
+        break;
+    case QUEUE_UNSHARED:
+        *ret = place_ahead_unshared(r->names, r->name_count, own);
+        break;
+    case QUEUE_RANK:
+        return place_rank(r->names, r->name_count, own) >= q->limit;
+    }
+    return *ret != NULL;
+}
+
+static void see_line(struct queue *q, const struct caucus_result *r)
+{
+    const char *own = q->path + strlen(q->parent) + 1, *ahead = NULL;
+    if (place_find(r->names, r->name_count, own) == NULL) {
+        q->look_own = true;
+        return;
+    }
+    q->failures = 0;
+    q->look_line = false;
+    if (!has_to_wait(q, r, own, &ahead)) {
+        take(q);
+        return;
+    }
+    tell_of(q, q->calls->waits);
+    if (is_unwanted(q))
+        return;
+    if (ahead != NULL)
+        look_ahead(q, ahead);
+    else if (q->ahead == NULL)
+        list(q, true);
 }
 
 static void on_listed(void *context, const struct caucus_result *r)
 {
     struct queue *q = context;
-    if (lands(q) && !protect_is_passing(r->rc) && !q->is_closed) {
-        const char *own = q->path + strlen(q->parent) + 1;
-        if (r->rc != 0) {
+    struct queue_watch *w = landed_watch(q, r);
+    if (lands(q)) {
+        q->ahead = w != NULL ? w : q->ahead;
+        if (r->rc == 0 && !is_unwanted(q))
+            see_line(q, r);
+        else if (!protect_is_passing(r->rc) && !is_unwanted(q))
             fail(q, r->rc);
-        } else if (place_find(r->names, r->name_count, own) == NULL) {
-            q->look_own = true;
-        } else {
-            q->failures = 0;
-            q->look_line = false;
-            const char *name = place_ahead(r->names, r->name_count, own);
-            if (name != NULL)
-                look_ahead(q, name);
-            else
-                take(q);
-        }
     }
     advance(q);
     queue_drop(q);
 }
 
-static void list(struct queue *q)
+/* Without a watch at first: who is first needs none. */
+static void list(struct queue *q, bool sets_watch)
 {
     take_off(q);
-    refuse(q, caucus_get_children(q->c, q->parent, NULL, NULL, on_listed, q));
+    if (sets_watch)
+        q->flight_watch = watch_new(q, q->parent);
+    refuse(q, caucus_get_children(q->c, q->parent, sets_watch ? on_event : NULL, q->flight_watch,
+                                  on_listed, q));
 }
 
 /* ---- The machine ---- */
@@ -419,14 +496,16 @@ static void advance(struct queue *q)
         retire(q);
     else if (!q->has_session)
         return;
+    else if (q->path == NULL && is_unwanted(q) && !q->entry.may_exist)
+        return;
     else if (q->path == NULL)
         enter(q);
-    else if (q->is_left || q->is_closed)
+    else if (q->is_left || is_unwanted(q))
         leave(q);
     else if (q->look_own)
         look_at_own(q);
     else if (q->look_line)
-        list(q);
+        list(q, false);
 }
 
 static void on_lost(struct queue *q)
@@ -441,13 +520,31 @@ static void on_lost(struct queue *q)
         set_path(q, NULL);
 }
 
+static void tell_closed(struct queue *q)
+{
+    if (q->calls->closed != NULL)
+        q->calls->closed(q);
+}
+
 static void on_closed(struct queue *q)
 {
     q->has_session = false;
     give_up(q, CAUCUS_CLOSING);
     q->is_closed = q->is_retired = true;
+    tell_closed(q);
     queue_set_silent(q, true);
     queue_drop(q); /* the listener's */
+}
+
+/* Final: there will be no session. */
+static void on_auth_failed(struct queue *q)
+{
+    q->has_session = false;
+    give_up(q, CAUCUS_AUTHFAILED);
+    if (q->is_once)
+        queue_end(q, CAUCUS_AUTHFAILED);
+    else
+        tell(q, q->calls->trouble, CAUCUS_AUTHFAILED);
 }
 
 static void on_state(void *context, struct caucus *c, const struct caucus_state_change *change)
@@ -469,9 +566,7 @@ static void on_state(void *context, struct caucus *c, const struct caucus_state_
         on_lost(q);
         break;
     case CAUCUS_AUTH_FAILED:
-        q->has_session = false;
-        give_up(q, CAUCUS_AUTHFAILED);
-        tell(q, q->calls->trouble, CAUCUS_AUTHFAILED);
+        on_auth_failed(q);
         break;
     case CAUCUS_CLOSED:
         on_closed(q);
@@ -503,6 +598,7 @@ void queue_run_close(void *context)
     q->is_closed = true;
     q->entry.is_stopped = true;
     q->is_pausing = false;
+    tell_closed(q);
     queue_set_silent(q, false);
     advance(q);
     queue_drop(q);
@@ -516,6 +612,55 @@ void queue_run_yield(void *context)
     queue_drop(q);
 }
 
+/* ---- For owners of several ---- */
+
+void queue_let_in(struct queue *q, size_t limit)
+{
+    q->limit = limit;
+    q->look_line = q->path != NULL;
+    q->is_kept_out = false;
+    q->entry.is_stopped = q->is_closed || q->is_over;
+    advance(q);
+}
+
+void queue_keep_out(struct queue *q)
+{
+    q->is_kept_out = true;
+    q->entry.is_stopped = true;
+    q->is_left = q->path != NULL;
+    give_up(q, CAUCUS_CLOSING);
+    advance(q);
+}
+
+void queue_end(struct queue *q, int rc)
+{
+    queue_hold(q);
+    if (holds(q)) {
+        give_up(q, rc);
+    } else if (!q->is_over && !q->is_closed) {
+        finish(q, rc);
+        tell(q, q->calls->over, rc);
+    }
+    advance(q);
+    queue_drop(q);
+}
+
+void queue_tell(struct queue *q, caucus_run_fn *call, void *context)
+{
+    queue_hold(q);
+    bool was_calling = q->is_calling;
+    q->is_calling = true;
+    call(context);
+    q->is_calling = was_calling;
+    advance(q);
+    queue_drop(q);
+}
+
+bool queue_is_first(const struct queue *q)
+{
+    return holds(q);
+}
+
 /* ---- Making ---- */
 
 int queue_init(struct queue *q, const struct queue_calls *calls, struct caucus *c,
@@ -524,7 +669,13 @@ int queue_init(struct queue *q, const struct queue_calls *calls, struct caucus *
     if (!copy_is_parent(o->parent) ||
         (o->policy != CAUCUS_STRICT && o->policy != CAUCUS_UNTIL_LOST))
         return CAUCUS_BADARGUMENTS;
-    *q = (struct queue){.calls = calls, .c = c, .label = o->label, .policy = o->policy};
+    *q = (struct queue){.calls = calls,
+                        .c = c,
+                        .label = o->label,
+                        .policy = o->policy,
+                        .rule = o->rule,
+                        .is_once = o->is_once,
+                        .is_kept_out = o->is_kept_out};
     atomic_init(&q->references, 1);
     q->parent = copy_text(o->parent);
     q->data = o->data != NULL ? mem_dup(o->data, o->data_bytes) : NULL;

@@ -1,11 +1,14 @@
 /* queue.h: a place in a queue of ephemeral sequential nodes; the first holds what is queued for.
  *
- * The core of election and lock. One machine, all of it on the client's event thread:
+ * The core of election, locks and semaphores. One machine, all of it on the client's event thread:
  *
  *   (no node) -> ENTER -> CHECK own node -> LIST -> PEEK at the one ahead -> wait
  *       ^                                     |  ^                             |
  *       |                           first: holds  +--- gone, or changed -------+
  *       +---------- LEAVE <-- given up -------+
+ *
+ * A queue that is `once` holds at most once: after that it takes no other place. One that is kept
+ * out takes none until it is let in.
  *
  * Invariants:
  *  1. At most one request is in flight, and at most one watch is set on the place ahead and one on
@@ -18,6 +21,8 @@
  *  4. A node is deleted by its whole name, with its uuid, until the server says that it is gone, or
  *     its session is over. That goes on after the user has closed.
  *  5. No lock is held while the owner is called.
+ *  6. Nodes are watched, not lists: the end of one wakes the one behind it. Only QUEUE_RANK watches
+ *     the list, and is for queues in which one waits at a time.
  *
  * Memory: counted references: the user's, the listener's, and one for each request, watch and
  * deadline that may still come. */
@@ -33,12 +38,27 @@
 struct queue;
 struct queue_watch;
 
+/* What is written into a node to ask who holds it to give it up; Curator's word. */
+#define QUEUE_REVOKE "__REVOKE__"
+
 /* What the owner is told, on the event thread. It may close the queue there. */
 struct queue_calls {
     void (*first)(struct queue *q);        /* it is held; q->token and q->path are set */
-    void (*over)(struct queue *q, int rc); /* it is not held any more */
+    void (*over)(struct queue *q, int rc); /* it is not held any more, or ended (queue_end) */
     void (*trouble)(struct queue *q, int rc);
     void (*free)(struct queue *q); /* the last reference is gone, from whatever thread */
+
+    /* These may be NULL. */
+    void (*waits)(struct queue *q);  /* somebody has to go first; may come again */
+    void (*asked)(struct queue *q);  /* somebody asks to give up what is held */
+    void (*closed)(struct queue *q); /* by the user, or with the client; may come again */
+};
+
+/* Who holds. */
+enum queue_rule {
+    QUEUE_FIRST = 0,
+    QUEUE_UNSHARED, /* who has none before him but those that share (place_is_shared) */
+    QUEUE_RANK,     /* the first `limit` */
 };
 
 struct queue_options {
@@ -49,6 +69,9 @@ struct queue_options {
     const struct caucus_acl *acl;
     size_t acl_count;
     enum caucus_policy policy;
+    enum queue_rule rule;
+    bool is_once;
+    bool is_kept_out; /* at first */
 };
 
 struct queue {
@@ -59,6 +82,8 @@ struct queue {
     void *data;
     struct caucus_acl *acl;
     enum caucus_policy policy;
+    enum queue_rule rule;
+    bool is_once;
     atomic_int references;
 
     /* The event thread's. */
@@ -68,6 +93,9 @@ struct queue {
     uint64_t flight_serial;           /* of what is in flight */
     int64_t owner;                    /* the session whose node it is; 0: not known yet */
     int64_t token;                    /* its czxid */
+    int64_t asked_zxid;               /* of the last request to give it up */
+    int64_t told_zxid;                /* ... that was told */
+    size_t limit;                     /* QUEUE_RANK */
     struct queue_watch *ahead;        /* set on the place before ours; NULL: none */
     struct queue_watch *own;          /* set on our own; NULL: none */
     struct queue_watch *flight_watch; /* about to be set */
@@ -81,6 +109,8 @@ struct queue {
     bool look_line;    /* ... and who is ahead */
     bool is_left;      /* our node has to go */
     bool is_yielding;  /* the user gives up what is held */
+    bool is_kept_out;  /* no place is taken for now */
+    bool is_over;      /* no other place is taken; the owner was told */
     bool is_closed;    /* no other place is taken, and nobody is told anything */
     bool is_retired;   /* it does not listen any more */
 
@@ -89,6 +119,7 @@ struct queue {
     bool holds;         /* lock */
     int64_t held_by;    /* lock: session */
     int64_t held_token; /* lock */
+    int over_rc;        /* lock: why it is over, 0: it is not */
     bool ends;          /* lock: the user has closed it, or is about to */
     bool is_silent;     /* lock: nobody will be told anything any more */
     bool is_gone;       /* lock: the client's handle must not be touched any more */
@@ -100,14 +131,32 @@ int queue_init(struct queue *q, const struct queue_calls *calls, struct caucus *
 void queue_deinit(struct queue *q);
 /* Begins; from any thread. Errors: CAUCUS_CLOSING. */
 int queue_start(struct queue *q);
+void queue_start_here(struct queue *q); /* on the event thread */
 /* Drops the user's reference. See caucus_election_close. */
 void queue_close(struct queue *q);
 /* Gives up what is held, and queues again. From any thread. */
 void queue_yield(struct queue *q);
 
+/* On the event thread. */
+void queue_let_in(struct queue *q, size_t limit);
+void queue_keep_out(struct queue *q);    /* a place that it has is given away */
+void queue_end(struct queue *q, int rc); /* of one that is `once`, held or not; tells `over` */
+bool queue_is_first(const struct queue *q);
+/* Calls the user in the name of this queue: in it, nothing else is told of it. */
+void queue_tell(struct queue *q, caucus_run_fn *call, void *context);
+
+/* From any thread: calls this on the event thread with the queue, and a reference that it drops;
+ * not when it is too late. */
+void queue_run(struct queue *q, caucus_run_fn *run);
+
+/* One more reference, and one less. */
+void queue_hold(struct queue *q);
+void queue_drop(struct queue *q);
+
 /* From any thread: the token, or 0. */
 int64_t queue_held(struct queue *q);
-/* 0, CAUCUS_OPERATIONTIMEOUT, CAUCUS_CLOSING, CAUCUS_WOULDBLOCK. timeout_ms -1: no bound. */
+/* 0, CAUCUS_OPERATIONTIMEOUT, CAUCUS_CLOSING, CAUCUS_WOULDBLOCK, or why it is over. timeout_ms -1:
+ * no bound. */
 int queue_await(struct queue *q, int64_t timeout_ms, int64_t *ret_token);
 
 #endif

@@ -4,13 +4,13 @@
 
 #include "recipes/queue.h"
 
-void queue_hold(struct queue *q); /* one more reference */
-void queue_drop(struct queue *q);
-
 /* On the event thread, each with a reference that it drops. */
 void queue_run_start(void *queue);
 void queue_run_close(void *queue);
 void queue_run_yield(void *queue);
+
+/* As of now there is a reason why it is over. */
+void queue_set_over(struct queue *q, int rc);
 
 /* Nobody will be told anything any more. */
 void queue_set_silent(struct queue *q, bool is_gone);

@@ -28,6 +28,14 @@ void queue_set_silent(struct queue *q, bool is_gone)
     pthread_mutex_unlock(&q->lock);
 }
 
+void queue_set_over(struct queue *q, int rc)
+{
+    pthread_mutex_lock(&q->lock);
+    q->over_rc = rc;
+    pthread_cond_broadcast(&q->changed);
+    pthread_mutex_unlock(&q->lock);
+}
+
 int queue_start(struct queue *q)
 {
     queue_hold(q);
@@ -35,6 +43,12 @@ int queue_start(struct queue *q)
     if (rc != 0)
         queue_drop(q);
     return rc;
+}
+
+void queue_start_here(struct queue *q)
+{
+    queue_hold(q);
+    queue_run_start(q);
 }
 
 /* ---- The end ---- */
@@ -66,13 +80,18 @@ void queue_close(struct queue *q)
     queue_drop(q);
 }
 
-void queue_yield(struct queue *q)
+void queue_run(struct queue *q, caucus_run_fn *run)
 {
     pthread_mutex_lock(&q->lock);
-    bool runs_here = post(q, queue_run_yield);
+    bool runs_here = post(q, run);
     pthread_mutex_unlock(&q->lock);
     if (runs_here)
-        queue_run_yield(q);
+        run(q);
+}
+
+void queue_yield(struct queue *q)
+{
+    queue_run(q, queue_run_yield);
 }
 
 /* ---- What is so ---- */
@@ -123,11 +142,11 @@ int queue_await(struct queue *q, int64_t timeout_ms, int64_t *ret_token)
     pthread_mutex_lock(&q->lock);
     if (!q->is_gone && caucus_is_event_thread(q->c))
         rc = CAUCUS_WOULDBLOCK;
-    while (rc == 0 && !q->ends && (token = token_now(q)) == 0)
+    while (rc == 0 && !q->ends && q->over_rc == 0 && (token = token_now(q)) == 0)
         if (wait_for_change(q, timeout_ms, &until) == ETIMEDOUT)
             rc = CAUCUS_OPERATIONTIMEOUT;
     if (rc == 0 && token == 0)
-        rc = CAUCUS_CLOSING;
+        rc = q->over_rc != 0 ? q->over_rc : CAUCUS_CLOSING;
     pthread_mutex_unlock(&q->lock);
     queue_drop(q);
     if (rc == 0 && ret_token != NULL)
