@@ -13,7 +13,7 @@ import rawzk
 from peers import CAUCUSD
 
 PROGRAMS = pathlib.Path(os.environ.get("CAUCUS_CLIENT_PROGRAMS", CAUCUSD.parent))
-TIMEOUT_S = 12
+TIMEOUT_S = 60
 
 
 class Talk:

@@ -1,19 +1,12 @@
 """Leader election of libcaucus against real servers. What a candidate hears is waited for, never guessed."""
 
-import os
-import pathlib
-import queue
 import signal
-import subprocess
-import threading
 
 import pytest
 import rawzk
-from peers import CAUCUSD
-from proxy import Proxy
 from server import BACKENDS
+from talk import Talk, wait_for_children
 
-PROGRAMS = pathlib.Path(os.environ.get("CAUCUS_CLIENT_PROGRAMS", CAUCUSD.parent))
 CONFIG = {"tickTime": 200, "maxClientCnxns": 0, "maxSessionTimeout": 60000}
 TIMEOUT_MS = 2000
 LONG_TIMEOUT_MS = 30000
@@ -23,58 +16,11 @@ backends = pytest.mark.parametrize("backend", BACKENDS)
 policies = pytest.mark.parametrize("policy", ["strict", "lost"])
 
 
-class Candidates:
+class Candidates(Talk):
     """An election_talk."""
 
     def __init__(self, hosts, timeout_ms=LONG_TIMEOUT_MS, path="/app/leader", policy="strict", count=1):
-        self.process = subprocess.Popen(
-            [PROGRAMS / "election_talk", hosts, str(timeout_ms), path, policy, str(count)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        self.heard = []
-        self._lines = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self):
-        for line in self.process.stdout:
-            self._lines.put(line.rstrip("\n"))
-        self._lines.put(None)
-
-    def say(self, line):
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-
-    def hear(self, wanted, number=0, timeout_s=60):
-        """Lines until one of this candidate begins with this; returns its words behind the number."""
-        while True:
-            try:
-                line = self._lines.get(timeout=timeout_s)
-            except queue.Empty:
-                raise AssertionError(f"'{wanted}' never came; heard {self.heard}") from None
-            assert line is not None, f"ended without '{wanted}'; heard {self.heard}"
-            self.heard.append(line)
-            if number is None and line.startswith(wanted):
-                return line.split()
-            if line.startswith(f"{number} {wanted}"):
-                return line.split()[1:]
-
-    def hear_all(self, wanted):
-        """Until lines that begin so were heard, in any order, also before; returns the words of each."""
-        while True:
-            found = [next((line for line in self.heard if line.startswith(w)), None) for w in wanted]
-            if all(found):
-                return [line.split() for line in found]
-            self.hear("", None)
-
-    def hear_any(self, wanted):
-        """The number of the candidate that says this next."""
-        while True:
-            words = self.hear("", None)
-            if len(words) > 1 and words[1] == wanted:
-                return words[0]
-
-    def ask(self, line, wanted, number=0):
-        self.say(line)
-        return self.hear(wanted, number)
+        super().__init__("election_talk", hosts, timeout_ms, path, policy, count)
 
     def stand(self, number=0, how=""):
         assert self.ask(f"stand {number} {how}", "stands", number)[1] == "CAUCUS_OK"
@@ -93,18 +39,6 @@ class Candidates:
     def token(self, number=0):
         return int(self.ask(f"is {number}", "is", number)[1])
 
-    def signal(self, number):
-        self.process.send_signal(number)
-
-    def quit(self):
-        self.say("quit")
-        self.hear("quit", None)
-        assert self.process.wait(60) == 0
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
 
 @pytest.fixture
 def candidates():
@@ -119,19 +53,6 @@ def candidates():
         c.kill()
 
 
-@pytest.fixture
-def proxied():
-    proxies = []
-
-    def start(server):
-        proxies.append(Proxy(server.address))
-        return proxies[-1]
-
-    yield start
-    for p in proxies:
-        p.__exit__()
-
-
 def raw(server):
     return server.session(timeout_s=60, timeout_ms=60000)
 
@@ -139,16 +60,6 @@ def raw(server):
 def make_parents(s):
     s.ok(rawzk.create("/app"))
     s.ok(rawzk.create("/app/leader"))
-
-
-def wait_for_children(s, count, path="/app/leader"):
-    while len(s.ok(rawzk.get_children(path, watch=True))) != count:
-        s.event()
-
-
-def wait_until_empty(s, path):
-    while s.ok(rawzk.get_children(path, watch=True)):
-        s.event()
 
 
 # --- one leads ---
@@ -162,7 +73,7 @@ def test_one_leads_and_when_it_is_killed_the_next(start_server, candidates, back
     line = []
     for number in range(5):
         line.append(candidates(server.hosts, timeout_ms=TIMEOUT_MS).stand())
-        wait_for_children(s, number + 1)
+        wait_for_children(s, number + 1, "/app/leader")
     last = 0
     while line:
         token, _, path = line[0].elected()
@@ -182,7 +93,7 @@ def test_candidates_are_listed_in_their_order(start_server, candidates, backend)
     token, _, _ = c.elected(2)
     for count, number in ((2, 0), (3, 1)):
         c.stand(number)
-        wait_for_children(s, count)
+        wait_for_children(s, count, "/app/leader")
     s.ok(rawzk.create("/app/leader/config"))
     words = [word.rstrip(",") for word in c.ask("list", "list", None)]
     assert words[1] == "CAUCUS_OK" and words[2::2] == ["2", "0", "1"]
@@ -203,7 +114,7 @@ def test_the_end_of_a_leader_wakes_one_of_many(start_server, candidates, proxied
     crowd = candidates(proxy.hosts, count=many)
     for number in range(many):
         crowd.stand(number)
-    wait_for_children(s, many + 1)
+    wait_for_children(s, many + 1, "/app/leader")
     # Who has read the one before has it under watch: many reads of own nodes, many of those.
     crowd.ask("sync", "synced", None)
     while proxy.requests[GET] < 2 * many:
@@ -270,7 +181,7 @@ def test_a_node_that_is_made_while_closing_is_deleted(start_server, candidates, 
     c.ask("close 0", "closed")
     assert len(s.ok(rawzk.get_children("/app/leader"))) == 1
     proxy.release()
-    wait_until_empty(s, "/app/leader")
+    wait_for_children(s, 0, "/app/leader")
     c.ask("sync", "synced", None)
     assert not [line for line in c.heard if "elected" in line]
     c.quit()
@@ -288,7 +199,7 @@ def test_a_node_whose_reply_is_lost_while_closing_is_deleted(start_server, candi
     c.ask("close 0", "closed")
     proxy.cut()
     proxy.release()
-    wait_until_empty(s, "/app/leader")
+    wait_for_children(s, 0, "/app/leader")
     assert proxy.requests[CREATE2] == 1
     c.quit()
 
@@ -390,7 +301,7 @@ def test_after_the_end_of_a_session_the_candidate_queues_again(start_server, can
     c.stand(0)
     last, _, _ = c.elected(0)
     c.stand(1)
-    wait_for_children(raw(server), 2)
+    wait_for_children(raw(server), 2, "/app/leader")
     server.kill()
     token, why, _ = c.dismissed(0)
     assert token == last
@@ -413,15 +324,15 @@ def test_a_candidate_whose_node_is_deleted_queues_again(start_server, candidates
     c.stand(0)
     first, _, path = c.elected(0)
     c.stand(1)
-    wait_for_children(s, 2)
+    wait_for_children(s, 2, "/app/leader")
     waiting, = (n for n in s.ok(rawzk.get_children("/app/leader")) if n != path.rpartition("/")[2])
     s.ok(rawzk.delete(f"/app/leader/{waiting}"))
-    wait_for_children(s, 2)
+    wait_for_children(s, 2, "/app/leader")
     s.ok(rawzk.delete(path))
     # The two hear of it at the same time.
     dismissed, elected = c.hear_all(["0 dismissed", "1 elected"])
     assert dismissed[2:4] == [str(first), "CAUCUS_NONODE"] and int(elected[2]) > first
-    wait_for_children(s, 2)
+    wait_for_children(s, 2, "/app/leader")
     c.quit()
 
 
@@ -436,14 +347,14 @@ def test_who_resigns_stands_behind_the_others(start_server, candidates, backend)
     c.stand(0)
     last, _, _ = c.elected(0)
     c.stand(1)
-    wait_for_children(s, 2)
+    wait_for_children(s, 2, "/app/leader")
     for number, other in ((0, 1), (1, 0), (0, 1)):
         c.say(f"resign {number}")
         assert c.dismissed(number)[:2] == (last, "CAUCUS_OK")
         token, _, _ = c.elected(other)
         assert token > last
         last = token
-        wait_for_children(s, 2)
+        wait_for_children(s, 2, "/app/leader")
     c.quit()
 
 
@@ -460,7 +371,7 @@ def test_an_election_is_closed_at_any_moment(start_server, candidates, backend):
     c.say("close 0")
     assert c.dismissed()[:2] == (token, "CAUCUS_CLOSING")
     c.hear("closed")
-    wait_until_empty(s, "/app/leader")
+    wait_for_children(s, 0, "/app/leader")
     c.quit()
 
 
