@@ -82,12 +82,16 @@ int datadir_load_snapshot(const struct datadir_file *file, struct datadir_state 
         datadir_free(s);
         return rc;
     }
-    *ret_found = (struct datadir_found){.snapshot_zxid = s->zxid};
-    if (has_digest(&tail) && tail.digest_zxid > s->zxid && tail.digest == tree_digest(s->tree)) {
+    int64_t file_zxid = s->zxid;
+    *ret_found = (struct datadir_found){.snapshot_zxid = file_zxid};
+    if (has_digest(&tail) && tail.digest_zxid > file_zxid && tail.digest == tree_digest(s->tree)) {
         tree_set_last_zxid(s->tree, tail.digest_zxid);
         s->tail.digest_zxid = 0; /* it was compared */
     }
-    describe(s, has_digest(&tail), ret_found);
+    /* One of an earlier zxid says something only if nothing was changed since. */
+    bool compared =
+        has_digest(&tail) && (tail.digest_zxid >= file_zxid || tail.digest == tree_digest(s->tree));
+    describe(s, compared, ret_found);
     *ret = s;
     return 0;
 }

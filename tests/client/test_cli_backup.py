@@ -1,6 +1,10 @@
 """caucus backup and restore: of caucusd and of Apache ZooKeeper 3.9.5, from one into the other."""
 
+import http.server
 import shutil
+import struct
+import threading
+import zlib
 
 import pytest
 import rawzk
@@ -140,6 +144,68 @@ def backup(tmp_path_factory):
 @pytest.fixture
 def copy(backup, tmp_path):
     return shutil.copytree(backup, tmp_path / "b")
+
+
+class Impostor(http.server.BaseHTTPRequestHandler):
+    """An admin port that sends what it was told to, one after the other."""
+
+    def do_GET(self):
+        body = self.server.bodies.pop(0)
+        self.send_response(200)
+        self.send_header("last_zxid", hex(self.server.zxid))
+        self.send_header("Content-Length", str(len(body) + self.server.missing))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def impostor():
+    with http.server.HTTPServer(("127.0.0.1", free_port()), Impostor) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        server.missing, server.zxid = 0, 3
+        yield server
+        server.shutdown()
+
+
+def with_digest(data, zxid, digest):
+    """The snapshot as if the server had recorded this digest for this zxid."""
+    data = data[: -(8 + 13) - (20 + 13)]
+    for part in (struct.pack(">qiq", zxid, 2, digest), struct.pack(">q", zxid)):
+        data += part
+        data += struct.pack(">qi", zlib.adler32(data), 1) + b"/"
+    return data
+
+
+def test_what_is_no_state_that_ever_was_is_asked_for_again(copy, tmp_path, impostor):
+    (snapshot,) = (copy / "version-2").iterdir()
+    data = snapshot.read_bytes()
+    held = zkfiles.read_snapshot(snapshot)
+    where = (str(tmp_path / "new"), "--admin", f"127.0.0.1:{impostor.server_port}")
+    fuzzy, other = with_digest(data, held.last_zxid + 5, 7), with_digest(data, held.last_zxid, 7)
+    impostor.bodies, impostor.zxid = [fuzzy, other, fuzzy, data], held.last_zxid
+    assert "changed while it was written" in CLI.fails(NO, "backup", *where, front=SUPER)
+    assert len(impostor.bodies) == 1 and not (tmp_path / "new").exists()
+    # Written while others wrote, and all the same one state: that of the later zxid.
+    impostor.bodies = [fuzzy, with_digest(data, held.last_zxid + 5, held.digest)]
+    told = CLI.json("backup", *where, front=SUPER)
+    assert told["zxid"] == hex(held.last_zxid + 5) and told["verified"]
+    for name, bad in ((snapshot.name, fuzzy), ("copy", other)):
+        (tmp_path / name).write_bytes(bad)
+        assert "no state" in CLI.fails(NO, "restore", str(tmp_path / name), "--data-dir", str(tmp_path / "data"))
+
+
+@pytest.mark.parametrize("body, missing, told", [
+    (b"", 0, "no snapshot"), (b"ZKSN", 0, "too few|ends|offset"), (b"<html>", 0, "no snapshot"),
+    (b"ZKSN" + bytes(100), 1000, "ends after 104 of 1104 bytes"), (b"\x1f\x8b" + bytes(50), 0, "snapshot")])
+def test_what_is_no_snapshot_is_refused(tmp_path, impostor, body, missing, told):
+    impostor.bodies, impostor.missing = [body], missing
+    run = CLI.run("backup", str(tmp_path / "b"), "--admin", f"127.0.0.1:{impostor.server_port}", front=SUPER)
+    assert run.returncode == (CONNECTION if missing else NO) and run.stderr.count(b"\n") == 1
+    assert any(word.encode() in run.stderr for word in told.split("|")), run.stderr
+    assert not (tmp_path / "b").exists()
 
 
 def test_nothing_is_overwritten(copy, tmp_path):
