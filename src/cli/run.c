@@ -18,26 +18,32 @@ static void begin_complaint(struct cli *cli)
         fprintf(stderr, "%s: ", cli->command);
 }
 
+static int complain(struct cli *cli, int code, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
+static int complain(struct cli *cli, int code, const char *format, va_list args)
+{
+    begin_complaint(cli);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    return code;
+}
+
 int cli_usage(struct cli *cli, const char *format, ...)
 {
     va_list args;
-    begin_complaint(cli);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    int code = complain(cli, CLI_USAGE, format, args);
     va_end(args);
-    fputc('\n', stderr);
-    return CLI_USAGE;
+    return code;
 }
 
 int cli_no(struct cli *cli, const char *format, ...)
 {
     va_list args;
-    begin_complaint(cli);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    int code = complain(cli, CLI_NO, format, args);
     va_end(args);
-    fputc('\n', stderr);
-    return CLI_NO;
+    return code;
 }
 
 static int exit_of(int rc)

@@ -18,34 +18,6 @@ from server import free_port
 CONFIG = {"tickTime": 200, "extendedTypesEnabled": "true", "maxClientCnxns": 0, "maxSessionTimeout": 60000}
 
 
-@pytest.fixture(scope="module", params=["caucusd", "apache39"])
-def kind(request):
-    return request.param
-
-
-@pytest.fixture(scope="module")
-def running(kind, tmp_path_factory):
-    """One server for the whole module, whatever --server says."""
-    from server import Server
-
-    server = Server(kind, tmp_path_factory.mktemp(kind), CONFIG)
-    server.start()
-    yield server
-    server.kill()
-
-
-@pytest.fixture
-def cli(running):
-    return Cli(running.hosts)
-
-
-@pytest.fixture
-def root(cli, request):
-    path = f"/{request.node.name.replace('[', '-').replace(']', '')}"
-    cli.ok("create", path)
-    return path
-
-
 @pytest.fixture
 def follower():
     started = []

@@ -4,29 +4,8 @@ import pytest
 import rawzk
 from cli import NO, OK, USAGE, Cli
 from rawzk import create, exists, get_data, set_data
-from server import Server
 
 CONFIG = {"enforceQuota": "true", "tickTime": 200}
-
-
-@pytest.fixture(scope="module", params=["caucusd", "apache39"])
-def running(request, tmp_path_factory):
-    server = Server(request.param, tmp_path_factory.mktemp(request.param), CONFIG)
-    server.start()
-    yield server
-    server.kill()
-
-
-@pytest.fixture
-def cli(running):
-    return Cli(running.hosts)
-
-
-@pytest.fixture
-def root(cli, request):
-    path = f"/{request.node.name.split('[')[0]}"
-    cli.ok("create", path)
-    return path
 
 
 def test_the_limits_are_written_as_zookeeper_writes_them(cli, root, running):

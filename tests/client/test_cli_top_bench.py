@@ -14,22 +14,9 @@ import pytest
 import rawzk
 from cli import CAUCUS, CONNECTION, LIMIT_S, NO, OK, USAGE, Cli
 from rawzk import exists, get_children, get_data
-from server import Server, free_port
+from server import free_port
 
 CONFIG = {"tickTime": 200, "maxClientCnxns": 0, "4lw.commands.whitelist": "srvr,mntr"}
-
-
-@pytest.fixture(scope="module", params=["caucusd", "apache39"])
-def running(request, tmp_path_factory):
-    server = Server(request.param, tmp_path_factory.mktemp(request.param), CONFIG)
-    server.start()
-    yield server
-    server.kill()
-
-
-@pytest.fixture
-def cli(running):
-    return Cli(running.hosts)
 
 
 # --- top ---
