@@ -14,6 +14,7 @@ import itertools
 import pytest
 import rawzk
 from ensemble import Ensemble
+from proxy import Proxy
 from server import BACKENDS, Server
 
 
@@ -101,6 +102,20 @@ def start_ensemble(tmp_path):
     yield start
     for ensemble in ensembles:
         ensemble.kill()
+
+
+@pytest.fixture
+def proxied():
+    """proxied(server): a proxy in front of it that ends with the test."""
+    proxies = []
+
+    def start(server):
+        proxies.append(Proxy(server.address))
+        return proxies[-1]
+
+    yield start
+    for p in proxies:
+        p.__exit__()
 
 
 _serial = itertools.count(1)

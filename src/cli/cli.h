@@ -37,9 +37,10 @@ struct cli {
     struct caucus *handle; /* NULL: not opened yet */
     struct watching watching;
     bool in_shell;
-    bool json;           /* of the present command */
-    const char *command; /* the present one's name; NULL: none */
-    int line;            /* of the script; 0: none */
+    bool outlives_sessions; /* a session that is lost is followed by another */
+    bool json;              /* of the present command */
+    const char *command;    /* the present one's name; NULL: none */
+    int line;               /* of the script; 0: none */
 };
 
 enum command_wants {
@@ -60,6 +61,9 @@ struct command {
 
 extern const struct command commands[];
 extern const size_t command_count;
+/* As in help: of caucus, and of every command. */
+extern const char command_global_options[];
+extern const char command_common_options[];
 
 const struct command *command_find(const char *name);
 void command_help(const struct command *command);
@@ -119,6 +123,7 @@ int run_backup(struct cli *cli, int argc, char **argv);
 int run_restore(struct cli *cli, int argc, char **argv);
 int run_top(struct cli *cli, int argc, char **argv);
 int run_bench(struct cli *cli, int argc, char **argv);
+int run_elect(struct cli *cli, int argc, char **argv);
 int run_shell(struct cli *cli, int argc, char **argv);
 int run_help(struct cli *cli, int argc, char **argv);
 int run_version(struct cli *cli, int argc, char **argv);

@@ -6,26 +6,26 @@
 
 const struct command commands[] = {
     {"ls", NULL, "[-R] [-s] [-w] PATH", "the children of a node",
-     "  -R  everything below it, one path a line\n"
-     "  -s  its stat as well\n"
-     "  -w  then wait until the children change, and tell it\n",
+     "  -R, --recursive  everything below it, one path a line\n"
+     "  -s, --stat       its stat as well\n"
+     "  -w, --watch      then wait until the children change, and tell it\n",
      COMMAND_SESSION, run_ls},
     {"tree", NULL, "PATH", "everything below a node, drawn as a tree", NULL, COMMAND_SESSION,
      run_tree},
     {"get", NULL, "[-s] [-w] PATH", "a node's data, as it is",
      "Into a pipe or file the bytes go as they are; on a terminal what could upset it is escaped.\n"
-     "  -s  its stat as well, behind the data\n"
-     "  -w  then wait until the node changes, and tell it\n",
+     "  -s, --stat   its stat as well, behind the data\n"
+     "  -w, --watch  then wait until the node changes, and tell it\n",
      COMMAND_SESSION, run_get},
     {"stat", "exists", "[-w] PATH", "a node's versions, times and counts",
      "Exit code 1 if there is no such node.\n"
-     "  -w  then wait until the node changes (or is created), and tell it\n",
+     "  -w, --watch  then wait until the node changes (or is created), and tell it\n",
      COMMAND_SESSION, run_stat},
     {"set", NULL, "[-v VERSION] [-s] PATH [DATA | -f FILE]", "change a node's data",
      "Without DATA and FILE, standard input is what is set.\n"
      "  -v, --version N   only if the data has this version\n"
      "  -f, --file FILE   the data is in this file (\"-\": standard input)\n"
-     "  -s                print the stat\n",
+     "  -s, --stat        print the stat\n",
      COMMAND_SESSION, run_set},
     {"create", NULL, "[-e] [-s] [-c] [-t MS] [-p] PATH [DATA [ACL] | -f FILE]",
      "create a node, and print its path",
@@ -56,8 +56,8 @@ const struct command commands[] = {
      "  -r, --recursive   the node and everything below it\n"
      "  -n, --count N     end after so many events\n",
      COMMAND_SESSION, run_watch},
-    {"getacl", "getAcl", "[-s] PATH", "who may do what with a node", "  -s  its stat as well\n",
-     COMMAND_SESSION, run_get_acl},
+    {"getacl", "getAcl", "[-s] PATH", "who may do what with a node",
+     "  -s, --stat  its stat as well\n", COMMAND_SESSION, run_get_acl},
     {"setacl", "setAcl", "[-v VERSION] PATH SCHEME:ID:PERMS[,...]",
      "change who may do what with a node",
      "PERMS are letters: c create, d delete, r read, w write, a admin (setacl).\n"
@@ -89,11 +89,16 @@ const struct command commands[] = {
     {"delquota", NULL, "[-n] [-b] [-N] [-B] PATH", "take limits of a quota away, or all of it",
      "  -n, -b, -N, -B  only these limits (see setquota)\n", COMMAND_SESSION, run_delete_quota},
     {"config", NULL, "[-c]", "the servers of the ensemble, as they have agreed",
-     "  -c  only what a client wants for its list of hosts\n", COMMAND_SESSION, run_config},
+     "  -c, --clients  only what a client wants for its list of hosts\n", COMMAND_SESSION,
+     run_config},
     {"reconfig", NULL, "[--add SERVER]... [--remove ID]... | --members SERVERS",
      "change the servers of the ensemble",
      "SERVER is server.ID=HOST:PORT:PORT[:ROLE];[HOST:]PORT; lists are separated by commas.\n"
-     "  -v, --version N   only if the configuration has this version (hexadecimal, as shown)\n",
+     "  -a, --add SERVER       that joins; may be given more than once, as may --remove\n"
+     "  -r, --remove ID        that leaves\n"
+     "  -m, --members SERVERS  all there are to be\n"
+     "  -v, --version N        only if the configuration has this version (hexadecimal, as "
+     "shown)\n",
      COMMAND_SESSION, run_reconfig},
     {"status", NULL, "", "every server of the ensemble: what it is and how it does",
      "Asks the given servers, and those they know of, for srvr. Exit code 0: all serve; 1: some "
@@ -155,14 +160,50 @@ const struct command commands[] = {
      "      --nodes N        (100)        --reads PERCENT    of mixed (80)\n"
      "      --path PATH      below which they are made (/)\n",
      COMMAND_OUTSIDE | COMMAND_SESSION, run_bench},
+    {"elect", NULL, "[OPTION]... PATH [-- COMMAND [WORD]...]",
+     "run a command while this is the leader, or list who stands",
+     "Queues below PATH, runs the command when it is first, and stops it before another can be:\n"
+     "SIGTERM to its process group, then SIGKILL. When the command ends by itself the leadership "
+     "is\n"
+     "given up, and its exit code is caucus'. When it was stopped caucus queues again. The "
+     "command\n"
+     "has CAUCUS_FENCING_TOKEN (greater in every later term), CAUCUS_ID, CAUCUS_PATH and\n"
+     "CAUCUS_HOSTS in its environment. Signals are passed on to it. Without a command: a line for\n"
+     "each beginning and end of a term.\n"
+     "  -i, --id NAME         shown to others (host/pid)\n"
+     "  -p, --policy POLICY   strict: stop when the connection is lost; until-lost: only when it\n"
+     "                        does not come back in time (strict)\n"
+     "  -g, --grace MS        from SIGTERM to SIGKILL (a fifth of the session's timeout)\n"
+     "  -1, --once            end when the first term does\n"
+     "  -l, --list            print who stands, the leader first, and end\n"
+     "Exit codes: the command's, 128+N if signal N ended it, 126 or 127 if it cannot be run; 3 "
+     "with\n"
+     "--once if the leadership was lost. man caucus has what holds when this is stopped or "
+     "killed.\n",
+     COMMAND_OUTSIDE | COMMAND_SESSION, run_elect},
     {"shell", NULL, "[-e]", "many commands in one session, from a terminal or a pipe",
      "Exit code: that of the first command that failed. Words may be quoted as in a shell; '#'\n"
      "begins a comment.\n"
-     "  -e  end at the first command that fails\n",
+     "  -e, --stop  end at the first command that fails\n",
      COMMAND_OUTSIDE | COMMAND_SESSION, run_shell},
     {"help", NULL, "[COMMAND]", "this, or what a command does", NULL, 0, run_help},
     {"version", NULL, "", "of this program", NULL, 0, run_version},
 };
+
+const char command_global_options[] =
+    "  -s, --hosts HOST:PORT,...[/chroot]  servers; else $CAUCUS_HOSTS, $CAUCUS_SERVERS,\n"
+    "                                      127.0.0.1:2181\n"
+    "  -t, --timeout MS        how long to look for a server, and the session's timeout\n"
+    "                          (10000)\n"
+    "  -a, --auth SCHEME:AUTH  an identity, such as digest:user:password\n"
+    "  -r, --read-only         a server without quorum will do\n"
+    "  -j, --json              for programs: one JSON object on a line\n"
+    "  -h, --help              also behind a command, as are --hosts and --json\n"
+    "  -v, --version           of this program\n";
+
+const char command_common_options[] = "  --json         for programs: one JSON object\n"
+                                      "  --hosts HOSTS  as in front of the command\n"
+                                      "  --help         this\n";
 
 const size_t command_count = sizeof commands / sizeof *commands;
 
@@ -186,7 +227,7 @@ void command_help(const struct command *c)
     printf("\n");
     if (c->help != NULL)
         printf("\n%s", c->help);
-    printf("  --json  for programs: one JSON object\n");
+    printf("\n%s", command_common_options);
 }
 
 int run_help(struct cli *cli, int argc, char **argv)
@@ -199,17 +240,10 @@ int run_help(struct cli *cli, int argc, char **argv)
         return CLI_OK;
     }
     if (!cli->in_shell)
-        printf(
-            "caucus [OPTION]... COMMAND [WORD]...\n\n"
-            "A command line for ZooKeeper servers: caucusd, and Apache ZooKeeper.\n\n"
-            "  -s, --hosts HOST:PORT,...[/chroot]  servers; else $CAUCUS_HOSTS, $CAUCUS_SERVERS,\n"
-            "                                      127.0.0.1:2181\n"
-            "  -t, --timeout MS       how long to look for a server, and the session's timeout\n"
-            "                         (10000)\n"
-            "  -a, --auth SCHEME:AUTH an identity, such as digest:user:password\n"
-            "  -r, --read-only        a server without quorum will do\n"
-            "  -j, --json             for programs: one JSON object on a line\n"
-            "  -h, --help             also behind a command, as are --hosts and --json\n\n");
+        printf("caucus [OPTION]... COMMAND [WORD]...\n\n"
+               "A command line for ZooKeeper servers: caucusd, and Apache ZooKeeper.\n\n"
+               "%s\n",
+               command_global_options);
     for (size_t i = 0; i < command_count; i++)
         if (!(commands[i].wants & (cli->in_shell ? COMMAND_OUTSIDE : COMMAND_IN_SHELL)))
             printf("  %-11s %s\n", commands[i].name, commands[i].summary);

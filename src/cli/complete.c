@@ -54,26 +54,37 @@ static void complete_command(const char *stem, size_t len, struct completion *re
     free(names);
 }
 
-static void complete_path(struct caucus *c, const char *word, size_t len, struct completion *ret)
+struct caucus_result *complete_children(struct caucus *c, const char *path, size_t len,
+                                        size_t *ret_stem)
 {
-    char *path = mem_alloc(len + 1);
-    memcpy(path, word, len);
-    path[len] = 0;
-    char *slash = strrchr(path, '/');
-    char *stem = mem_dup(slash + 1, strlen(slash + 1) + 1);
-    slash[slash == path ? 1 : 0] = 0; /* the parent, of which "/" keeps its slash */
+    char *parent = mem_alloc(len + 1);
+    memcpy(parent, path, len);
+    parent[len] = 0;
+    char *slash = strrchr(parent, '/');
+    *ret_stem = (size_t)(slash - parent) + 1;
+    slash[slash == parent ? 1 : 0] = 0; /* "/" keeps its slash */
 
     struct caucus_result *r;
-    if (caucus_get_children_wait(c, path, NULL, NULL, &r) == 0 && r->name_count > 0) {
+    if (caucus_get_children_wait(c, parent, NULL, NULL, &r) != 0) {
+        caucus_result_free(r);
+        r = NULL;
+    }
+    free(parent);
+    return r;
+}
+
+static void complete_path(struct caucus *c, const char *word, size_t len, struct completion *ret)
+{
+    size_t stem;
+    struct caucus_result *r = complete_children(c, word, len, &stem);
+    if (r != NULL && r->name_count > 0) {
         const char **names = mem_alloc(r->name_count * sizeof *names);
         for (size_t i = 0; i < r->name_count; i++)
             names[i] = r->names[i];
-        choose(names, r->name_count, stem, strlen(stem), "", ret);
+        choose(names, r->name_count, word + stem, len - stem, "", ret);
         free(names);
     }
     caucus_result_free(r);
-    free(stem);
-    free(path);
 }
 
 void complete_line(struct caucus *c, const char *line, size_t cursor, struct completion *ret)

@@ -13,4 +13,9 @@ struct completion {
 void complete_line(struct caucus *c, const char *line, size_t cursor, struct completion *ret);
 void completion_deinit(struct completion *c);
 
+/* The children of the node above what the path, which may be half one, ends with, NULL if there are
+ * none; freed by the caller. *ret_stem is set to where its last name begins. */
+struct caucus_result *complete_children(struct caucus *c, const char *path, size_t len,
+                                        size_t *ret_stem);
+
 #endif

@@ -99,19 +99,26 @@ static void put_base64(const unsigned char *p, size_t bytes)
     }
 }
 
-void cli_json_data(struct json *j, const void *data, size_t bytes)
+void cli_json_bytes(struct json *j, const char *name, const void *data, size_t bytes)
 {
+    char encoded[64];
     if (data == NULL) {
-        cli_json_null(j, "data");
+        cli_json_null(j, name);
     } else if (utf8_is_valid(data, bytes)) {
-        put_name(j, "data");
+        put_name(j, name);
         put_string(data, bytes);
     } else {
-        put_name(j, "data_base64");
+        snprintf(encoded, sizeof encoded, "%s_base64", name);
+        put_name(j, encoded);
         putchar('"');
         put_base64(data, bytes);
         putchar('"');
     }
+}
+
+void cli_json_data(struct json *j, const void *data, size_t bytes)
+{
+    cli_json_bytes(j, "data", data, bytes);
 }
 
 void cli_json_stat(struct json *j, const char *name, const struct caucus_stat *s)

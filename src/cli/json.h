@@ -26,8 +26,9 @@ void cli_json_number(struct json *j, const char *name, int64_t number);
 void cli_json_flag(struct json *j, const char *name, bool flag);
 void cli_json_id(struct json *j, const char *name, int64_t id);
 void cli_json_null(struct json *j, const char *name);
-/* "data": text or null, or "data_base64". */
-void cli_json_data(struct json *j, const void *data, size_t bytes);
+/* "name": text or null, or "name_base64". */
+void cli_json_bytes(struct json *j, const char *name, const void *data, size_t bytes);
+void cli_json_data(struct json *j, const void *data, size_t bytes); /* named "data" */
 void cli_json_stat(struct json *j, const char *name, const struct caucus_stat *stat);
 
 void cli_json_list(struct json *j, const char *name);

@@ -10,21 +10,27 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 
+/* How much at *text is written as it is; 0: one byte that is to be escaped. */
+static size_t harmless_length(const char *text, size_t bytes, const char *kept)
+{
+    unsigned char c = (unsigned char)text[0];
+    size_t len = utf8_length(text, bytes);
+    bool control = (c < 0x20 && (c == 0 || strchr(kept, c) == NULL)) || c == 0x7f ||
+                   (len == 2 && c == 0xc2 && (unsigned char)text[1] < 0xa0);
+    return control ? 0 : len;
+}
+
 /* Controls and what is no UTF-8 are escaped, but for those that are kept. */
 static void print_escaped(const char *text, size_t bytes, const char *kept)
 {
     for (size_t i = 0; i < bytes;) {
         unsigned char c = (unsigned char)text[i];
-        size_t len = utf8_length(text + i, bytes - i);
-        bool control = (c < 0x20 && (c == 0 || strchr(kept, c) == NULL)) || c == 0x7f ||
-                       (len == 2 && c == 0xc2 && (unsigned char)text[i + 1] < 0xa0);
-        if (len == 0 || control) {
+        size_t len = harmless_length(text + i, bytes - i, kept);
+        if (len == 0)
             printf("\\x%02x", c);
-            len = 1;
-        } else {
+        else
             fwrite(text + i, 1, len, stdout);
-        }
-        i += len;
+        i += len > 0 ? len : 1;
     }
 }
 
@@ -115,6 +121,24 @@ void cli_table_cell(struct table *t, const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     add_cell(t, mem_dup(text, strlen(text) + 1));
+}
+
+void cli_table_bytes(struct table *t, const void *data, size_t bytes)
+{
+    char text[256];
+    const char *p = data;
+    size_t used = 0;
+    for (size_t i = 0; i < bytes && used + 5 < sizeof text;) {
+        size_t len = harmless_length(p + i, bytes - i, "");
+        if (len == 0)
+            used += (size_t)snprintf(text + used, 5, "\\x%02x", (unsigned char)p[i]);
+        else
+            memcpy(text + used, p + i, len);
+        used += len;
+        i += len > 0 ? len : 1;
+    }
+    add_cell(t, mem_dup(text, used + 1));
+    t->cells[t->count - 1][used] = 0;
 }
 
 void cli_table_print(const struct table *t)

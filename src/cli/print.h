@@ -39,6 +39,8 @@ struct table {
 
 void cli_table_init(struct table *t, size_t columns, const char *const *titles);
 void cli_table_cell(struct table *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Bytes from outside, escaped as on a terminal, and of many the first. */
+void cli_table_bytes(struct table *t, const void *data, size_t bytes);
 void cli_table_print(const struct table *t);
 void cli_table_deinit(struct table *t);
 

@@ -145,7 +145,7 @@ int cli_connect(struct cli *cli)
     struct caucus_options options = {
         .session_timeout_ms = (int32_t)cli->timeout_ms,
         .read_only = cli->read_only,
-        .stop_when_lost = !cli->in_shell,
+        .stop_when_lost = !cli->in_shell && !cli->outlives_sessions,
         .on_state = watching_on_state,
         .on_state_context = &cli->watching,
     };

@@ -36,12 +36,20 @@ int watching_take_signals(struct watching *w)
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-    w->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return w->signal_fd < 0 ? -1 : 0;
+    return watching_take_signal_set(w, &set, NULL);
 }
 
-static void tell_main(struct watching *w)
+int watching_take_signal_set(struct watching *w, const sigset_t *set, sigset_t *ret_before)
+{
+    pthread_sigmask(SIG_BLOCK, set, ret_before);
+    int fd = signalfd(w->signal_fd, set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (fd < 0)
+        return -1;
+    w->signal_fd = fd;
+    return 0;
+}
+
+void watching_wake(struct watching *w)
 {
     uint64_t one = 1;
     /* It can only fail by being full, and then it is readable as it is. */
@@ -87,7 +95,7 @@ void watching_on_state(void *watching, struct caucus *c, const struct caucus_sta
         w->auth_failed = true;
     if (w->tell_states && !w->closing)
         tell_people(change);
-    tell_main(w);
+    watching_wake(w);
     pthread_mutex_unlock(&w->lock);
 }
 
@@ -143,7 +151,7 @@ void watching_on_event(void *watching, const struct caucus_event *event)
     }
     if (event->last)
         w->open--;
-    tell_main(w);
+    watching_wake(w);
     pthread_mutex_unlock(&w->lock);
 }
 

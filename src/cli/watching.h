@@ -6,6 +6,7 @@
 #define CAUCUS_CLI_WATCHING_H
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -22,7 +23,7 @@ struct watching {
     int open;            /* watches that were set and will be called again */
     int64_t events_left; /* until the number asked for is reached; -1: no such number */
     int changed_fd;      /* eventfd: something of the above changed */
-    int signal_fd;       /* SIGINT, SIGTERM; -1 in the shell */
+    int signal_fd;       /* the signals that were taken; -1: none, as in the shell */
     char reason[256];    /* of the last change of state */
 };
 
@@ -38,12 +39,16 @@ void watching_deinit(struct watching *w);
 
 /* SIGINT and SIGTERM end waits instead of the process, from now on in all threads to come. */
 int watching_take_signals(struct watching *w);
+/* The same for a set of signals; what was blocked before is in *ret_before, which may be NULL. */
+int watching_take_signal_set(struct watching *w, const sigset_t *set, sigset_t *ret_before);
 
 void watching_on_state(void *watching, struct caucus *c, const struct caucus_state_change *change);
 /* The function of all watches. Count them before they are set (watching_expect), and take those
  * back that could not be. */
 void watching_on_event(void *watching, const struct caucus_event *event);
 void watching_expect(struct watching *w, int more);
+/* From callbacks: main is to look again. */
+void watching_wake(struct watching *w);
 
 void watching_set_json(struct watching *w, bool json);
 /* From now on what happens to the connection is told on stderr. */

@@ -1,7 +1,8 @@
-"""What the tests of caucus share: each module's server, with its CONFIG, of both kinds."""
+"""What the tests of caucus share: each module's server, with its CONFIG, of both kinds unless it has a `kind` of its
+own; and programs that run beside the test."""
 
 import pytest
-from cli import Cli
+from cli import Cli, Follower
 from server import Server
 
 
@@ -25,7 +26,31 @@ def cli(running):
 
 
 @pytest.fixture
-def root(cli, request):
-    path = f"/{request.node.name.replace('[', '-').replace(']', '')}"
+def path(request):
+    """For a node of this test's own."""
+    return f"/{request.node.name.replace('[', '-').replace(']', '')}"
+
+
+@pytest.fixture
+def root(cli, path):
     cli.ok("create", path)
     return path
+
+
+@pytest.fixture
+def follower():
+    started = []
+
+    def start(*words, **how):
+        started.append(Follower(*words, **how))
+        return started[-1]
+
+    yield start
+    for f in started:
+        f.process.kill()
+        f.process.wait()
+
+
+@pytest.fixture
+def resource(tmp_path):
+    return str(tmp_path / "resource")

@@ -1,35 +1,17 @@
 """caucus, the command line, against caucusd and Apache ZooKeeper 3.9.5."""
 
 import base64
-import fcntl
 import json
 import os
-import pty
-import select
 import signal
 import subprocess
-import termios
 
 import pytest
 import rawzk
-from cli import CAUCUS, CONNECTION, LIMIT_S, NO, OK, USAGE, Cli, Follower
+from cli import CAUCUS, CONNECTION, LIMIT_S, NO, OK, USAGE, Cli, Terminal
 from server import free_port
 
 CONFIG = {"tickTime": 200, "extendedTypesEnabled": "true", "maxClientCnxns": 0, "maxSessionTimeout": 60000}
-
-
-@pytest.fixture
-def follower():
-    started = []
-
-    def start(*words):
-        started.append(Follower(*words))
-        return started[-1]
-
-    yield start
-    for f in started:
-        f.process.kill()
-        f.process.wait()
 
 
 # --- nodes ---
@@ -299,45 +281,10 @@ def test_watches_of_the_shell_go_on_beside_it(cli, root, follower):
     assert f.end() == NO
 
 
-class Terminal:
-    """A shell that believes in a person."""
-
-    def __init__(self, hosts, home):
-        self.fd, end = pty.openpty()
-        environment = {**os.environ, "HOME": str(home), "TERM": "xterm"}
-        self.process = subprocess.Popen([CAUCUS, "-s", hosts, "shell"], stdin=end, stdout=end, stderr=end,
-                                        env=environment, preexec_fn=lambda: self._take(end), start_new_session=True)
-        os.close(end)
-
-    @staticmethod
-    def _take(end):
-        fcntl.ioctl(end, termios.TIOCSCTTY, 0)
-
-    def type(self, keys, until):
-        os.write(self.fd, keys)
-        return self.hear(until)
-
-    def hear(self, until):
-        heard = b""
-        while until not in heard:
-            assert select.select([self.fd], [], [], LIMIT_S)[0], heard
-            heard += os.read(self.fd, 4096)
-        return heard
-
-    def end(self):
-        try:
-            while os.read(self.fd, 4096):
-                pass
-        except OSError:  # EIO: nobody has the other side any more
-            pass
-        os.close(self.fd)
-        return self.process.wait(LIMIT_S)
-
-
 def test_the_shell_completes_and_remembers(cli, root, tmp_path):
     cli.ok("create", f"{root}/alpha", "first")
     cli.ok("create", f"{root}/alpine")
-    t = Terminal(cli.hosts, tmp_path)
+    t = Terminal([CAUCUS, "-s", cli.hosts, "shell"], tmp_path)
     t.hear(b"> ")
     # What is completed is drawn in pieces; what is asked for with it is not.
     t.type(f"ge\t {root}/a\t\t".encode(), b"alpha  alpine")

@@ -1,9 +1,14 @@
-"""caucus, the command line, as tests run it."""
+"""caucus, the command line, as tests run it: to its end, beside the test, or on a terminal."""
 
+import fcntl
 import json
 import os
+import pty
 import queue
+import select
+import signal
 import subprocess
+import termios
 import threading
 
 from peers import CAUCUSD
@@ -41,11 +46,11 @@ class Cli:
 
 
 class Follower:
-    """A caucus that goes on until it is ended; its lines are waited for."""
+    """A caucus, or another program, that goes on until it is ended; its lines are waited for."""
 
-    def __init__(self, *words):
-        self.process = subprocess.Popen([CAUCUS, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True)
+    def __init__(self, *words, program=CAUCUS, env=None):
+        self.process = subprocess.Popen([program, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, text=True, env={**os.environ, **(env or {})})
         self.out, self.err = queue.Queue(), queue.Queue()
         for stream, lines in ((self.process.stdout, self.out), (self.process.stderr, self.err)):
             threading.Thread(target=self._read, args=(stream, lines), daemon=True).start()
@@ -70,4 +75,40 @@ class Follower:
     def end(self, number=None):
         if number is not None:
             self.process.send_signal(number)
+        return self.process.wait(LIMIT_S)
+
+
+class Terminal:
+    """A program that believes in a person."""
+
+    def __init__(self, command, home, **environment):
+        self.fd, end = pty.openpty()
+        environment = {**os.environ, "HOME": str(home), "TERM": "xterm", **environment}
+        self.process = subprocess.Popen([str(word) for word in command], stdin=end, stdout=end, stderr=end,
+                                        env=environment, preexec_fn=lambda: self._take(end), start_new_session=True)
+        os.close(end)
+
+    @staticmethod
+    def _take(end):
+        fcntl.ioctl(end, termios.TIOCSCTTY, 0)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored, where the tests run in the background
+
+    def type(self, keys, until):
+        os.write(self.fd, keys)
+        return self.hear(until)
+
+    def hear(self, until):
+        heard = b""
+        while until not in heard:
+            assert select.select([self.fd], [], [], LIMIT_S)[0], heard
+            heard += os.read(self.fd, 4096)
+        return heard
+
+    def end(self):
+        try:
+            while os.read(self.fd, 4096):
+                pass
+        except OSError:  # EIO: nobody has the other side any more
+            pass
+        os.close(self.fd)
         return self.process.wait(LIMIT_S)

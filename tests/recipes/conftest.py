@@ -1,19 +1,5 @@
 import pytest
-from proxy import Proxy
 from server import Server
-
-
-@pytest.fixture
-def proxied():
-    proxies = []
-
-    def start(server):
-        proxies.append(Proxy(server.address))
-        return proxies[-1]
-
-    yield start
-    for p in proxies:
-        p.__exit__()
 
 
 @pytest.fixture(scope="session")
