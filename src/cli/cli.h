@@ -54,7 +54,8 @@ struct command {
     const char *alias; /* what zkCli calls it; NULL: the same */
     const char *arguments;
     const char *summary;
-    const char *help; /* options and what else is to be known; may be NULL */
+    const char *help; /* options and what else is to be known; may be NULL. A line that begins with
+                         "  -x, --name VALUE  " is an option to completion (help_options.h) */
     unsigned wants;
     int (*run)(struct cli *cli, int argc, char **argv); /* argv[0] is its name */
 };
@@ -125,6 +126,7 @@ int run_top(struct cli *cli, int argc, char **argv);
 int run_bench(struct cli *cli, int argc, char **argv);
 int run_elect(struct cli *cli, int argc, char **argv);
 int run_shell(struct cli *cli, int argc, char **argv);
+int run_complete(struct cli *cli, int argc, char **argv);
 int run_help(struct cli *cli, int argc, char **argv);
 int run_version(struct cli *cli, int argc, char **argv);
 

@@ -186,6 +186,11 @@ const struct command commands[] = {
      "begins a comment.\n"
      "  -e, --stop  end at the first command that fails\n",
      COMMAND_OUTSIDE | COMMAND_SESSION, run_shell},
+    {"complete", NULL, "-- [WORD]...", "what could stand at the end of a line, for shells",
+     "WORDs are those behind \"caucus\"; the last may be half one, or empty. A line for each that\n"
+     "fits, a tab and what it means behind it; \":files\" and \":command N\" leave it to the "
+     "shell.\n",
+     COMMAND_OUTSIDE, run_complete},
     {"help", NULL, "[COMMAND]", "this, or what a command does", NULL, 0, run_help},
     {"version", NULL, "", "of this program", NULL, 0, run_version},
 };
