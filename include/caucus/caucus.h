@@ -4,9 +4,10 @@
  * gone, and begins a new session when the old one is over, until it is closed. Two ways to run it:
  *
  *   caucus_open       two threads of the library's own: one for the network, and the *event
- * thread*, on which all callbacks run, one after the other, in order. caucus_open_loop  no thread
- * (but a short-lived one to look up a host's name): the calling program waits for a descriptor and
- * a deadline in its own loop and calls caucus_loop_run, from which all callbacks run.
+ *                     thread*, on which all callbacks run, one after the other, in order.
+ *   caucus_open_loop  no thread (but a short-lived one to look up a host's name): the calling
+ *                     program waits for a descriptor and a deadline in its own loop and calls
+ *                     caucus_loop_run, from which all callbacks run.
  *
  * Requests. Each operation has two functions. caucus_get(...) starts it; its completion `done` is
  * called exactly once if 0 was returned, and never otherwise. caucus_get_wait(...) blocks until the

@@ -55,7 +55,7 @@ def run_hello(binary, server, library):
 def hello_server(tmp_path_factory):
     from server import Server
 
-    server = Server("caucusd", tmp_path_factory.mktemp("server"))
+    server = Server("caucusd", tmp_path_factory.mktemp("server"), {"tickTime": 200, "maxSessionTimeout": 2000})
     server.start()
     yield server
     server.kill()
@@ -79,6 +79,14 @@ def test_only_caucus_names_can_be_seen(library):
     headers = "".join(header.read_text() for header in (ROOT / "include/caucus").glob("*.h"))
     declared = set(re.findall(r"^CAUCUS_API [^;(]*?\b(caucus_\w+)\(", headers, re.M))
     assert declared == names, declared ^ names
+
+
+def test_the_manual_and_the_completions_are_there(prefix):
+    share = prefix / "share"
+    assert {"caucus.1"} == {page.name for page in (share / "man/man1").iterdir()}
+    assert {"caucus.3", "caucus_election.3", "caucus_get.3"} <= {page.name for page in (share / "man/man3").iterdir()}
+    assert "complete -F _caucus caucus" in (share / "bash-completion/completions/caucus").read_text()
+    assert (share / "zsh/site-functions/_caucus").read_text().startswith("#compdef caucus\n")
 
 
 def test_it_has_a_soname(library):
