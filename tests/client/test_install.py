@@ -121,3 +121,26 @@ def test_the_libuv_example_runs(library, hello_server, tmp_path):
     out = run(tmp_path / "loop_uv", f"127.0.0.1:{hello_server.port}",
               env={**os.environ, "LD_LIBRARY_PATH": str(library)})
     assert out == "/zookeeper\n"
+
+
+def test_the_example_of_an_election_has_one_leader_after_the_other(library, hello_server, tmp_path, follower):
+    binary = tmp_path / "leader"
+    run(program("gcc"), "-std=gnu99", "-Wall", "-Wextra", "-Werror", EXAMPLES / "leader.c", *flags(library), "-o", binary)
+
+    def start():
+        return follower(hello_server.hosts, program=binary, env={"LD_LIBRARY_PATH": str(library)})
+
+    one = start()
+    lines = [one.line()]
+    two = start()
+    one.process.kill()
+    lines.append(two.line())
+    tokens = [int(re.fullmatch(r"leader, token (\d+)", line)[1]) for line in lines]
+    assert tokens[0] < tokens[1]
+
+
+def test_the_example_of_a_lock_runs(library, hello_server, tmp_path):
+    run(program("gcc"), "-std=c99", "-Wall", "-Wextra", "-Werror", EXAMPLES / "lock.c", *flags(library),
+        "-o", tmp_path / "lock")
+    out = run(tmp_path / "lock", hello_server.hosts, env={**os.environ, "LD_LIBRARY_PATH": str(library)})
+    assert re.fullmatch(r"held, token \d+\nstep 0\nstep 1\nstep 2\n", out)
