@@ -125,6 +125,7 @@ int run_restore(struct cli *cli, int argc, char **argv);
 int run_top(struct cli *cli, int argc, char **argv);
 int run_bench(struct cli *cli, int argc, char **argv);
 int run_elect(struct cli *cli, int argc, char **argv);
+int run_lock(struct cli *cli, int argc, char **argv);
 int run_shell(struct cli *cli, int argc, char **argv);
 int run_complete(struct cli *cli, int argc, char **argv);
 int run_help(struct cli *cli, int argc, char **argv);

@@ -87,7 +87,11 @@ const struct command commands[] = {
      "  -B, --bytes-hard N  bytes of their data, hard\n",
      COMMAND_SESSION, run_set_quota},
     {"delquota", NULL, "[-n] [-b] [-N] [-B] PATH", "take limits of a quota away, or all of it",
-     "  -n, -b, -N, -B  only these limits (see setquota)\n", COMMAND_SESSION, run_delete_quota},
+     "  -n, --count       only this limit, or these, as of setquota\n"
+     "  -b, --bytes\n"
+     "  -N, --count-hard\n"
+     "  -B, --bytes-hard\n",
+     COMMAND_SESSION, run_delete_quota},
     {"config", NULL, "[-c]", "the servers of the ensemble, as they have agreed",
      "  -c, --clients  only what a client wants for its list of hosts\n", COMMAND_SESSION,
      run_config},
@@ -117,7 +121,8 @@ const struct command commands[] = {
      "Files of caucusd and of Apache ZooKeeper, also compressed ones; of a folder all in it, or "
      "in\n"
      "its version-2. Nothing is changed, and no server is asked. Exit code 1: a file is damaged.\n"
-     "  --from ZXID, --to ZXID  only these records of logs\n"
+     "  --from ZXID             only records of logs from this one on\n"
+     "  --to ZXID               ... to this one\n"
      "  --verify                every check sum and every digest; the records are not shown. A "
      "write\n"
      "                          that was not finished (a torn end) is told, and is no damage\n"
@@ -154,11 +159,14 @@ const struct command commands[] = {
      "Reads are get, writes are set, of nodes made for it, which go afterwards. Ends early when "
      "it\n"
      "is interrupted. Many connections may want maxClientCnxns=0 of the servers.\n"
-     "  -c, --connections N  (8)      -f, --in-flight N  requests on each of them (16)\n"
-     "  -d, --seconds N      (10)     -n, --count N      end after so many requests\n"
+     "  -c, --connections N  sessions (8)\n"
+     "  -f, --in-flight N    requests on each of them (16)\n"
+     "  -d, --seconds N      (10)\n"
+     "  -n, --count N        end after so many requests\n"
      "  -b, --bytes N        of a node's data (100)\n"
-     "      --nodes N        (100)        --reads PERCENT    of mixed (80)\n"
-     "      --path PATH      below which they are made (/)\n",
+     "  --nodes N            (100)\n"
+     "  --reads PERCENT      of mixed (80)\n"
+     "  --path PATH          below which they are made (/)\n",
      COMMAND_OUTSIDE | COMMAND_SESSION, run_bench},
     {"elect", NULL, "[OPTION]... PATH [-- COMMAND [WORD]...]",
      "run a command while this is the leader, or list who stands",
@@ -181,6 +189,19 @@ const struct command commands[] = {
      "--once if the leadership was lost. man caucus has what holds when this is stopped or "
      "killed.\n",
      COMMAND_OUTSIDE | COMMAND_SESSION, run_elect},
+    {"lock", NULL, "[OPTION]... PATH -- COMMAND [WORD]...", "run a command while a lock is held",
+     "Waits for the lock, runs the command, gives it back; exits with the command's code. A "
+     "command\n"
+     "whose lock is about to be lost is stopped, as of elect; its environment is the same.\n"
+     "  -s, --shared                   with others that share it (readers)\n"
+     "  -n, --nonblock                 exit code 1 if it is not free\n"
+     "  -w, --wait MS                  exit code 1 if it does not become free in this time\n"
+     "  -E, --conflict-exit-code CODE  another than 1\n"
+     "  -i, --id NAME                  shown to others (host/pid)\n"
+     "  -p, --policy POLICY            strict or until-lost, see elect (strict)\n"
+     "  -g, --grace MS                 from SIGTERM to SIGKILL, see elect\n"
+     "Exit codes: as of elect; 3 if the lock was lost.\n",
+     COMMAND_OUTSIDE | COMMAND_SESSION, run_lock},
     {"shell", NULL, "[-e]", "many commands in one session, from a terminal or a pipe",
      "Exit code: that of the first command that failed. Words may be quoted as in a shell; '#'\n"
      "begins a comment.\n"

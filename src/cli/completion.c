@@ -77,7 +77,7 @@ static void read_typed(struct cli *cli, int count, char **words, struct typed *t
 
 static void offer_value(const char *kind, const char *stem)
 {
-    if (strcmp(kind, "FILE") == 0) {
+    if (strcmp(kind, "FILE") == 0 || strcmp(kind, "DIR") == 0) {
         printf(":files\n");
     } else if (strcmp(kind, "POLICY") == 0) {
         offer("strict", "stop when the connection is lost", stem);
@@ -139,6 +139,9 @@ static void offer_words(struct cli *cli, const struct typed *t, int count, const
         offer_paths(cli, word);
     else if (t->words == 0 && takes(t->command, "[COMMAND]"))
         offer_commands(word);
+    else if (takes(t->command, "FILE|DIR") || takes(t->command, "TARGET") ||
+             takes(t->command, "BACKUP"))
+        printf(":files\n");
 }
 
 int run_complete(struct cli *cli, int argc, char **argv)

@@ -36,6 +36,7 @@ def test_commands_options_values_and_paths_are_offered(cli):
     assert "--policy" in names(cli, "elect", "-") and "--json" in names(cli, "elect", "--id", "me", "-")
     assert names(cli, "elect", "--policy", "") == ["strict", "until-lost"]
     assert names(cli, "elect", "--id", "") == [] and names(cli, "set", "-f", "") == [":files"]
+    assert names(cli, "dump", "x") == names(cli, "backup", "--log-dir", "") == [":files"]
     assert names(cli, "ls", "/al") == ["/alpha", "/alpine"] and names(cli, "get", "/alpine/") == ["/alpine/hut"]
     assert names(cli, "ls", "") == ["/"] and names(cli, "help", "el") == ["elect"]
     assert names(cli, "elect", "/e", "--", "") == names(cli, "elect", "/e", "--", "ls", "-") == [":command 4"]
