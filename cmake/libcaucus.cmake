@@ -13,7 +13,7 @@ endforeach()
 
 # What it needs of the lower layers, compiled for a shared library.
 add_library(libcaucus_lower OBJECT EXCLUDE_FROM_ALL
-    src/base/buf.c src/base/map.c src/base/mem.c src/wire/path.c src/wire/records_gen.c src/wire/zk.c)
+    src/base/buf.c src/base/map.c src/base/mem.c src/base/utf8.c src/wire/path.c src/wire/records_gen.c src/wire/zk.c)
 target_include_directories(libcaucus_lower PRIVATE ${CMAKE_SOURCE_DIR}/src)
 target_link_libraries(libcaucus_lower PRIVATE PkgConfig::XXHASH)
 set_target_properties(libcaucus_lower PROPERTIES POSITION_INDEPENDENT_CODE ON C_VISIBILITY_PRESET hidden
@@ -24,7 +24,7 @@ set(objects $<TARGET_OBJECTS:caucus_client> $<TARGET_OBJECTS:caucus_client_io> $
 add_library(libcaucus SHARED ${objects})
 set_target_properties(libcaucus PROPERTIES OUTPUT_NAME caucus VERSION ${PROJECT_VERSION}
                       SOVERSION ${LIBCAUCUS_SOVERSION} LINKER_LANGUAGE C INTERPROCEDURAL_OPTIMIZATION OFF)
-target_link_libraries(libcaucus PRIVATE Threads::Threads)
+target_link_libraries(libcaucus PRIVATE Threads::Threads m)
 if(NOT CAUCUS_SANITIZE) # a sanitizer's names come with the program
     target_link_options(libcaucus PRIVATE -Wl,-z,defs)
 endif()

@@ -11,6 +11,12 @@ bool copy_is_parent(const char *path)
     return len > 1 && path[0] == '/' && path[len - 1] != '/';
 }
 
+bool copy_is_name(const char *name)
+{
+    return name != NULL && name[0] != '\0' && strchr(name, '/') == NULL && strcmp(name, ".") != 0 &&
+           strcmp(name, "..") != 0;
+}
+
 char *copy_text(const char *text)
 {
     return mem_dup(text, strlen(text) + 1);

@@ -6,6 +6,8 @@
 
 /* Whether the path can be a recipe's: absolute, not the root, and without a slash at its end. */
 bool copy_is_parent(const char *path);
+/* Whether it can be the name of a node below it. */
+bool copy_is_name(const char *name);
 char *copy_text(const char *text);
 /* "parent/name" */
 char *copy_joined(const char *parent, const char *name);
