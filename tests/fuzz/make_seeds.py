@@ -167,6 +167,10 @@ def main():
     for n, word in enumerate(["-12", "log.1a", "snapshot.0", "snapshot.10000000a.gz", "snapshot.5.snappy"]):
         seed("fuzz_synced", f"text-{n}", b"\x05\xc3\x01\x02" + word.encode())
     seed("fuzz_synced", "plain", b"\x05\xc3\x01\x02CSYN" + i32(1) + bytes(36))
+    seed("fuzz_instance", "all", b'{"name":"a","id":"b","address":"::1","port":80,"sslPort":null,"payload":'
+         b'{"@class":"c","v":[1,-2.5e+3,true,false,null,{}]},"registrationTimeUTC":1325129459728,'
+         b'"serviceType":"DYNAMIC","uriSpec":{"parts":[]},"enabled":true}')
+    seed("fuzz_instance", "text", b' {"id":"\\u00e4\\ud83d\\uddf3\\n" , "name":"\\"\\/","payload":"x"}\n')
     seed("fuzz_properties", "all", b"# c\n! c\na=b\nc : d\\\n  e\n\\ k\\=\\:=\\u00e9\\t\nlast \\\\\r\nk\r\n")
     keys = config_keys()
     for at in range(0, len(keys), 24):
