@@ -114,6 +114,10 @@ int run_lock(struct cli *cli, int argc, char **argv)
                          (long long)k.code_if_taken);
     if (code != CLI_OK)
         return code;
+    if (k.patience_ms == 0) {
+        k.only_if_free = true;
+        k.patience_ms = -1; /* to be told takes a moment */
+    }
     k.h.path = argv[1];
     argv[words + 1] = NULL;
     k.h.command = argv + 2;
