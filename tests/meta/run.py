@@ -43,7 +43,7 @@ PURE_SYMBOLS = re.compile(
     r"^(malloc|calloc|realloc|posix_memalign|free|abort|qsort|bsearch|__assert_fail|__stack_chk_fail|"
     r"mem(cpy|move|set|cmp|chr|rchr|mem)|str(len|cmp|ncmp|chr|rchr|nlen|tol|toll|toul|toull|spn|cspn)|"
     r"(__)?v?snprintf(_chk)?|__mem\w+_chk|__isoc\w+|"
-    r"_GLOBAL_OFFSET_TABLE_|__asan_\w+|__ubsan_\w+|__sanitizer_\w+|__cpu_model|__cpu_indicator_init|"
+    r"_GLOBAL_OFFSET_TABLE_|__asan_\w+|__ubsan_\w+|__sanitizer_\w+|__cpu_model|__cpu_features2|__cpu_indicator_init|"
     r"__udivti3|__umodti3|__popcountdi2)$")
 # Marks of unfinished work.
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
