@@ -29,11 +29,12 @@ LAYERS = {
     "client": ["base", "wire", "caucus"],  # "caucus": the public headers, include/caucus
     "client_io": ["base", "wire", "client", "caucus"],
     "recipes": ["base", "caucus"],  # the public client alone, like everybody's program
+    "vote": ["base"],  # the election's core: nothing of coordination, ours or anybody's
     # Of "client" only the list of hosts; sessions by "caucus". Of "datadir" what names neither tree nor io: a header
     # that brings them along is found.
     "cli": ["base", "wire", "client", "caucus", "datadir"],
 }
-PURE = ["base", "wire", "tree", "session", "watch", "fle", "zab", "node", "client"]
+PURE = ["base", "wire", "tree", "session", "watch", "fle", "zab", "node", "client", "vote"]
 PURE_HEADERS = {
     "assert.h", "inttypes.h", "limits.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h",
     "stdlib.h", "string.h", "xxhash.h", "sanitizer/asan_interface.h", "immintrin.h", "wmmintrin.h", "smmintrin.h", "emmintrin.h",
