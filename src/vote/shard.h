@@ -1,0 +1,181 @@
+/* shard.h: one replica of a state's shard as a state machine: shard_step(event) -> effects.
+ *
+ * What counts is what /Election/<state>/Commit says. The replica with the longest-standing
+ * LiveNode leads: it takes votes, writes them to its log and sends them to the others, and when
+ * enough replicas have them durable it changes Commit, under the condition that nobody else did
+ * and that the election is still open. Everybody counts what Commit names, and nothing else.
+ * docs/ELECTION.md has the protocol and why it is safe.
+ *
+ * No clock, socket, file, thread, global or random source: time and seeds come in with events and
+ * options, everything to be done goes out as effects, and the same events give the same effects to
+ * the byte. The driver carries them out in the order shard_effects.h gives.
+ *
+ * Coordination. The shard asks for one thing at a time (effects.coord) and is answered by
+ * SHARD_COORD, unless SHARD_DISCONNECTED or SHARD_EXPIRED comes first: then the outcome of what
+ * was asked is unknown, and no answer comes. A read is synced before; the node of the nation is
+ * read before, or together with, that of the state.
+ *
+ * Peers are the other members, by number, over links that keep order and lose nothing while they
+ * are up; what was sent before a link went up never arrives after it.
+ *
+ * Memory: what events point to is borrowed for the step. Bounded by shard_options: a leader that
+ * has pending_max records uncommitted refuses votes. One owner thread.
+ * Trouble: once fx.failed is set (a disk that fails, a count that differs from Commit, a
+ * coordination service that forgot) the shard answers nothing more as committed, and the driver
+ * is to end it. */
+#ifndef CAUCUS_VOTE_SHARD_H
+#define CAUCUS_VOTE_SHARD_H
+
+#include "vote/commit.h"
+#include "vote/fault.h"
+#include "vote/shard_effects.h"
+
+/* Reads record `index` of this round's log, which is durable. A pure function of the log. false: it
+ * cannot be read (the shard fails). */
+typedef bool shard_read_fn(void *arg, uint64_t index, uint8_t ret[RECORD_BYTES]);
+
+struct shard_options {
+    uint32_t self;       /* member number */
+    uint32_t members;    /* numbers below this one; at most SHARD_MEMBERS_MAX */
+    uint32_t copies_min; /* replicas that must have a record durable before it is committed */
+    char state[STATE_CODE_BYTES];
+    struct hash config; /* of the configuration of the election; another one is another shard */
+    uint32_t candidates, districts;
+    uint64_t on_ballot;     /* bit per candidate that may be chosen in this state */
+    uint8_t revisions_max;  /* votes of one voter */
+    uint32_t pending_max;   /* records taken and not committed */
+    int64_t commit_gap_ns;  /* between two writes of Commit */
+    int64_t quorum_wait_ns; /* without enough replicas, while others live, the leader steps back */
+    int64_t fetch_wait_ns;  /* for an answer, before another member is asked */
+    int64_t rejoin_wait_ns; /* at most, after having stepped back */
+    /* Bounds; SHARD_BOUNDS is what they usually are. */
+    struct {
+        uint32_t count_records; /* counted in one step */
+        uint32_t flow_records;  /* on their way to one peer, not acknowledged */
+        uint32_t entries;       /* batches remembered below what is counted; at least 1 */
+        size_t bytes;           /* of batches, kept in memory */
+    } bounds;
+    uint64_t seed;
+    uint8_t salt_key[32]; /* secret, new for each process */
+    shard_read_fn *read;
+    void *arg;
+};
+
+#define SHARD_BOUNDS                                                                               \
+    {                                                                                              \
+        .count_records = 65536, .flow_records = 4 * BATCH_RECORDS_MAX, .entries = 1024,            \
+        .bytes = 16 << 20                                                                          \
+    }
+
+/* Where a batch of the log ends. */
+struct shard_mark {
+    uint64_t end, epoch;
+    struct hash chain;
+};
+
+/* What was found on disk. All zero: nothing. */
+struct shard_disk {
+    uint64_t round;         /* of the log; 0 = there is none */
+    struct shard_mark base; /* the marks follow it; end 0 = they are all there are */
+    uint64_t promised;
+    /* The newest commit that was noted; base does not lie behind it. */
+    uint64_t seen_round, seen_epoch, seen_index;
+    const struct shard_mark *marks; /* in order; borrowed by shard_create */
+    size_t mark_count;
+};
+
+struct shard;
+
+/* Takes over the table of voters (sorted, nobody has voted). */
+struct shard *shard_create(const struct shard_options *options, const struct shard_disk *disk,
+                           struct voters *voters, int64_t now_ns);
+void shard_free(struct shard *s);
+
+enum shard_event_type {
+    SHARD_TICK,         /* time has passed (fx.deadline_ns was reached, or any time) */
+    SHARD_CONNECTED,    /* the session is (again) served */
+    SHARD_DISCONNECTED, /* it is not; it may still live */
+    SHARD_EXPIRED,      /* it ended, and its LiveNode with it. A new one says SHARD_CONNECTED */
+    SHARD_CHANGED,      /* changed: a node that is watched is not as it was, at least once */
+    SHARD_COORD,        /* the answer to fx.coord */
+    SHARD_PEER_UP,
+    SHARD_PEER_DOWN,
+    SHARD_PEER_MESSAGE,
+    SHARD_DURABLE,     /* everything up to `ticket` is on disk */
+    SHARD_DISK_FAILED, /* nothing will be any more */
+    SHARD_CAST,
+};
+
+enum shard_node {
+    SHARD_NODE_GLOBAL = 1,
+    SHARD_NODE_COMMIT = 2,
+    SHARD_NODE_LIVE = 4,
+};
+
+enum coord_outcome {
+    COORD_OK,
+    COORD_REFUSED, /* a condition did not hold: nothing was changed */
+};
+
+struct live {
+    uint32_t member;
+    uint64_t seat; /* the sequence number of the node */
+};
+
+/* What a read found. */
+struct coord_view {
+    uint64_t global_version;
+    struct global global;
+    uint64_t commit_version;
+    const struct commit *commit; /* of round 0 before the first */
+    struct live live[SHARD_LIVE_MAX];
+    size_t live_count;
+    uint64_t own_seat; /* of this session's own LiveNode; 0 = there is none. Seats begin at 1 */
+    bool has_seal;     /* Seal/<global.round> is there */
+};
+
+struct ballot {
+    uint64_t client; /* the driver's number of the request */
+    struct pseudonym voter;
+    uint16_t candidate;
+    struct request_id request; /* the same for every retry; all zero: none was given */
+    uint8_t expect_revision;   /* 0 = any */
+};
+
+struct shard_event {
+    enum shard_event_type type;
+    int64_t now_ns;  /* monotonic */
+    int64_t wall_ms; /* for the records' time stamps only */
+    union {
+        uint32_t changed;
+        struct {
+            enum coord_outcome outcome;
+            uint64_t seat;                 /* COORD_JOIN */
+            const struct coord_view *view; /* COORD_READ */
+        } coord;
+        struct {
+            uint32_t member;
+            struct slice bytes;
+        } peer;
+        uint64_t ticket;
+        struct ballot cast;
+    };
+};
+
+void shard_step(struct shard *s, const struct shard_event *ev, struct shard_effects *fx);
+
+/* What it knows; for status, metrics and tests. Borrowed until the next step. */
+struct shard_status {
+    bool leading, admitting, live, failed;
+    uint64_t round, epoch, promised;
+    uint64_t last;      /* records in the log */
+    uint64_t committed; /* of them, as far as this replica has seen Commit */
+    uint64_t counted;   /* of those */
+    uint64_t commit_version;
+    enum phase phase;
+    const struct tally *tally; /* of `counted` records */
+    struct hash chain, root;   /* of the log's end; of `counted` records */
+};
+struct shard_status shard_status(const struct shard *s);
+
+#endif

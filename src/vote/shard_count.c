@@ -1,0 +1,123 @@
+#include "base/assert.h"
+#include "vote/shard_internal.h"
+
+void count_reset(struct shard *s)
+{
+    voters_reset(&s->voters);
+    count_init(&s->count, &s->voters, s->options.candidates, s->options.districts);
+}
+
+bool count_is_current(const struct shard *s)
+{
+    return s->count.tree.size == s->committed;
+}
+
+/* It is in memory, or can be read by now. */
+static bool is_at_hand(const struct shard *s, uint64_t index)
+{
+    if (index < s->log.base.end)
+        return true;
+    const struct entry *e = &s->log.entries[log_entry_of(&s->log, index)];
+    return e->bytes != NULL || e->ticket <= s->ticket_durable;
+}
+
+bool count_can_go_on(const struct shard *s)
+{
+    return s->count.tree.size < s->committed && is_at_hand(s, s->count.tree.size);
+}
+
+static void count_one(struct shard *s, const uint8_t bytes[RECORD_BYTES])
+{
+    struct record r = record_decode(bytes);
+    struct hash leaf = merkle_leaf(slice_of(bytes, RECORD_BYTES));
+    const char *objection = count_record(&s->count, &r, &leaf);
+    if (objection != NULL) {
+        shard_fail(s, objection);
+        return;
+    }
+    if (s->recent.count > 0) {
+        uint64_t place = (uint64_t)voters_find(&s->voters, &r.voter);
+        if ((uintptr_t)map_get(&s->recent, place) == r.index + 1)
+            map_remove(&s->recent, place);
+    }
+}
+
+/* I4 and I9: what everybody else counted is what was counted here. */
+static void compare_with_commit(struct shard *s)
+{
+    if (s->commit.round != s->log.round || s->count.tree.size != s->commit.index)
+        return;
+    struct hash root = merkle_root(&s->count.tree);
+    if (!hash_eq(&root, &s->commit.root))
+        shard_fail(s, "the root of the records is not the one that Commit names");
+    if (!tally_eq(&s->count.tally, &s->commit.tally))
+        shard_fail(s, "the count is not the one that Commit names");
+}
+
+void count_committed(struct shard *s)
+{
+    uint64_t until = s->committed;
+    if (shard_fault(s, SHARD_FAULT_OWN_END))
+        until = log_tip(&s->log)->end;
+    if (until > s->count.tree.size + s->options.bounds.count_records)
+        until = s->count.tree.size + s->options.bounds.count_records;
+
+    uint8_t bytes[RECORD_BYTES];
+    uint64_t before = s->count.tree.size;
+    while (s->failed == NULL && s->count.tree.size < until && is_at_hand(s, s->count.tree.size)) {
+        if (log_record(s, s->count.tree.size, bytes))
+            count_one(s, bytes);
+    }
+    if (s->failed == NULL && s->count.tree.size > before)
+        compare_with_commit(s);
+}
+
+/* The choice that `r` takes the place of; -1 = none. */
+static bool choice_before(struct shard *s, const struct record *r, int32_t *ret)
+{
+    *ret = -1;
+    if (r->before == 0)
+        return true;
+    if (r->before <= s->committed) {
+        int64_t place = voters_find(&s->voters, &r->voter);
+        invariant(place >= 0);
+        *ret = s->voters.array[place].candidate;
+        return true;
+    }
+    uint8_t bytes[RECORD_BYTES];
+    if (!log_record(s, r->before - 1, bytes))
+        return false;
+    *ret = record_decode(bytes).candidate;
+    return true;
+}
+
+bool count_propose(struct shard *s, uint64_t index, struct commit *ret)
+{
+    invariant(count_is_current(s) && s->commit.index == s->committed);
+    struct merkle tree = s->count.tree;
+    *ret = s->commit;
+    for (uint64_t i = s->committed; i < index; i++) {
+        uint8_t bytes[RECORD_BYTES];
+        int32_t old;
+        if (!log_record(s, i, bytes))
+            return false;
+        struct record r = record_decode(bytes);
+        struct hash leaf = merkle_leaf(slice_of(bytes, sizeof bytes));
+        if (!choice_before(s, &r, &old))
+            return false;
+        tally_change(&ret->tally, old, r.candidate, r.district);
+        merkle_push(&tree, &leaf);
+    }
+    for (size_t e = log_entry_of(&s->log, s->committed);
+         e < s->log.count && s->log.entries[e].mark.end <= index; e++) {
+        ret->bytes += s->log.entries[e].len;
+        ret->batches++;
+    }
+    const struct shard_mark *mark = log_mark(&s->log, index);
+    invariant(mark != NULL);
+    ret->index = index;
+    ret->chain = mark->chain;
+    ret->root = merkle_root(&tree);
+    ret->holders = lead_holders(s, index);
+    return true;
+}

@@ -1,0 +1,359 @@
+/* check.c: the invariants of docs/ELECTION.md, judged from outside: by what stands in the
+ * coordination service, on the disks, and by what voters were told. */
+#include <inttypes.h>
+
+#include "world.h"
+
+static struct hash chain_of(const struct blob *batch)
+{
+    struct hash h;
+    memcpy(h.bytes, batch->bytes.ptr + batch->bytes.len - SHA256_BYTES, SHA256_BYTES);
+    return h;
+}
+
+/* ---- the model's own count ---- */
+
+static void fold(const struct committed *c, uint64_t count, struct tally *ret)
+{
+    int32_t choice[WORLD_VOTERS_MAX];
+    memset(choice, -1, sizeof choice);
+    tally_init(ret, WORLD_CANDIDATES, 2);
+    for (uint64_t i = 0; i < count; i++)
+        choice[c->records[i].voter] = c->records[i].candidate;
+    for (uint32_t v = 0; v < WORLD_VOTERS_MAX; v++) {
+        if (choice[v] < 0)
+            continue;
+        ret->votes[(v % 2) * WORLD_CANDIDATES + (uint32_t)choice[v]]++;
+        ret->voters++;
+    }
+}
+
+/* I8. */
+static void add_record(struct world *w, const struct record *r)
+{
+    struct committed *c = &w->committed;
+    int32_t voter = world_voter_of(&r->voter);
+    uint16_t request = (uint16_t)load_be64(r->request.bytes + 8);
+    if (voter < 0 || r->index != c->count) {
+        world_violate(w, "record %" PRIu64 " is of nobody, or not the next", r->index);
+        return;
+    }
+    if (c->count == WORLD_VOTES_MAX) {
+        w->full = true;
+        return;
+    }
+    for (uint32_t i = 0; i < c->count; i++) {
+        if (c->records[i].voter == voter && c->records[i].request == request)
+            world_violate(w, "I8: request %u is counted twice", request);
+    }
+    for (uint32_t i = 0; i < w->vote_count; i++) {
+        const struct vote *v = &w->votes[i];
+        if (v->request == request && v->told_closed && v->round == c->round)
+            world_violate(w, "request %u is counted after its voter was told it never would be",
+                          request);
+    }
+    c->records[c->count].voter = (uint8_t)voter;
+    c->records[c->count].candidate = (uint8_t)r->candidate;
+    c->records[c->count++].request = request;
+}
+
+/* The batch with this chain, on any disk or on its way there. */
+static bool find_batch(const struct world *w, const struct commit *c, const struct hash *chain,
+                       struct batch *ret)
+{
+    const struct blob *log[WORLD_BATCHES_MAX + WORLD_QUEUE_MAX];
+    uint64_t round;
+    for (uint32_t r = 0; r < w->options.replicas; r++) {
+        uint32_t count = world_log(&w->replicas[r], log, &round);
+        for (uint32_t i = count; i > 0 && round == c->round; i--) {
+            struct hash h = chain_of(log[i - 1]);
+            if (hash_eq(&h, chain))
+                return batch_read(log[i - 1]->bytes, ret) == BATCH_VALID;
+        }
+    }
+    return false;
+}
+
+/* The new batches, backwards from the one that Commit names. */
+static void read_batches(struct world *w, const struct commit *before, const struct commit *c)
+{
+    struct batch batches[WORLD_BATCHES_MAX];
+    uint32_t count = 0;
+    struct hash chain = c->chain;
+    uint64_t index = c->index;
+    while (index > w->committed.count && count < WORLD_BATCHES_MAX) {
+        if (!find_batch(w, c, &chain, &batches[count]) || batch_end(&batches[count]) != index) {
+            world_violate(w, "I2: nobody has what Commit names");
+            return;
+        }
+        chain = batches[count].before;
+        index = batches[count++].first;
+    }
+    if (c->round == before->round && !hash_eq(&chain, &before->chain))
+        world_violate(w, "I1: Commit names a log that does not go on from the one before");
+    while (count-- > 0) {
+        const struct batch *b = &batches[count];
+        for (uint32_t k = 0; k < b->count; k++) {
+            struct record r = record_decode(batch_record(b, k).ptr);
+            add_record(w, &r);
+        }
+        w->committed.chains[w->committed.count] = b->chain;
+        w->committed.at_boundary[w->committed.count] = true;
+    }
+}
+
+/* ---- I2: copies ---- */
+
+static bool disk_holds(const struct disk *d, const struct commit *c)
+{
+    if (d->round != c->round)
+        return c->index == 0;
+    for (uint32_t i = 0; i < d->batch_count; i++) {
+        struct hash chain = chain_of(d->batches[i]);
+        if (d->ends[i] == c->index && hash_eq(&chain, &c->chain))
+            return true;
+    }
+    return c->index == 0;
+}
+
+static void check_copies(struct world *w)
+{
+    const struct commit *c = &w->coord.commit;
+    uint32_t holders = 0;
+    if (c->index == 0)
+        return;
+    for (uint32_t i = 0; i < w->options.replicas; i++) {
+        if (disk_holds(&w->replicas[i].disk, c))
+            holders++;
+    }
+    if (holders < w->options.copies_min)
+        world_violate(w, "I2: %" PRIu64 " records are committed and on %u disks only", c->index,
+                      holders);
+}
+
+/* ---- what is written ---- */
+
+void check_commit_written(struct world *w, const struct commit *before, const struct commit *c)
+{
+    const struct global *g = &w->coord.global;
+    if (c->round != g->round && c->round != before->round)
+        world_violate(w, "I1: a commit of round %" PRIu64, c->round);
+    if (c->round == before->round && (c->epoch < before->epoch || c->index < before->index ||
+                                      c->bytes < before->bytes || c->batches < before->batches))
+        world_violate(w, "I1: Commit goes back");
+    if (c->round > before->round && c->epoch <= before->epoch)
+        world_violate(w, "I1: a round without an epoch of its own");
+    if (c->round > before->round) {
+        memset(&w->committed, 0, sizeof w->committed);
+        w->committed.round = c->round;
+        if (c->index != 0)
+            world_violate(w, "I1: a round does not begin at 0");
+    }
+    if (c->index > before->index || c->round > before->round) {
+        if (g->phase != PHASE_OPEN && g->phase != PHASE_CLOSING)
+            world_violate(w, "I7: votes are counted while the election is not open");
+        if (c->round != g->round)
+            world_violate(w, "I7: votes are counted in a round that is over");
+    }
+    if (c->epoch > before->epoch && c->round == before->round &&
+        !hash_eq(&c->chain, &before->chain))
+        world_violate(w, "I5: a takeover changes what is committed");
+    if (c->epoch > before->epoch && c->round == before->round &&
+        !disk_holds(&w->replicas[c->leader].disk, c))
+        world_violate(w, "I5: the new leader does not have what is committed");
+    read_batches(w, before, c);
+    if (w->violation[0] != 0 || w->full)
+        return;
+
+    struct tally want;
+    fold(&w->committed, c->index, &want);
+    if (!tally_eq(&want, &c->tally))
+        world_violate(w, "I4: the tally in Commit is not the fold of its records");
+    check_copies(w);
+}
+
+/* I6, and that an epoch has one history. */
+void check_persist(struct world *w, uint32_t replica, const struct shard_persist *p,
+                   struct slice bytes)
+{
+    const struct blob *log[WORLD_BATCHES_MAX + WORLD_QUEUE_MAX];
+    uint64_t round;
+    struct batch b, other;
+    if (p->type == SHARD_PERSIST_TRUNCATE) {
+        uint32_t count = world_log(&w->replicas[replica], log, &round);
+        for (uint32_t i = 0; i < count; i++) {
+            if (round != w->committed.round || batch_read(log[i]->bytes, &b) != BATCH_VALID)
+                continue;
+            uint64_t end = batch_end(&b);
+            if (end > p->value && end <= w->committed.count && w->committed.at_boundary[end] &&
+                hash_eq(&w->committed.chains[end], &b.chain))
+                world_violate(w, "I6: replica %u forgets committed record %" PRIu64, replica,
+                              end - 1);
+        }
+    }
+    if (p->type != SHARD_PERSIST_APPEND || batch_read(bytes, &b) != BATCH_VALID)
+        return;
+    for (uint32_t r = 0; r < w->options.replicas; r++) {
+        uint32_t count = world_log(&w->replicas[r], log, &round);
+        for (uint32_t i = 0; i < count; i++) {
+            if (round != b.round || batch_read(log[i]->bytes, &other) != BATCH_VALID)
+                continue;
+            if (other.epoch == b.epoch && other.first == b.first &&
+                !hash_eq(&other.chain, &b.chain))
+                world_violate(w, "epoch %" PRIu64 " has two histories", b.epoch);
+        }
+    }
+}
+
+/* ---- what voters are told ---- */
+
+static void check_receipt(struct world *w, struct vote *v, const struct receipt *r)
+{
+    const struct committed *c = &w->committed;
+    v->told_committed = true;
+    v->index = r->index;
+    if (r->round != v->round && r->round != c->round)
+        world_violate(w, "a receipt of another round");
+    if (r->round != c->round)
+        return;
+    if (r->index >= c->count || r->index >= w->coord.commit.index) {
+        world_violate(w, "I3: voter %u is told that %" PRIu64 " is committed, and it is not",
+                      v->voter, r->index);
+        return;
+    }
+    if (c->records[r->index].voter != v->voter || c->records[r->index].request != v->request ||
+        c->records[r->index].candidate != v->candidate)
+        world_violate(w, "I3: the receipt of voter %u is for somebody else's record", v->voter);
+    if (v->told_closed)
+        world_violate(w, "voter %u is told both", v->voter);
+}
+
+static void check_closed(struct world *w, struct vote *v)
+{
+    const struct committed *c = &w->committed;
+    v->told_closed = true;
+    if (v->told_committed)
+        world_violate(w, "voter %u is told both", v->voter);
+    for (uint32_t i = 0; i < c->count && c->round == v->round; i++) {
+        if (c->records[i].voter == v->voter && c->records[i].request == v->request)
+            world_violate(w, "voter %u is told that a vote does not count that does", v->voter);
+    }
+}
+
+void check_answer(struct world *w, const struct answer *a)
+{
+    struct vote *v = &w->votes[a->client - 1];
+    w->answers++;
+    w->last_answer = *a;
+    switch (a->type) {
+    case ANSWER_COMMITTED:
+    case ANSWER_DUPLICATE:
+        check_receipt(w, v, &a->receipt);
+        return;
+    case ANSWER_CLOSED:
+        if (a->receipt.round == v->round)
+            check_closed(w, v);
+        return;
+    case ANSWER_NO_VOTER:
+    case ANSWER_NO_CANDIDATE:
+    case ANSWER_CONFLICT:
+    case ANSWER_REVISION:
+    case ANSWER_TOO_MANY:
+        v->settled = true;
+        return;
+    case ANSWER_NOT_STARTED:
+    case ANSWER_CLOSING:
+    case ANSWER_BUSY:
+    case ANSWER_NOT_LEADER:
+    case ANSWER_UNAVAILABLE:
+    case ANSWER_UNKNOWN_RETRY:
+        return;
+    }
+}
+
+/* ---- after each action ---- */
+
+/* I4, I9: nobody shows what is not committed, and all show the same. */
+static void check_count(struct world *w, uint32_t a)
+{
+    struct replica *r = &w->replicas[a];
+    struct shard_status s = shard_status(r->shard);
+    if (s.counted == r->was_counted || s.round != w->committed.round)
+        return;
+    r->was_counted = s.counted;
+    if (s.counted > w->committed.count) {
+        world_violate(w, "I4: replica %u counts %" PRIu64 " records, committed are %u", a,
+                      s.counted, w->committed.count);
+        return;
+    }
+    struct tally want;
+    fold(&w->committed, s.counted, &want);
+    if (!tally_eq(&want, s.tally))
+        world_violate(w, "I9: replica %u has another tally at %" PRIu64, a, s.counted);
+}
+
+void check_world(struct world *w)
+{
+    check_copies(w);
+    for (uint32_t i = 0; i < w->options.replicas; i++) {
+        if (w->replicas[i].up)
+            check_count(w, i);
+    }
+}
+
+/* ---- when all is well again ---- */
+
+/* A recount from what is on the disk gives what Commit says. */
+static void check_recount(struct world *w, uint32_t a)
+{
+    const struct disk *d = &w->replicas[a].disk;
+    const struct commit *c = &w->coord.commit;
+    struct voters roll = {0};
+    for (uint32_t i = 0; i < w->options.voters; i++) {
+        struct pseudonym p = world_pseudonym(i);
+        voters_add(&roll, &p, (uint8_t)(i % 2), 0);
+    }
+    voters_sort(&roll);
+    voters_reset(&roll);
+    struct log_heading h = {.round = d->round, .state = "NY", .roll = voters_hash(&roll)};
+    struct recount r;
+    struct err err = {""};
+    recount_init(&r, &h, &roll, WORLD_CANDIDATES, 2);
+    for (uint32_t i = 0; i < d->batch_count && d->ends[i] <= c->index; i++) {
+        struct batch b;
+        if (batch_read(d->batches[i]->bytes, &b) != BATCH_VALID || recount_batch(&r, &b, &err) < 0)
+            world_violate(w, "recount of replica %u: %s", a, err.text);
+    }
+    struct hash root = merkle_root(&r.count.tree);
+    if (r.count.tree.size != c->index || !hash_eq(&r.chain, &c->chain) ||
+        !hash_eq(&root, &c->root) || !tally_eq(&r.count.tally, &c->tally))
+        world_violate(w, "a recount of replica %u is not what Commit says", a);
+    voters_deinit(&roll);
+}
+
+void check_settled(struct world *w)
+{
+    const struct coord *c = &w->coord;
+    uint32_t leaders = 0;
+    for (uint32_t i = 0; i < w->options.replicas; i++) {
+        if (!w->replicas[i].up)
+            continue;
+        struct shard_status s = shard_status(w->replicas[i].shard);
+        leaders += s.leading;
+        if (c->commit.round == c->global.round &&
+            (s.round != c->commit.round || s.counted != c->commit.index))
+            world_violate(w,
+                          "replica %u does not catch up: it has %" PRIu64 ", counts %" PRIu64
+                          " of %" PRIu64 " in round %" PRIu64,
+                          i, s.last, s.counted, c->commit.index, s.round);
+        if (s.round == c->commit.round)
+            check_recount(w, i);
+    }
+    bool open = c->global.phase == PHASE_OPEN || c->global.phase == PHASE_CLOSING;
+    if (leaders != (open ? 1 : 0))
+        world_violate(w, "%u leaders when all is well", leaders);
+    if (c->global.phase == PHASE_CLOSING && !c->commit.sealed)
+        world_violate(w, "the state does not finish");
+    if (c->global.phase == PHASE_CLOSED && !c->has_seal)
+        world_violate(w, "the round is not sealed");
+}

@@ -1,0 +1,373 @@
+/* What a shard answers, and what it takes from others: one replica or three, through world.h. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/hash.h"
+#include "vote/message.h"
+#include "world.h"
+
+static struct world w;
+
+static void act(enum action_type type, uint32_t a, uint32_t b)
+{
+    struct action x = {type, a, b};
+    assert_true(world_can(&w, &x));
+    world_do(&w, &x);
+    assert_string_equal(w.violation, "");
+}
+
+static void settle(void)
+{
+    assert_true(world_settle(&w, false, 5000) < 5000);
+    assert_string_equal(w.violation, "");
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    struct world_options o = {.replicas = 3, .copies_min = 2, .voters = 4, .quorum_wait_ns = 1000};
+    world_init(&w, &o);
+    settle();
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    world_deinit(&w);
+    blob_forget_all();
+    return 0;
+}
+
+static struct shard_status status_of(uint32_t replica)
+{
+    return shard_status(w.replicas[replica].shard);
+}
+
+static uint32_t new_vote(uint8_t voter, uint8_t candidate, uint16_t request)
+{
+    w.votes[w.vote_count] =
+        (struct vote){.voter = voter, .candidate = candidate, .request = request};
+    return w.vote_count++;
+}
+
+/* Sends it, lets everything happen, and returns the last answer. */
+static struct answer cast_to(uint32_t replica, uint32_t vote)
+{
+    memset(&w.last_answer, 0, sizeof w.last_answer);
+    act(ACTION_CAST, replica, vote);
+    settle();
+    assert_int_equal(w.last_answer.client, vote + 1);
+    return w.last_answer;
+}
+
+static struct answer cast_new(uint8_t voter, uint8_t candidate, uint16_t request)
+{
+    return cast_to(0, new_vote(voter, candidate, request));
+}
+
+static void open_election(void)
+{
+    act(ACTION_PHASE, 0, PHASE_OPEN);
+    settle();
+    assert_true(status_of(0).admitting);
+}
+
+static void nothing_is_taken_before_the_start(void **state)
+{
+    (void)state;
+    assert_int_equal(cast_new(0, 1, 1).type, ANSWER_NOT_STARTED);
+    open_election();
+    assert_int_equal(cast_to(0, 0).type, ANSWER_COMMITTED);
+}
+
+static void a_retry_gets_the_receipt_of_the_first_time(void **state)
+{
+    (void)state;
+    open_election();
+    struct answer first = cast_new(0, 1, 1);
+    assert_int_equal(first.type, ANSWER_COMMITTED);
+    assert_int_equal(first.receipt.index, 0);
+    assert_int_equal(first.receipt.revision, 1);
+    assert_int_equal(first.receipt.tree_size, 1);
+    struct answer second = cast_to(0, 0);
+    assert_int_equal(second.type, ANSWER_DUPLICATE);
+    assert_int_equal(second.receipt.index, 0);
+    assert_true(hash_eq(&first.receipt.leaf, &second.receipt.leaf));
+    assert_int_equal(w.coord.commit.index, 1);
+}
+
+/* A, then B, then A again because its answer was lost: B stays. */
+static void a_late_retry_does_not_bring_back_an_older_choice(void **state)
+{
+    (void)state;
+    open_election();
+    assert_int_equal(cast_new(0, 1, 1).type, ANSWER_COMMITTED);
+    struct answer b = cast_new(0, 2, 2);
+    assert_int_equal(b.type, ANSWER_COMMITTED);
+    assert_int_equal(b.receipt.revision, 2);
+    struct answer again = cast_to(0, 0);
+    assert_int_equal(again.type, ANSWER_DUPLICATE);
+    assert_int_equal(again.receipt.index, 0);
+    assert_int_equal(tally_votes(&w.coord.commit.tally, 1), 0);
+    assert_int_equal(tally_votes(&w.coord.commit.tally, 2), 1);
+    assert_int_equal(w.coord.commit.tally.voters, 1);
+}
+
+static void a_retry_joins_what_is_under_way(void **state)
+{
+    (void)state;
+    open_election();
+    new_vote(0, 1, 1);
+    act(ACTION_CAST, 0, 0);
+    uint64_t answers = w.answers;
+    act(ACTION_CAST, 0, 0);
+    assert_int_equal(w.answers, answers);
+    settle();
+    assert_int_equal(w.answers, answers + 2);
+    assert_int_equal(w.coord.commit.index, 1);
+}
+
+static void one_request_is_one_choice(void **state)
+{
+    (void)state;
+    open_election();
+    assert_int_equal(cast_new(0, 1, 1).type, ANSWER_COMMITTED);
+    assert_int_equal(cast_new(0, 2, 1).type, ANSWER_CONFLICT);
+    assert_int_equal(cast_new(1, 2, 1).type, ANSWER_COMMITTED); /* numbers are a voter's own */
+}
+
+/* The vote that stopped the original program for ever. */
+static void unknown_candidates_and_voters_harm_nobody(void **state)
+{
+    (void)state;
+    open_election();
+    assert_int_equal(cast_new(0, WORLD_CANDIDATES, 1).type, ANSWER_NO_CANDIDATE);
+    assert_int_equal(cast_new(0, 255, 2).type, ANSWER_NO_CANDIDATE);
+    assert_int_equal(cast_new(4, 1, 3).type, ANSWER_NO_VOTER);
+    assert_int_equal(cast_new(0, 1, 4).type, ANSWER_COMMITTED);
+    assert_int_equal(w.coord.commit.index, 1);
+}
+
+static void a_voter_changes_his_mind_so_often_and_no_more(void **state)
+{
+    (void)state;
+    open_election();
+    for (uint16_t i = 0; i < 16; i++) {
+        uint32_t v = new_vote(0, (uint8_t)(i % 3), (uint16_t)(i + 1));
+        assert_int_equal(cast_to(0, v).type, ANSWER_COMMITTED);
+        w.vote_count = 0;
+    }
+    assert_int_equal(w.coord.commit.tally.voters, 1);
+    assert_int_equal(cast_new(0, 1, 99).type, ANSWER_TOO_MANY);
+    assert_int_equal(cast_new(1, 1, 98).type, ANSWER_COMMITTED);
+}
+
+static void the_others_name_the_leader(void **state)
+{
+    (void)state;
+    open_election();
+    new_vote(0, 1, 1);
+    struct answer a = cast_to(2, 0);
+    assert_int_equal(a.type, ANSWER_NOT_LEADER);
+    assert_int_equal(a.leader, 0);
+}
+
+static void without_the_coordination_service_nothing_is_promised(void **state)
+{
+    (void)state;
+    open_election();
+    assert_int_equal(cast_new(0, 1, 1).type, ANSWER_COMMITTED);
+    act(ACTION_DISCONNECT, 0, 0);
+    act(ACTION_CAST, 0, 0);
+    assert_int_equal(w.last_answer.type, ANSWER_UNAVAILABLE);
+    settle();
+    assert_int_equal(cast_to(0, 0).type, ANSWER_DUPLICATE);
+}
+
+static void after_the_end_everybody_can_tell_what_counted(void **state)
+{
+    (void)state;
+    open_election();
+    assert_int_equal(cast_new(0, 1, 1).type, ANSWER_COMMITTED);
+    new_vote(1, 1, 2);
+    act(ACTION_PHASE, 0, PHASE_CLOSING);
+    settle();
+    assert_int_equal(cast_to(0, 1).type, ANSWER_CLOSING);
+    act(ACTION_PHASE, 0, PHASE_CLOSED);
+    settle();
+    for (uint32_t replica = 0; replica < 3; replica++) {
+        assert_int_equal(cast_to(replica, 0).type, ANSWER_DUPLICATE);
+        struct answer a = cast_to(replica, 1);
+        assert_int_equal(a.type, ANSWER_CLOSED);
+        assert_int_equal(a.receipt.round, 1);
+    }
+    check_settled(&w);
+    assert_string_equal(w.violation, "");
+}
+
+static void a_round_begins_from_zero(void **state)
+{
+    (void)state;
+    open_election();
+    assert_int_equal(cast_new(0, 1, 1).type, ANSWER_COMMITTED);
+    act(ACTION_PHASE, 0, PHASE_CLOSED);
+    settle();
+    act(ACTION_PHASE, 0, PHASE_OPEN);
+    settle();
+    assert_int_equal(w.coord.commit.round, 2);
+    assert_int_equal(w.coord.commit.index, 0);
+    assert_int_equal(status_of(1).tally->voters, 0);
+    struct answer a = cast_new(0, 2, 1); /* the same number, in another round */
+    assert_int_equal(a.type, ANSWER_COMMITTED);
+    assert_int_equal(a.receipt.revision, 1);
+}
+
+/* The leader cannot reach the others, but the coordination service: it steps back, and another
+ * leads. */
+static void a_leader_without_copies_steps_back(void **state)
+{
+    (void)state;
+    open_election();
+    new_vote(0, 1, 1);
+    act(ACTION_LINK_DOWN, 0, 1);
+    act(ACTION_LINK_DOWN, 0, 2);
+    act(ACTION_CAST, 0, 0);
+    act(ACTION_SYNC, 0, 0);
+    assert_true(status_of(0).leading);
+    act(ACTION_TIMEOUT, 0, 0);
+    assert_int_equal(w.last_answer.type, ANSWER_UNKNOWN_RETRY);
+    assert_false(status_of(0).leading);
+    settle();
+    assert_false(status_of(0).leading);
+    assert_true(status_of(1).admitting);
+    assert_int_equal(cast_to(1, 0).type, ANSWER_COMMITTED);
+    assert_int_equal(w.coord.commit.index, 1);
+}
+
+/* ---- what comes over a link ---- */
+
+static void hand_over(uint32_t to, uint32_t from, struct slice bytes)
+{
+    struct shard *copy = shard_copy(w.replicas[to].shard, &w.replicas[to]);
+    struct shard_effects fx = {0};
+    struct shard_event ev = {.type = SHARD_PEER_MESSAGE, .peer = {from, bytes}};
+    shard_effects_clear(&fx);
+    shard_step(copy, &ev, &fx);
+    ev = (struct shard_event){.type = SHARD_TICK, .now_ns = 5};
+    shard_effects_clear(&fx);
+    shard_step(copy, &ev, &fx);
+    shard_effects_deinit(&fx);
+    shard_free(copy);
+}
+
+/* Every bit of a message changed, and its beginning alone. */
+static void hand_over_spoiled(uint32_t to, uint32_t from, struct slice bytes)
+{
+    uint8_t *copy = malloc(bytes.len);
+    assert_non_null(copy);
+    memcpy(copy, bytes.ptr, bytes.len);
+    for (size_t bit = 0; bit < bytes.len * 8; bit++) {
+        copy[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        hand_over(to, from, slice_of(copy, bytes.len));
+        copy[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+    for (size_t len = 0; len < bytes.len; len += 7)
+        hand_over(to, from, slice_of(copy, len));
+    free(copy);
+}
+
+static void no_message_harms_a_replica(void **state)
+{
+    (void)state;
+    open_election();
+    for (uint16_t i = 0; i < 3; i++) {
+        new_vote((uint8_t)i, 1, (uint16_t)(i + 1));
+        act(ACTION_CAST, 0, i);
+    }
+    bool seen[MESSAGE_TYPE_END] = {false};
+    for (int i = 0; i < 400; i++) {
+        for (uint32_t ab = 0; ab < 9; ab++) {
+            const struct queue *q = &w.links[ab / 3][ab % 3];
+            if (q->count == 0 || seen[q->items[0]->bytes.ptr[0]])
+                continue;
+            seen[q->items[0]->bytes.ptr[0]] = true;
+            for (uint32_t to = 0; to < 3; to++) {
+                if (to != ab / 3)
+                    hand_over_spoiled(to, ab / 3, q->items[0]->bytes);
+            }
+        }
+        if (world_settle(&w, false, 1) == 0 && i < 200) { /* a flap brings hello and probe */
+            act(ACTION_LINK_DOWN, 0, 1);
+            i = 200;
+        }
+    }
+    assert_true(seen[MESSAGE_APPEND] && seen[MESSAGE_ACK] && seen[MESSAGE_HELLO] &&
+                seen[MESSAGE_PROBE]);
+}
+
+/* A batch whose chain is right and whose records are not: no ack, and the link goes. */
+static void a_batch_that_cannot_be_counted_is_not_acknowledged(void **state)
+{
+    (void)state;
+    open_election();
+    for (int wrong = 0; wrong < 5; wrong++) {
+        struct pseudonym voter = world_pseudonym(1);
+        struct record r = {
+            .voter = voter, .epoch = 1, .candidate = 1, .district = 1, .revision = 1};
+        r.index += wrong == 1;
+        r.epoch += wrong == 2;
+        r.candidate = wrong == 3 ? WORLD_CANDIDATES : 1;
+        r.voter.bytes[0] ^= wrong == 4;
+        uint8_t bytes[RECORD_BYTES];
+        struct buf b = {0};
+        struct shard_status s = status_of(1);
+        batch_begin(&b, 1, 1, 0, &s.chain);
+        record_encode(&r, bytes);
+        buf_put(&b, bytes, sizeof bytes);
+        struct batch batch = batch_end_writing(&b, 0);
+        struct message m = {.type = MESSAGE_APPEND, .round = 1, .epoch = 1, .bytes = batch.bytes};
+        struct buf out = {0};
+        message_encode(&m, &out);
+
+        struct shard *copy = shard_copy(w.replicas[1].shard, &w.replicas[1]);
+        struct shard_effects fx = {0};
+        struct shard_event ev = {.type = SHARD_PEER_MESSAGE, .peer = {0, buf_slice(&out)}};
+        shard_effects_clear(&fx);
+        shard_step(copy, &ev, &fx);
+        assert_int_equal(fx.drop_peers, wrong == 0 ? 0 : 1);
+        assert_int_equal(fx.send_count, wrong == 0 ? 1 : 0);
+        shard_effects_deinit(&fx);
+        shard_free(copy);
+        buf_deinit(&b);
+        buf_deinit(&out);
+    }
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+    const struct CMUnitTest tests[] = {
+        TEST(nothing_is_taken_before_the_start),
+        TEST(a_retry_gets_the_receipt_of_the_first_time),
+        TEST(a_late_retry_does_not_bring_back_an_older_choice),
+        TEST(a_retry_joins_what_is_under_way),
+        TEST(one_request_is_one_choice),
+        TEST(unknown_candidates_and_voters_harm_nobody),
+        TEST(a_voter_changes_his_mind_so_often_and_no_more),
+        TEST(the_others_name_the_leader),
+        TEST(without_the_coordination_service_nothing_is_promised),
+        TEST(after_the_end_everybody_can_tell_what_counted),
+        TEST(a_round_begins_from_zero),
+        TEST(a_leader_without_copies_steps_back),
+        TEST(no_message_harms_a_replica),
+        TEST(a_batch_that_cannot_be_counted_is_not_acknowledged),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
