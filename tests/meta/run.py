@@ -30,6 +30,7 @@ LAYERS = {
     "client_io": ["base", "wire", "client", "caucus"],
     "recipes": ["base", "caucus"],  # the public client alone, like everybody's program
     "vote": ["base"],  # the election's core: nothing of coordination, ours or anybody's
+    "vote_io": ["base", "vote"],
     # Of "client" only the list of hosts; sessions by "caucus". Of "datadir" what names neither tree nor io: a header
     # that brings them along is found.
     "cli": ["base", "wire", "client", "caucus", "datadir"],
