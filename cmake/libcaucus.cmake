@@ -6,25 +6,25 @@
 
 set(LIBCAUCUS_SOVERSION 0)
 
-foreach(module caucus_client caucus_client_io caucus_recipes)
+foreach(module caucus_tls caucus_client caucus_client_io caucus_recipes)
     set_target_properties(${module} PROPERTIES POSITION_INDEPENDENT_CODE ON C_VISIBILITY_PRESET hidden
                           INTERPROCEDURAL_OPTIMIZATION OFF)
 endforeach()
 
 # What it needs of the lower layers, compiled for a shared library.
 add_library(libcaucus_lower OBJECT EXCLUDE_FROM_ALL
-    src/base/buf.c src/base/map.c src/base/mem.c src/base/utf8.c src/wire/path.c src/wire/records_gen.c src/wire/zk.c)
+    src/base/buf.c src/base/err.c src/base/map.c src/base/mem.c src/base/utf8.c src/wire/path.c src/wire/records_gen.c src/wire/zk.c)
 target_include_directories(libcaucus_lower PRIVATE ${CMAKE_SOURCE_DIR}/src)
 target_link_libraries(libcaucus_lower PRIVATE PkgConfig::XXHASH)
 set_target_properties(libcaucus_lower PROPERTIES POSITION_INDEPENDENT_CODE ON C_VISIBILITY_PRESET hidden
                       INTERPROCEDURAL_OPTIMIZATION OFF)
-set(objects $<TARGET_OBJECTS:caucus_client> $<TARGET_OBJECTS:caucus_client_io> $<TARGET_OBJECTS:caucus_recipes>
+set(objects $<TARGET_OBJECTS:caucus_tls> $<TARGET_OBJECTS:caucus_client> $<TARGET_OBJECTS:caucus_client_io> $<TARGET_OBJECTS:caucus_recipes>
             $<TARGET_OBJECTS:libcaucus_lower>)
 
 add_library(libcaucus SHARED ${objects})
 set_target_properties(libcaucus PROPERTIES OUTPUT_NAME caucus VERSION ${PROJECT_VERSION}
                       SOVERSION ${LIBCAUCUS_SOVERSION} LINKER_LANGUAGE C INTERPROCEDURAL_OPTIMIZATION OFF)
-target_link_libraries(libcaucus PRIVATE Threads::Threads m)
+target_link_libraries(libcaucus PRIVATE PkgConfig::SSL PkgConfig::CRYPTO Threads::Threads m)
 if(NOT CAUCUS_SANITIZE) # a sanitizer's names come with the program
     target_link_options(libcaucus PRIVATE -Wl,-z,defs)
 endif()

@@ -21,7 +21,7 @@ if ! command -v dpkg-query >/dev/null 2>&1; then
     for tool in gcc make cmake ninja pkg-config; do
         command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
     done
-    for lib in libuv libcrypto zlib libmicrohttpd libxxhash libedit; do
+    for lib in libuv libssl libcrypto zlib libmicrohttpd libxxhash libedit; do
         pkg-config --exists "$lib" 2>/dev/null || missing="$missing $lib"
     done
     [ -z "$missing" ] && exit 0

@@ -240,6 +240,22 @@ CAUCUS_API void caucus_result_free(struct caucus_result *r);
 /* ---- Handles ------------------------------------------------------------------------------------
  */
 
+/* TLS 1.2 or 1.3 to every server. The certificate of a server must lead to one that is trusted and
+ * name the host as it is written in `hosts`; otherwise another server is looked for, and
+ * caucus_get_trouble says why. Files are PEM and read by caucus_open, not later. */
+struct caucus_tls {
+    const char *ca_file;   /* who is trusted: certificates, one after the other */
+    const char *ca_folder; /* and those in files named by hashes (openssl rehash). If both are
+                              NULL: whom the system trusts */
+    const char *certificate_file; /* ours, then those that lead to a trusted one. NULL: none */
+    const char *key_file;         /* its key. NULL: in certificate_file */
+    const char *key_password;     /* NULL: the key is not encrypted */
+    bool any_host; /* the certificate may name any host: whoever has one that is trusted can then
+                      pass for the server */
+    char *ret_trouble; /* with CAUCUS_BADTLS: which file, and what is wrong with it. May be NULL */
+    size_t trouble_bytes; /* of ret_trouble */
+};
+
 struct caucus_options {
     int32_t session_timeout_ms; /* asked for; the server has limits of its own. 0: 10 seconds */
     bool read_only;             /* a server without quorum will do while there is no other */
@@ -252,15 +268,16 @@ struct caucus_options {
                                  than 256 MiB of them. 0: 65,536 */
     size_t request_bytes_max; /* of one; bigger ones are refused (TOOBIG), because servers close the
                                  connection on them. 0: 1,048,575 as servers have it */
-    size_t response_bytes_max; /* of one; a bigger one ends the connection. 0: 16 MiB */
-    uint64_t seed;             /* of the order of hosts and of waiting times. 0: by chance */
+    size_t response_bytes_max;    /* of one; a bigger one ends the connection. 0: 16 MiB */
+    uint64_t seed;                /* of the order of hosts and of waiting times. 0: by chance */
+    const struct caucus_tls *tls; /* read by caucus_open only. NULL: plain TCP */
 };
 
 /* `hosts`: "host:port,host:port/chroot"; the port may be left out (2181), IPv6 addresses stand in
  * brackets, names are looked up anew at each attempt. `options` may be NULL. Returns at once: that
  * the session began is told by the state CONNECTED, and requests may be made before; they wait for
  * the connection at most for the session's timeout (then CAUCUS_OPERATIONTIMEOUT). Errors:
- * CAUCUS_BADHOSTS, CAUCUS_BADARGUMENTS, CAUCUS_NORESOURCES. */
+ * CAUCUS_BADHOSTS, CAUCUS_BADTLS, CAUCUS_BADARGUMENTS, CAUCUS_NORESOURCES. */
 CAUCUS_API int caucus_open(const char *hosts, const struct caucus_options *options,
                            struct caucus **ret);
 CAUCUS_API int caucus_open_loop(const char *hosts, const struct caucus_options *options,

@@ -46,11 +46,12 @@
     X(CAUCUS_TOOBIG, -2002, "the request is bigger than servers take")                             \
     X(CAUCUS_BUSY, -2003, "too many requests are waiting for their answers")                       \
     X(CAUCUS_NORESOURCES, -2004, "the system refused a thread, descriptor or memory")              \
-    X(CAUCUS_BADHOSTS, -2005, "the list of hosts cannot be understood")
+    X(CAUCUS_BADHOSTS, -2005, "the list of hosts cannot be understood")                            \
+    X(CAUCUS_BADTLS, -2006, "the files for TLS cannot be used")
 
 #define CAUCUS_ERROR_ENUM(name, number, text) name = number,
 enum caucus_error {
-    CAUCUS_ERROR_MAP(CAUCUS_ERROR_ENUM) CAUCUS_ERROR_LAST = CAUCUS_BADHOSTS
+    CAUCUS_ERROR_MAP(CAUCUS_ERROR_ENUM) CAUCUS_ERROR_LAST = CAUCUS_BADTLS
 };
 #undef CAUCUS_ERROR_ENUM
 

@@ -41,11 +41,9 @@ static int connect_all(struct cli *cli, struct bench_run *run)
                                      .read_only = cli->read_only,
                                      .stop_when_lost = true};
     for (int64_t i = 0; i < plan->connections; i++) {
-        int rc = caucus_open(cli->hosts, &options, &run->connections[i].handle);
-        if (rc != 0) {
-            run->connections[i].handle = NULL;
-            return cli_failed(cli, "a connection cannot be begun", rc);
-        }
+        int code = cli_open(cli, &options, &run->connections[i].handle);
+        if (code != CLI_OK)
+            return code;
     }
     for (int64_t i = 0; i < plan->connections; i++) {
         struct caucus *handle = run->connections[i].handle;

@@ -14,6 +14,7 @@
 
 #include "caucus/caucus.h"
 #include "cli/options.h"
+#include "cli/secure.h"
 #include "cli/watching.h"
 
 enum cli_exit {
@@ -34,6 +35,7 @@ struct cli {
     bool read_only;
     const char *auth[CLI_AUTH_MAX]; /* "scheme:auth" */
     size_t auth_count;
+    struct secure secure;
     struct caucus *handle; /* NULL: not opened yet */
     struct watching watching;
     bool in_shell;
@@ -74,6 +76,8 @@ int cli_main(int argc, char **argv);
 /* One command, from main or the shell. */
 int cli_run(struct cli *cli, int argc, char **argv);
 
+/* A handle to the servers, over TLS if that is wanted. 0, or an exit code after having told why. */
+int cli_open(struct cli *cli, const struct caucus_options *options, struct caucus **ret);
 /* Opens the handle and waits until it is connected. 0, or an exit code after having told why. */
 int cli_connect(struct cli *cli);
 

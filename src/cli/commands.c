@@ -105,9 +105,9 @@ const struct command commands[] = {
      "shown)\n",
      COMMAND_SESSION, run_reconfig},
     {"status", NULL, "", "every server of the ensemble: what it is and how it does",
-     "Asks the given servers, and those they know of, for srvr. Exit code 0: all serve; 1: some "
-     "do\n"
-     "not; 3: none could be reached.\n",
+     "Asks the given servers, and those they know of, for srvr; with TLS only the given ones, as\n"
+     "servers know the others by their ports without TLS. Exit code 0: all serve; 1: some do not;\n"
+     "3: none could be reached.\n",
      COMMAND_OUTSIDE, run_status},
     {"top", NULL, "[-i MS] [-n COUNT]",
      "what every server of the ensemble is doing, again and again",
@@ -222,6 +222,11 @@ const char command_global_options[] =
     "  -t, --timeout MS        how long to look for a server, and the session's timeout\n"
     "                          (10000)\n"
     "  -a, --auth SCHEME:AUTH  an identity, such as digest:user:password\n"
+    "  --tls                   TLS, trusting whom the system trusts\n"
+    "  --tls-ca FILE           TLS, trusting these certificates; also a folder of them\n"
+    "  --tls-cert FILE         our certificate\n"
+    "  --tls-key FILE          its key, if not beside it; $CAUCUS_TLS_KEY_PASSWORD opens it\n"
+    "  --tls-any-host          a trusted certificate will do, whatever host it names\n"
     "  -r, --read-only         a server without quorum will do\n"
     "  -j, --json              for programs: one JSON object on a line\n"
     "  -h, --help              also behind a command, as are --hosts and --json\n"

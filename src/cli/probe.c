@@ -17,6 +17,7 @@ void probe_init(struct probe *p, const char *host, int port)
     buf_init(&p->answer, PROBE_ANSWER_MAX);
     size_t bytes = strlen(host) + 16;
     p->place = mem_alloc(bytes);
+    p->host = mem_dup(host, strlen(host) + 1);
     snprintf(p->place, bytes, strchr(host, ':') != NULL ? "[%s]:%d" : "%s:%d", host, port);
 
     char service[16];
@@ -39,6 +40,8 @@ void probe_init(struct probe *p, const char *host, int port)
 void probe_deinit(struct probe *p)
 {
     free(p->place);
+    free(p->host);
+    tls_free(p->tls);
     buf_deinit(&p->answer);
     if (p->fd >= 0)
         close(p->fd);
@@ -56,6 +59,8 @@ bool probe_same(const struct probe *a, const struct probe *b)
 
 static void end(struct probe *p, int error)
 {
+    tls_free(p->tls);
+    p->tls = NULL;
     if (p->fd >= 0)
         close(p->fd);
     p->fd = -1;
@@ -82,8 +87,37 @@ static void dial(struct probe *p, int error)
     }
 }
 
-static void step_connecting(struct probe *p, const char *word)
+static void end_with(struct probe *p, const char *trouble)
 {
+    snprintf(p->error, sizeof p->error, "%s", trouble);
+    end(p, 0);
+}
+
+static void ask(struct probe *p, const char *word)
+{
+    p->connected = true;
+    size_t len = strlen(word);
+    ssize_t sent =
+        p->tls != NULL ? tls_write(p->tls, word, len) : send(p->fd, word, len, MSG_NOSIGNAL);
+    if (sent != (ssize_t)len)
+        end(p, ECONNRESET);
+}
+
+static void step_securing(struct probe *p, const char *word)
+{
+    int rc = tls_handshake(p->tls);
+    if (rc == 0)
+        ask(p, word);
+    else if (rc == TLS_BROKEN)
+        end_with(p, tls_trouble(p->tls));
+}
+
+static void step_connecting(struct probe *p, const char *word, struct tls_context *tls)
+{
+    if (p->tls != NULL) {
+        step_securing(p, word);
+        return;
+    }
     int error = 0;
     socklen_t bytes = sizeof error;
     if (getsockopt(p->fd, SOL_SOCKET, SO_ERROR, &error, &bytes) < 0)
@@ -93,25 +127,52 @@ static void step_connecting(struct probe *p, const char *word)
         dial(p, error);
         return;
     }
-    p->connected = true;
-    size_t len = strlen(word);
-    if (send(p->fd, word, len, MSG_NOSIGNAL) != (ssize_t)len)
-        end(p, ECONNRESET);
+    if (tls == NULL) {
+        ask(p, word);
+        return;
+    }
+    p->tls = tls_connect(tls, p->fd, p->host);
+    if (p->tls == NULL)
+        end(p, ENOMEM);
+    else
+        step_securing(p, word);
+}
+
+/* As much as is there: > 0; 0: the end; -1 with errno. */
+static ssize_t receive(struct probe *p, uint8_t *ret, size_t len)
+{
+    if (p->tls == NULL)
+        return recv(p->fd, ret, len, 0);
+    ssize_t n = tls_read(p->tls, ret, len);
+    if (n >= 0)
+        return n;
+    errno = n == TLS_AGAIN ? EAGAIN : ECONNRESET;
+    return -1;
 }
 
 static void step_reading(struct probe *p)
 {
     uint8_t chunk[4096];
-    ssize_t n = recv(p->fd, chunk, sizeof chunk, 0);
-    if (n > 0) {
-        buf_put(&p->answer, chunk, (size_t)n);
-        if (!buf_ok(&p->answer))
-            end(p, EMSGSIZE);
-    } else if (n == 0) {
-        end(p, 0);
-    } else if (errno != EAGAIN && errno != EINTR) {
-        end(p, errno);
-    }
+    do {
+        ssize_t n = receive(p, chunk, sizeof chunk);
+        if (n > 0) {
+            buf_put(&p->answer, chunk, (size_t)n);
+            if (!buf_ok(&p->answer))
+                end(p, EMSGSIZE);
+        } else if (n == 0) {
+            end(p, 0);
+        } else if (errno != EAGAIN && errno != EINTR) {
+            end_with(p, p->tls != NULL ? tls_trouble(p->tls) : strerror(errno));
+        }
+    } while (p->tls != NULL && tls_has_pending(p->tls));
+}
+
+/* What is waited for; a handshake may want to write as well as to read. */
+static short events_of(const struct probe *p)
+{
+    if (p->connected)
+        return POLLIN;
+    return p->tls != NULL && !tls_waits_to_write(p->tls) ? POLLIN : POLLOUT;
 }
 
 void probe_want(struct probe *p)
@@ -124,7 +185,8 @@ void probe_want(struct probe *p)
         p->error[0] = 0;
 }
 
-void probes_run(struct probe *probes, size_t count, const char *word, int64_t timeout_ms)
+void probes_run(struct probe *probes, size_t count, const char *word, struct tls_context *tls,
+                int64_t timeout_ms)
 {
     int64_t deadline_ns = caucus_now_ns() + timeout_ms * 1000000;
     struct pollfd *fds = mem_calloc(count, sizeof *fds);
@@ -134,8 +196,7 @@ void probes_run(struct probe *probes, size_t count, const char *word, int64_t ti
     for (;;) {
         size_t waiting = 0;
         for (size_t i = 0; i < count; i++) {
-            short events = probes[i].connected ? POLLIN : POLLOUT;
-            fds[i] = (struct pollfd){.fd = probes[i].fd, .events = events};
+            fds[i] = (struct pollfd){.fd = probes[i].fd, .events = events_of(&probes[i])};
             waiting += probes[i].fd >= 0;
         }
         int64_t left_ms = (deadline_ns - caucus_now_ns() + 999999) / 1000000;
@@ -148,7 +209,7 @@ void probes_run(struct probe *probes, size_t count, const char *word, int64_t ti
                 if (probes[i].connected)
                     step_reading(&probes[i]);
                 else
-                    step_connecting(&probes[i], word);
+                    step_connecting(&probes[i], word, tls);
             }
     }
     for (size_t i = 0; i < count; i++)

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 
 #include "base/buf.h"
+#include "tls/link.h"
 
 enum {
     PROBE_ADDRESSES_MAX = 8,
@@ -25,9 +26,12 @@ struct probe {
     socklen_t address_bytes[PROBE_ADDRESSES_MAX];
     size_t address_count, at; /* at: the one that is tried */
     int fd;                   /* -1: done */
-    bool wanted, connected;
+    bool wanted;
+    bool connected; /* and the TLS handshake is done */
+    char *host;
+    struct tls_link *tls; /* NULL: none */
     struct buf answer;
-    char error[160]; /* "": none */
+    char error[TLS_TROUBLE_BYTES]; /* "": none */
 };
 
 /* Looks the name up; trouble stands in `error`. */
@@ -39,6 +43,8 @@ bool probe_same(const struct probe *a, const struct probe *b);
 /* Forgets what was answered; the next probes_run asks it. */
 void probe_want(struct probe *p);
 
-void probes_run(struct probe *probes, size_t count, const char *word, int64_t timeout_ms);
+/* `tls` NULL: plain TCP; else each server must show that it is the one that is asked. */
+void probes_run(struct probe *probes, size_t count, const char *word, struct tls_context *tls,
+                int64_t timeout_ms);
 
 #endif

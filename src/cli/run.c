@@ -60,6 +60,7 @@ static int exit_of(int rc)
         return CLI_CONNECTION;
     case CAUCUS_BADARGUMENTS:
     case CAUCUS_BADHOSTS:
+    case CAUCUS_BADTLS:
     case CAUCUS_TOOBIG:
         return CLI_USAGE;
     default:
@@ -138,6 +139,22 @@ static enum waited wait_connected(struct cli *cli)
     return watching_wait_connected(&cli->watching, cli->timeout_ms - PATIENCE_MS);
 }
 
+int cli_open(struct cli *cli, const struct caucus_options *options, struct caucus **ret)
+{
+    struct caucus_options all = *options;
+    char trouble[512] = "";
+    struct caucus_tls tls = secure_for_caucus(&cli->secure);
+    tls.ret_trouble = trouble;
+    tls.trouble_bytes = sizeof trouble;
+    if (cli->secure.tls)
+        all.tls = &tls;
+    int rc = caucus_open(cli->hosts, &all, ret);
+    if (rc == 0)
+        return CLI_OK;
+    *ret = NULL;
+    return cli_failed(cli, rc == CAUCUS_BADTLS ? trouble : cli->hosts, rc);
+}
+
 int cli_connect(struct cli *cli)
 {
     if (cli->handle != NULL)
@@ -149,11 +166,9 @@ int cli_connect(struct cli *cli)
         .on_state = watching_on_state,
         .on_state_context = &cli->watching,
     };
-    int rc = caucus_open(cli->hosts, &options, &cli->handle);
-    if (rc != 0) {
-        cli->handle = NULL;
-        return cli_failed(cli, cli->hosts, rc);
-    }
+    int opened = cli_open(cli, &options, &cli->handle);
+    if (opened != CLI_OK)
+        return opened;
     enum waited how = wait_connected(cli);
     if (how != WAITED_DONE)
         return tell_no_connection(cli, how);
@@ -250,6 +265,11 @@ static int run_from_main(struct cli *cli, int argc, char **argv)
         {0, "servers", OPTION_TEXT, &cli->hosts},
         {'t', "timeout", OPTION_NUMBER, &cli->timeout_ms},
         {'a', "auth", OPTION_LIST, &auth},
+        {0, "tls", OPTION_FLAG, &cli->secure.tls},
+        {0, "tls-ca", OPTION_TEXT, &cli->secure.ca},
+        {0, "tls-cert", OPTION_TEXT, &cli->secure.certificate},
+        {0, "tls-key", OPTION_TEXT, &cli->secure.key},
+        {0, "tls-any-host", OPTION_FLAG, &cli->secure.any_host},
         {'r', "read-only", OPTION_FLAG, &cli->read_only},
         {'j', "json", OPTION_FLAG, &cli->json},
         {'h', "help", OPTION_FLAG, &help},
@@ -266,6 +286,7 @@ static int run_from_main(struct cli *cli, int argc, char **argv)
         return cli_usage(cli, "--auth: given more than %d times", CLI_AUTH_MAX);
     for (size_t i = 0; i < auth.count; i++)
         cli->auth[cli->auth_count++] = auth.items[i];
+    secure_settle(&cli->secure);
     watching_set_json(&cli->watching, cli->json);
     if (version)
         return run_version(cli, argc, argv);

@@ -145,7 +145,7 @@ static void ask(struct cli *cli, struct servers *s, size_t from)
 {
     for (size_t i = from; i < s->count; i++)
         probe_want(&s->probes[i]);
-    probes_run(s->probes + from, s->count - from, "srvr", cli->timeout_ms);
+    probes_run(s->probes + from, s->count - from, "srvr", s->tls, cli->timeout_ms);
     for (size_t i = from; i < s->count; i++)
         read_standing(&s->probes[i], &s->standings[i]);
 }
@@ -155,7 +155,7 @@ static void ask_details(struct cli *cli, struct servers *s)
     for (size_t i = 0; i < s->count; i++)
         if (s->standings[i].serves && !s->silent[i])
             probe_want(&s->probes[i]);
-    probes_run(s->probes, s->count, "mntr", cli->timeout_ms);
+    probes_run(s->probes, s->count, "mntr", s->tls, cli->timeout_ms);
     for (size_t i = 0; i < s->count; i++)
         if (s->standings[i].serves && !s->silent[i])
             s->silent[i] = !read_details(&s->probes[i], &s->standings[i]);
@@ -168,6 +168,15 @@ void servers_ask(struct cli *cli, struct servers *s, bool with_details)
         ask_details(cli, s);
 }
 
+static int begin_tls(struct cli *cli, struct tls_context **ret)
+{
+    struct tls_client_options o = secure_for_tls(&cli->secure);
+    struct err err = {""};
+    if (!cli->secure.tls || tls_client_context(&o, ret, &err) == 0)
+        return CLI_OK;
+    return cli_failed(cli, err.text, CAUCUS_BADTLS);
+}
+
 int servers_find(struct cli *cli, bool with_details, struct servers *ret)
 {
     struct hosts hosts;
@@ -175,6 +184,11 @@ int servers_find(struct cli *cli, bool with_details, struct servers *ret)
     int rc = hosts_parse(cli->hosts, &hosts);
     if (rc != 0)
         return cli_failed(cli, cli->hosts, rc);
+    int code = begin_tls(cli, &ret->tls);
+    if (code != CLI_OK) {
+        hosts_deinit(&hosts);
+        return code;
+    }
     ret->probes = mem_calloc(SERVERS_MAX, sizeof *ret->probes);
     ret->standings = mem_calloc(SERVERS_MAX, sizeof *ret->standings);
     ret->silent = mem_calloc(SERVERS_MAX, sizeof *ret->silent);
@@ -187,7 +201,7 @@ int servers_find(struct cli *cli, bool with_details, struct servers *ret)
     for (size_t i = 0; i < ret->count; i++)
         some_serve = some_serve || ret->standings[i].serves;
     size_t given = ret->count;
-    if (some_serve) {
+    if (some_serve && ret->tls == NULL) {
         add_members(cli, ret);
         ask(cli, ret, given);
     }
@@ -203,6 +217,7 @@ void servers_deinit(struct servers *s)
     free(s->probes);
     free(s->standings);
     free(s->silent);
+    tls_context_free(s->tls);
 }
 
 uint64_t servers_newest(const struct servers *s)

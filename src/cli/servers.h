@@ -1,6 +1,7 @@
 /* servers.h: every server of an ensemble, and what each says of itself.
  *
- * Those of --hosts, and those they know of. Each is asked by four letter words, so one without
+ * Those of --hosts, and those they know of (not with TLS: they know each other by their ports
+ * without it). Each is asked by four letter words, so one without
  * quorum answers too. */
 #ifndef CAUCUS_CLI_SERVERS_H
 #define CAUCUS_CLI_SERVERS_H
@@ -36,6 +37,7 @@ struct servers {
     struct standing *standings;
     bool *silent; /* mntr is not in its white list */
     size_t count;
+    struct tls_context *tls; /* NULL: plain TCP */
 };
 
 /* CLI_OK, or a code after having told why: the list of hosts cannot be understood. Every server was

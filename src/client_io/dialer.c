@@ -8,22 +8,36 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-static enum dialer_news fail(struct dialer *d, const char *why)
+static enum dialer_news fail(struct dialer *d, const char *reason)
 {
+    char why[DIALER_REASON_BYTES]; /* `reason` may be the link's, which ends here */
+    snprintf(why, sizeof(why), "%s", reason);
     dialer_stop(d);
-    snprintf(d->error, sizeof(d->error), "%.255s:%d: %.100s", d->host->name, d->host->port, why);
+    snprintf(d->error, sizeof(d->error), "%.255s:%d: %s", d->host->name, d->host->port, why);
     return DIALER_FAILED;
 }
 
-void dialer_init(struct dialer *d, int epoll_fd, uint32_t tag)
+void dialer_init(struct dialer *d, int epoll_fd, uint32_t tag, struct tls_context *tls)
 {
-    *d = (struct dialer){.epoll_fd = epoll_fd, .tag = tag, .fd = -1};
+    *d = (struct dialer){.epoll_fd = epoll_fd, .tag = tag, .fd = -1, .tls_context = tls};
 }
 
 static bool listen_for(struct dialer *d, int fd, uint32_t events)
 {
     struct epoll_event e = {.events = events, .data.u32 = d->tag};
     return epoll_ctl(d->epoll_fd, EPOLL_CTL_ADD, fd, &e) == 0;
+}
+
+/* Of a connection that stands: what is to be read always, and what else is waited for. */
+static void listen_on(struct dialer *d)
+{
+    bool writes = d->wants_write || (d->tls != NULL && tls_waits_to_write(d->tls));
+    uint32_t events = writes ? EPOLLIN | EPOLLOUT : EPOLLIN;
+    if (events == d->listens)
+        return;
+    d->listens = events;
+    struct epoll_event e = {.events = events, .data.u32 = d->tag};
+    epoll_ctl(d->epoll_fd, EPOLL_CTL_MOD, d->fd, &e);
 }
 
 /* ---- Connecting ---- */
@@ -36,11 +50,16 @@ static int try_address(struct dialer *d, const union address *a)
     setsockopt(d->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     if (connect(d->fd, &a->any, address_bytes(a)) != 0 && errno != EINPROGRESS)
         return errno;
+    d->listens = EPOLLOUT;
     return listen_for(d, d->fd, EPOLLOUT) ? 0 : errno;
 }
 
 static void close_socket(struct dialer *d)
 {
+    if (d->tls != NULL)
+        tls_goodbye(d->tls);
+    tls_free(d->tls);
+    d->tls = NULL;
     if (d->fd >= 0)
         close(d->fd); /* leaves the epoll set by itself */
     d->fd = -1;
@@ -72,6 +91,25 @@ static enum dialer_news try_addresses(struct dialer *d)
     return try_next(d, 0);
 }
 
+static enum dialer_news open_now(struct dialer *d)
+{
+    d->state = DIALER_OPEN;
+    listen_on(d);
+    return DIALER_CONNECTED;
+}
+
+/* Another address of the host's would show the same certificate: it is not tried. */
+static enum dialer_news step_securing(struct dialer *d)
+{
+    int rc = tls_handshake(d->tls);
+    if (rc == 0)
+        return open_now(d);
+    if (rc == TLS_BROKEN)
+        return fail(d, tls_trouble(d->tls));
+    listen_on(d);
+    return DIALER_NOTHING;
+}
+
 /* SO_ERROR is 0 also of a connection that is still being made: only a peer's address tells them
  * apart. */
 static enum dialer_news step_connecting(struct dialer *d)
@@ -88,10 +126,14 @@ static enum dialer_news step_connecting(struct dialer *d)
     bytes = sizeof(peer);
     if (getpeername(d->fd, &peer.any, &bytes) != 0)
         return DIALER_NOTHING;
-    d->state = DIALER_OPEN;
-    d->wants_write = true;
-    dialer_want_write(d, false);
-    return DIALER_CONNECTED;
+    d->wants_write = false;
+    if (d->tls_context == NULL)
+        return open_now(d);
+    d->tls = tls_connect(d->tls_context, d->fd, d->host->name);
+    if (d->tls == NULL)
+        return fail(d, "TLS cannot be begun");
+    d->state = DIALER_SECURING;
+    return step_securing(d);
 }
 
 /* ---- Names ---- */
@@ -131,6 +173,8 @@ enum dialer_news dialer_step(struct dialer *d)
 {
     if (d->state == DIALER_LOOKUP)
         return step_lookup(d);
+    if (d->state == DIALER_SECURING)
+        return step_securing(d);
     return d->state == DIALER_CONNECTING ? step_connecting(d) : DIALER_NOTHING;
 }
 
@@ -149,19 +193,38 @@ static bool is_transient(int error)
     return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
 }
 
+static const char closed[] = "the server closed the connection";
+
+static ptrdiff_t read_tls(struct dialer *d, void *bytes, size_t len)
+{
+    ssize_t n = tls_read(d->tls, bytes, len);
+    if (n > 0 || n == TLS_AGAIN) {
+        listen_on(d);
+        return n > 0 ? n : 0;
+    }
+    fail(d, n == 0 ? closed : tls_trouble(d->tls));
+    return -1;
+}
+
 ptrdiff_t dialer_read(struct dialer *d, void *bytes, size_t len)
 {
+    if (d->tls != NULL)
+        return read_tls(d, bytes, len);
     ssize_t n = recv(d->fd, bytes, len, 0);
     if (n > 0)
         return n;
     if (n < 0 && is_transient(errno))
         return 0;
-    fail(d, n == 0 ? "the server closed the connection" : strerror(errno));
+    fail(d, n == 0 ? closed : strerror(errno));
     return -1;
 }
 
 ptrdiff_t dialer_write(struct dialer *d, struct slice bytes)
 {
+    if (d->tls != NULL) {
+        ssize_t n = tls_write(d->tls, bytes.ptr, bytes.len);
+        return n == TLS_AGAIN ? 0 : n == TLS_BROKEN ? -1 : n;
+    }
     ssize_t n = send(d->fd, bytes.ptr, bytes.len, MSG_NOSIGNAL);
     if (n >= 0)
         return n;
@@ -170,9 +233,11 @@ ptrdiff_t dialer_write(struct dialer *d, struct slice bytes)
 
 void dialer_want_write(struct dialer *d, bool wanted)
 {
-    if (d->wants_write == wanted)
-        return;
     d->wants_write = wanted;
-    struct epoll_event e = {.events = wanted ? EPOLLIN | EPOLLOUT : EPOLLIN, .data.u32 = d->tag};
-    epoll_ctl(d->epoll_fd, EPOLL_CTL_MOD, d->fd, &e);
+    listen_on(d);
+}
+
+bool dialer_has_pending(const struct dialer *d)
+{
+    return d->tls != NULL && d->state == DIALER_OPEN && tls_has_pending(d->tls);
 }

@@ -1,4 +1,4 @@
-/* dialer.h: one outgoing connection: name, addresses, socket.
+/* dialer.h: one outgoing connection: name, addresses, socket, and TLS if it is wanted.
  *
  * Addresses are tried one after the other, beginning with a different one each time; how long that
  * may take is the caller's business. Non-blocking; lives in the caller's epoll set under a tag. One
@@ -9,11 +9,17 @@
 #include "base/slice.h"
 #include "client/hosts.h"
 #include "client_io/lookup.h"
+#include "tls/link.h"
+
+enum {
+    DIALER_REASON_BYTES = 192
+};
 
 enum dialer_state {
     DIALER_IDLE,
     DIALER_LOOKUP,
     DIALER_CONNECTING,
+    DIALER_SECURING, /* TLS handshake */
     DIALER_OPEN,
 };
 
@@ -30,15 +36,19 @@ struct dialer {
     const struct host *host;
     struct lookup *
         *lookup; /* the host's; stays when the dialer leaves, so that each has at most one */
+    struct tls_context *tls_context; /* borrowed; NULL: plain TCP */
+    struct tls_link *tls;            /* of this connection; NULL: none */
     int fd;
     bool wants_write;
+    uint32_t listens; /* the events of fd that epoll tells */
     struct addresses addresses;
     size_t at; /* index of the address that is tried */
     size_t untried;
-    char error[HOST_NAME_BYTES_MAX + LOOKUP_ERROR_BYTES];
+    char error[HOST_NAME_BYTES_MAX + DIALER_REASON_BYTES + 16];
 };
 
-void dialer_init(struct dialer *d, int epoll_fd, uint32_t tag);
+/* `tls` NULL: plain TCP. Borrowed. */
+void dialer_init(struct dialer *d, int epoll_fd, uint32_t tag, struct tls_context *tls);
 enum dialer_news dialer_start(struct dialer *d, const struct host *host, struct lookup **lookup,
                               uint64_t pick);
 /* Its descriptor is ready, or may be. */
@@ -52,5 +62,7 @@ ptrdiff_t dialer_read(struct dialer *d, void *bytes, size_t len);
 ptrdiff_t dialer_write(struct dialer *d, struct slice bytes);
 /* To be woken when it can be written to. */
 void dialer_want_write(struct dialer *d, bool wanted);
+/* There are bytes to read of which epoll says nothing: TLS has them already. */
+bool dialer_has_pending(const struct dialer *d);
 
 #endif

@@ -28,7 +28,8 @@ int64_t engine_now_ns(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-int engine_init(struct engine *e, const struct csession_config *config, const struct hosts *hosts)
+int engine_init(struct engine *e, const struct csession_config *config, const struct hosts *hosts,
+                struct tls_context *tls)
 {
     *e = (struct engine){.hosts = hosts, .alarm_ns = INT64_MAX};
     e->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -40,8 +41,8 @@ int engine_init(struct engine *e, const struct csession_config *config, const st
         close(e->wake_fd);
         return CAUCUS_NORESOURCES;
     }
-    dialer_init(&e->link, e->epoll_fd, TAG_LINK);
-    dialer_init(&e->probe, e->epoll_fd, TAG_PROBE);
+    dialer_init(&e->link, e->epoll_fd, TAG_LINK, tls);
+    dialer_init(&e->probe, e->epoll_fd, TAG_PROBE, tls);
     e->lookups = mem_calloc(hosts->count, sizeof(*e->lookups));
     e->bytes = mem_alloc(READ_BYTES);
     e->s = csession_new(config, engine_now_ns());
@@ -165,7 +166,7 @@ static void probe_ready(struct engine *e)
         probe_news(e, dialer_step(&e->probe));
         return;
     }
-    char answer[2];
+    char answer[2]; /* all that is sent: nothing stays pending */
     ptrdiff_t n = dialer_read(&e->probe, answer, sizeof(answer));
     if (n != 0)
         probe_end(e, n == 2 && memcmp(answer, "rw", 2) == 0);
@@ -205,6 +206,8 @@ void engine_settle(struct engine *e)
 
 int64_t engine_timeout_ms(const struct engine *e)
 {
+    if (dialer_has_pending(&e->link))
+        return 0;
     int64_t deadline_ns = csession_deadline(e->s);
     if (deadline_ns > e->alarm_ns)
         deadline_ns = e->alarm_ns;
@@ -238,4 +241,6 @@ void engine_wait(struct engine *e, int64_t max_ms)
         else
             probe_ready(e);
     }
+    if (dialer_has_pending(&e->link))
+        link_read(e);
 }

@@ -25,8 +25,9 @@ struct engine {
 
 int64_t engine_now_ns(void);
 
-/* 0, or CAUCUS_NORESOURCES. `hosts` is borrowed. */
-int engine_init(struct engine *e, const struct csession_config *config, const struct hosts *hosts);
+/* 0, or CAUCUS_NORESOURCES. `hosts` and `tls` (NULL: plain TCP) are borrowed. */
+int engine_init(struct engine *e, const struct csession_config *config, const struct hosts *hosts,
+                struct tls_context *tls);
 void engine_deinit(struct engine *e);
 
 /* Waits until something is ready, the machine's next deadline or the alarm, at most max_ms (-1: no

@@ -37,6 +37,26 @@ static struct csession_config config_of(const struct caucus *c, const struct cau
     return config;
 }
 
+static int tls_of(const struct caucus_tls *t, struct tls_context **ret)
+{
+    if (t == NULL)
+        return 0;
+    struct tls_client_options o = {
+        .ca_file = t->ca_file,
+        .ca_folder = t->ca_folder,
+        .certificate_file = t->certificate_file,
+        .key_file = t->key_file,
+        .key_password = t->key_password,
+        .any_host = t->any_host,
+    };
+    struct err err = {""};
+    if (tls_client_context(&o, ret, &err) == 0)
+        return 0;
+    if (t->ret_trouble != NULL && t->trouble_bytes > 0)
+        snprintf(t->ret_trouble, t->trouble_bytes, "%s", err.text);
+    return CAUCUS_BADTLS;
+}
+
 static const struct caucus_options options_none;
 
 int handle_new(const char *hosts, const struct caucus_options *options, struct caucus **ret)
@@ -57,8 +77,11 @@ int handle_new(const char *hosts, const struct caucus_options *options, struct c
     c->requests_max = o->requests_max != 0 ? o->requests_max : REQUESTS_MAX_DEFAULT;
 
     struct csession_config config = config_of(c, o);
-    rc = engine_init(&c->engine, &config, &c->hosts);
+    rc = tls_of(o->tls, &c->tls);
+    if (rc == 0)
+        rc = engine_init(&c->engine, &config, &c->hosts, c->tls);
     if (rc != 0) {
+        tls_context_free(c->tls);
         hosts_deinit(&c->hosts);
         free(c);
         return rc;
@@ -82,6 +105,7 @@ void handle_free(struct caucus *c)
     while (atomic_load(&c->entered) > 0)
         sched_yield();
     engine_deinit(&c->engine);
+    tls_context_free(c->tls);
     listeners_deinit(&c->listeners);
     pthread_cond_destroy(&c->events_came);
     pthread_mutex_destroy(&c->events_lock);

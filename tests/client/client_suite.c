@@ -1,6 +1,7 @@
 /* client_suite.c: every operation of libcaucus against a real server.
  *
- *   client_suite HOSTS RELEASE      e.g. "127.0.0.1:2181 3.9"
+ *   client_suite HOSTS RELEASE [CA]     e.g. "127.0.0.1:2181 3.9"; with a file of trusted
+ *                                       certificates over TLS
  *
  * RELEASE is what the server claims to be: earlier ones lack a few things. Prints "ok NAME" for
  * each test and ends with 1 at the first that fails. */
@@ -13,6 +14,7 @@
 
 static const char *hosts;
 static const char *release;
+static struct caucus_options options;
 static struct caucus *c;
 
 #define CHECK(condition)                                                                           \
@@ -243,7 +245,7 @@ static void access_is_granted_by_lists(void)
           strncmp(r->acl[0].id, "user:", 5) == 0 && r->stat->aversion == 0);
     caucus_result_free(r);
 
-    CHECK_RC(caucus_open(hosts, NULL, &other), 0);
+    CHECK_RC(caucus_open(hosts, &options, &other), 0);
     CHECK_RC(caucus_get_wait(other, "/secret", NULL, NULL, NULL), CAUCUS_NOAUTH);
     CHECK_RC(caucus_add_auth_wait(other, "digest", "user:password", 13), 0);
     CHECK_RC(caucus_get_wait(other, "/secret", NULL, NULL, NULL), 0);
@@ -334,7 +336,7 @@ static void a_chroot_is_invisible(void)
     seen_init(&s);
     create("/app", "root");
     snprintf(text, sizeof(text), "%s/app", hosts);
-    CHECK_RC(caucus_open(text, NULL, &inside), 0);
+    CHECK_RC(caucus_open(text, &options, &inside), 0);
     CHECK_RC(caucus_get_wait(inside, "/", on_event, &s, &r), 0);
     CHECK(strcmp(r->data, "root") == 0);
     caucus_result_free(r);
@@ -402,7 +404,7 @@ static void ephemeral_nodes_end_with_close(void)
 {
     struct caucus *other;
     const struct caucus_create_options o = {.mode = CAUCUS_EPHEMERAL};
-    CHECK_RC(caucus_open(hosts, NULL, &other), 0);
+    CHECK_RC(caucus_open(hosts, &options, &other), 0);
     CHECK_RC(caucus_create_wait(other, "/eph", "", 0, &o, NULL), 0);
     caucus_close(other);
     CHECK_RC(caucus_sync_wait(c, "/"), 0);
@@ -411,12 +413,15 @@ static void ephemeral_nodes_end_with_close(void)
 
 int main(int argc, char **argv)
 {
-    if (argc != 3)
+    if (argc != 3 && argc != 4)
         return 2;
+    struct caucus_tls tls = {.ca_file = argv[3]};
+    if (argc == 4)
+        options.tls = &tls;
     hosts = argv[1];
     release = argv[2];
     setvbuf(stdout, NULL, _IOLBF, 0);
-    CHECK_RC(caucus_open(hosts, NULL, &c), 0);
+    CHECK_RC(caucus_open(hosts, &options, &c), 0);
 #define TEST(name) (name(), printf("ok %s\n", #name))
     TEST(nodes_are_created_read_changed_and_deleted);
     TEST(every_kind_of_node_is_made);

@@ -1,9 +1,12 @@
 /* client_talk.c: a client that does what it reads and writes what it hears, a line each.
  *
- *   client_talk threads|loop HOSTS TIMEOUT_MS
+ *   client_talk threads|loop HOSTS TIMEOUT_MS [ca=FILE] [ca-folder=FOLDER] [cert=FILE] [key=FILE]
+ *               [key-password=TEXT] [any-host=1]
+ *
+ * With any of these, over TLS.
  *
  *   create PATH DATA MODE     get|exists|children PATH [watch]     set PATH DATA     watch PATH
- * MODE auth SCHEME DATA          session                              close
+ * MODE auth SCHEME DATA          session            trouble           close
  *
  *   state NAME [renewed]      event TYPE PATH [last]               OP PATH ERROR [DATA]
  *
@@ -56,6 +59,13 @@ static char *label(const char *op, const char *path)
     return text;
 }
 
+static void tell_trouble(void)
+{
+    char why[256];
+    caucus_get_trouble(c, why, sizeof(why));
+    printf("trouble %s\n", why);
+}
+
 /* False: close. */
 static bool obey(char *line)
 {
@@ -65,6 +75,10 @@ static bool obey(char *line)
         return false;
     if (strcmp(op, "session") == 0) {
         tell_session();
+        return true;
+    }
+    if (strcmp(op, "trouble") == 0) {
+        tell_trouble();
         return true;
     }
     char *ctx = label(op, path);
@@ -121,16 +135,38 @@ static void run_loop(void)
     caucus_close(c);
 }
 
+/* The value of "name=value". */
+static const char *option(char **words, const char *name)
+{
+    size_t len = strlen(name);
+    for (; *words != NULL; words++)
+        if (strncmp(*words, name, len) == 0 && (*words)[len] == '=')
+            return *words + len + 1;
+    return NULL;
+}
+
 int main(int argc, char **argv)
 {
-    if (argc != 4)
+    if (argc < 4)
         return 2;
     setvbuf(stdout, NULL, _IOLBF, 0);
     struct caucus_options o = {.session_timeout_ms = atoi(argv[3]), .on_state = on_state};
+    char trouble[512] = "";
+    struct caucus_tls tls = {.ca_file = option(argv + 4, "ca"),
+                             .ca_folder = option(argv + 4, "ca-folder"),
+                             .certificate_file = option(argv + 4, "cert"),
+                             .key_file = option(argv + 4, "key"),
+                             .key_password = option(argv + 4, "key-password"),
+                             .any_host = option(argv + 4, "any-host") != NULL,
+                             .ret_trouble = trouble,
+                             .trouble_bytes = sizeof(trouble)};
+    if (argc > 4)
+        o.tls = &tls;
     bool loop = strcmp(argv[1], "loop") == 0;
     int rc = loop ? caucus_open_loop(argv[2], &o, &c) : caucus_open(argv[2], &o, &c);
     if (rc != 0) {
-        fprintf(stderr, "%s: %s\n", argv[2], caucus_error_text(rc));
+        fprintf(stderr, "%s: %s%s%s\n", argv[2], caucus_error_text(rc), trouble[0] != 0 ? ": " : "",
+                trouble);
         return 1;
     }
     if (loop)

@@ -1,8 +1,9 @@
-"""What the tests of caucus share: each module's server, with its CONFIG, of both kinds unless it has a `kind` of its
-own; and programs that run beside the test."""
+"""What the tests of caucus and libcaucus share: each module's server, with its CONFIG, of both kinds unless it has a
+`kind` of its own; and programs that run beside the test."""
 
 import pytest
 from cli import Cli, Follower
+from client_talk import Talk
 from server import Server
 
 
@@ -54,3 +55,16 @@ def follower():
 @pytest.fixture
 def resource(tmp_path):
     return str(tmp_path / "resource")
+
+
+@pytest.fixture
+def talk():
+    talks = []
+
+    def start(*args, **kwargs):
+        talks.append(Talk(*args, **kwargs))
+        return talks[-1]
+
+    yield start
+    for t in talks:
+        t.kill()

@@ -1,92 +1,20 @@
 """libcaucus against real servers: caucusd and Apache ZooKeeper 3.8.0, 3.8.6 and 3.9.5, with threads and in a loop of
 one's own."""
 
-import os
-import pathlib
-import queue
 import signal
 import subprocess
-import threading
 
 import pytest
 import rawzk
-from peers import CAUCUSD
+from client_talk import LONG_TIMEOUT_MS, PROGRAMS, TIMEOUT_MS
 from server import BACKENDS
 
-PROGRAMS = pathlib.Path(os.environ.get("CAUCUS_CLIENT_PROGRAMS", CAUCUSD.parent))
 RELEASES = {"caucusd": "3.9", "apache39": "3.9", "apache386": "3.8.6", "apache38": "3.8.0"}
 # Sessions of 2 ticks and more; connections of one client may be many.
 CONFIG = {"tickTime": 200, "extendedTypesEnabled": "true", "maxClientCnxns": 0, "maxSessionTimeout": 60000}
-TIMEOUT_MS = 2000
-# Longer than a JVM takes to start on a busy machine.
-LONG_TIMEOUT_MS = 30000
 
 backends = pytest.mark.parametrize("backend", BACKENDS)
 drivers = pytest.mark.parametrize("driver", ["threads", "loop"])
-
-
-class Talk:
-    """A client_talk; what it says is waited for, never guessed."""
-
-    def __init__(self, driver, hosts, timeout_ms=TIMEOUT_MS):
-        self.process = subprocess.Popen(
-            [PROGRAMS / "client_talk", driver, hosts, str(timeout_ms)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        self.heard = []
-        self._lines = queue.Queue()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self):
-        for line in self.process.stdout:
-            self._lines.put(line.rstrip("\n"))
-        self._lines.put(None)
-
-    def say(self, line):
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-
-    def hear(self, wanted, timeout_s=30):
-        """Lines until one begins with this; returns it. What came before is in `heard`."""
-        while True:
-            try:
-                line = self._lines.get(timeout=timeout_s)
-            except queue.Empty:
-                raise AssertionError(f"'{wanted}' never came; heard {self.heard}") from None
-            assert line is not None, f"ended without '{wanted}'; heard {self.heard}"
-            self.heard.append(line)
-            if line.startswith(wanted):
-                return line
-
-    def ask(self, line, wanted):
-        self.say(line)
-        return self.hear(wanted)
-
-    def signal(self, number):
-        self.process.send_signal(number)
-
-    def close(self):
-        self.say("close")
-        self.hear("state CLOSED")
-        assert self._lines.get(timeout=30) is None
-        assert self.process.wait(30) == 0
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-
-@pytest.fixture
-def talk():
-    talks = []
-
-    def start(*args, **kwargs):
-        talks.append(Talk(*args, **kwargs))
-        return talks[-1]
-
-    yield start
-    for t in talks:
-        t.kill()
 
 
 def hosts(*servers):

@@ -101,8 +101,8 @@ def test_the_example_runs_with_the_shared_library(library, hello_server, tmp_pat
 
 
 def test_the_example_runs_with_the_static_library(library, prefix, hello_server, tmp_path):
-    run(program("gcc"), EXAMPLES / "hello.c", f"-I{prefix}/include", library / "libcaucus.a", "-pthread", "-lm",
-        "-o", tmp_path / "hello")
+    run(program("gcc"), EXAMPLES / "hello.c", f"-I{prefix}/include", library / "libcaucus.a", "-pthread", "-lm", "-lssl",
+        "-lcrypto", "-o", tmp_path / "hello")
     assert "libcaucus" not in run("ldd", tmp_path / "hello")
     run_hello(tmp_path / "hello", hello_server, library)
 

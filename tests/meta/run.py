@@ -16,6 +16,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 # Who may include whom: the one list (docs/ARCHITECTURE.md draws it).
 LAYERS = {
     "base": [],
+    "tls": ["base"],
     "wire": ["base"],
     "tree": ["base", "wire"],
     "session": ["base", "wire"],
@@ -27,13 +28,13 @@ LAYERS = {
     "datadir": ["base", "wire", "tree", "io"],
     "server": ["base", "wire", "tree", "session", "watch", "fle", "zab", "node", "io", "datadir"],
     "client": ["base", "wire", "caucus"],  # "caucus": the public headers, include/caucus
-    "client_io": ["base", "wire", "client", "caucus"],
+    "client_io": ["base", "tls", "wire", "client", "caucus"],
     "recipes": ["base", "caucus"],  # the public client alone, like everybody's program
     "vote": ["base"],  # the election's core: nothing of coordination, ours or anybody's
     "vote_io": ["base", "vote"],
     # Of "client" only the list of hosts; sessions by "caucus". Of "datadir" what names neither tree nor io: a header
     # that brings them along is found.
-    "cli": ["base", "wire", "client", "caucus", "datadir"],
+    "cli": ["base", "tls", "wire", "client", "caucus", "datadir"],
 }
 PURE = ["base", "wire", "tree", "session", "watch", "fle", "zab", "node", "client", "vote"]
 PURE_HEADERS = {

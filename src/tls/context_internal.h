@@ -1,0 +1,20 @@
+/* context_internal.h: see context.h. */
+#ifndef CAUCUS_TLS_CONTEXT_INTERNAL_H
+#define CAUCUS_TLS_CONTEXT_INTERNAL_H
+
+#include <openssl/ssl.h>
+
+#include "tls/context.h"
+
+struct tls_context {
+    SSL_CTX *ssl;
+    bool any_host;
+};
+
+/* OpenSSL's oldest complaint of this thread, for people; forgets the others. */
+const char *tls_reason(void);
+
+/* Everything that both sides have in common. `method` as OpenSSL's. NULL: err says why. */
+struct tls_context *tls_context_new(const SSL_METHOD *method, struct err *err);
+
+#endif
