@@ -33,6 +33,8 @@ void conn_destroy(struct conn *c)
     list_remove(&c->ready);
     uv_close((uv_handle_t *)&c->poll, on_handle_closed);
     layer_close(c->top);
+    free(c->secure);
+    c->secure = NULL;
     if (c->flush_timer != NULL)
         uv_close((uv_handle_t *)c->flush_timer, on_timer_closed);
     free(c->in);
@@ -72,7 +74,8 @@ static void wait_for(struct conn *c)
         uv_poll_stop(&c->poll);
 }
 
-struct conn *conn_open(struct loop *l, int fd, const struct conn_ops *ops, void *owner)
+static struct conn *open_with(struct loop *l, int fd, struct layer_secure *secure,
+                              const struct conn_ops *ops, void *owner)
 {
     struct conn *c = mem_calloc(1, sizeof *c);
     c->ops = ops;
@@ -80,16 +83,39 @@ struct conn *conn_open(struct loop *l, int fd, const struct conn_ops *ops, void 
     c->loop = l;
     layer_tcp_init(&c->tcp, fd);
     c->top = &c->tcp.layer;
+    c->secure = secure;
     list_init(&c->ready);
     c->poll.data = c;
     if (uv_poll_init(&l->uv, &c->poll, fd) != 0) {
         layer_close(c->top);
+        free(secure);
         free(c);
         return NULL;
     }
     list_append(&l->conns, &c->all);
     wait_for(c);
     return c;
+}
+
+struct conn *conn_open(struct loop *l, int fd, const struct conn_ops *ops, void *owner)
+{
+    return open_with(l, fd, NULL, ops, owner);
+}
+
+struct conn *conn_open_secure(struct loop *l, int fd, struct tls_context *context, bool either,
+                              const struct conn_ops *ops, void *owner)
+{
+    struct conn *c = open_with(l, fd, mem_calloc(1, sizeof(struct layer_secure)), ops, owner);
+    if (c == NULL)
+        return NULL;
+    layer_secure_init(c->secure, &c->tcp.layer, fd, context, either);
+    c->top = &c->secure->layer;
+    return c;
+}
+
+const struct tls_link *conn_tls(const struct conn *c)
+{
+    return c->secure != NULL && c->secure->state == SECURE_OPEN ? c->secure->link : NULL;
 }
 
 /* ---- output ---- */
@@ -313,10 +339,18 @@ static void read_once(struct conn *c)
     }
     bool large = c->in_len > 0 && c->in_want > LOOP_READ_BYTES;
     ssize_t got = large ? read_large(c) : read_small(c);
-    if (got == 0)
+    if (got == 0) {
         mark_broken(c, "peer closed");
-    else if (got == LAYER_BROKEN)
-        mark_broken(c, errno == ETIMEDOUT ? "peer does not answer" : "peer went away");
+    } else if (got == LAYER_BROKEN) {
+        const char *why = layer_trouble(c->top);
+        mark_broken(c, why != NULL          ? why
+                       : errno == ETIMEDOUT ? "peer does not answer"
+                                            : "peer went away");
+    } else if (got == LAYER_AGAIN) {
+        wait_for(c); /* TLS may have to write before it can read */
+    } else if (!conn_is_paused(c) && layer_pending(c->top)) {
+        serve_soon(c);
+    }
 }
 
 void conn_serve_input(struct conn *c)
@@ -328,12 +362,12 @@ void conn_serve_input(struct conn *c)
     tell_room(c);
     if (conn_is_paused(c))
         return;
-    if (c->in_len > 0)
+    if (c->in_len > 0 && c->in_len >= c->in_want)
         offer(c, slice_of(c->in, c->in_len));
     else if (layer_pending(c->top))
         read_once(c);
     if (!conn_is_paused(c) && layer_pending(c->top))
-        unpaused(c);
+        serve_soon(c);
 }
 
 void conn_pause(struct conn *c, uint8_t reason)
@@ -359,9 +393,10 @@ static void on_poll(uv_poll_t *handle, int status, int events)
         mark_broken(c, "peer went away");
         return;
     }
+    int to_read = layer_events(c->top, LAYER_READ); /* before flush may change it */
     if ((events & UV_WRITABLE) != 0 && conn_unsent(c) > 0)
         flush(c);
-    if ((events & UV_READABLE) == 0 || c->broken)
+    if ((events & to_read) == 0 || c->broken)
         return;
     if (conn_is_paused(c))
         wait_for(c);

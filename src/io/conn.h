@@ -19,7 +19,7 @@
 
 #include "base/slice.h"
 #include "io/loop.h"
-#include "io/stack.h"
+#include "io/secure.h"
 
 enum {
     CONN_OUT_PAUSE_BYTES = 1 << 20,
@@ -41,7 +41,7 @@ struct conn_ops {
      * when reading is resumed. *ret_want: bytes needed in all before a call makes sense, 0 =
      * unknown. */
     size_t (*on_bytes)(struct conn *c, struct slice bytes, size_t *ret_want);
-    /* It is over. `reason`: static text. After conn_close it is not called. */
+    /* It is over. `reason`: text, during the call. After conn_close it is not called. */
     void (*on_end)(struct conn *c, const char *reason);
     /* After conn_want_room: less than CONN_ROOM_BYTES wait to be sent. May be NULL. */
     void (*on_room)(struct conn *c);
@@ -53,6 +53,7 @@ struct conn {
     struct loop *loop;
     struct layer *top;
     struct layer_tcp tcp;
+    struct layer_secure *secure; /* NULL: plain TCP */
     uv_poll_t poll;
     struct list all;   /* loop->conns */
     struct list ready; /* loop->ready: has input in hand and may be served */
@@ -74,6 +75,11 @@ struct conn {
 /* Takes over a connected non-blocking socket. NULL (and the socket closed) if it cannot be polled.
  */
 struct conn *conn_open(struct loop *l, int fd, const struct conn_ops *ops, void *owner);
+/* The same over TLS; `either`: or not, as the peer likes. */
+struct conn *conn_open_secure(struct loop *l, int fd, struct tls_context *context, bool either,
+                              const struct conn_ops *ops, void *owner);
+/* Has the peer spoken TLS, and is the handshake done? NULL: no. */
+const struct tls_link *conn_tls(const struct conn *c);
 
 void conn_send(struct conn *c, const void *bytes, size_t len);
 void conn_close(struct conn *c); /* after what has been sent to it is out */

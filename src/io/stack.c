@@ -41,6 +41,12 @@ static bool tcp_pending(const struct layer *l)
     return false;
 }
 
+static const char *tcp_trouble(const struct layer *l)
+{
+    (void)l;
+    return NULL;
+}
+
 static void tcp_close(struct layer *l)
 {
     int fd = tcp_of(l)->fd;
@@ -59,6 +65,7 @@ static const struct layer_ops tcp_ops = {
     .send = tcp_send,
     .events = tcp_events,
     .pending = tcp_pending,
+    .trouble = tcp_trouble,
     .close = tcp_close,
 };
 

@@ -1,7 +1,7 @@
 /* stack.h: a connection as a stack of layers: bytes come up, bytes go down.
  *
  *        conn (conn.h)          knows buffers and back-pressure
- *     -> TLS, SASL wrapping ... (none yet)
+ *     -> TLS (secure.h)
  *     -> TCP                    recv(2) and send(2) on a non-blocking socket
  *
  * A layer owns the one below it. Nothing blocks: a layer that cannot go on says LAYER_AGAIN, and
@@ -36,6 +36,9 @@ struct layer_ops {
     int (*events)(const struct layer *l, int wants);
     /* Bytes have come up already that recv would give without the socket being readable. */
     bool (*pending)(const struct layer *l);
+    /* After LAYER_BROKEN: more than errno says, for people, until the layer is closed. NULL: it
+     * does not know more. */
+    const char *(*trouble)(const struct layer *l);
     /* Says goodbye if the protocol has a way to, and frees what the layer owns, the socket last. */
     void (*close)(struct layer *l);
 };
@@ -70,6 +73,11 @@ static inline int layer_events(const struct layer *l, int wants)
 static inline bool layer_pending(const struct layer *l)
 {
     return l->ops->pending(l);
+}
+
+static inline const char *layer_trouble(const struct layer *l)
+{
+    return l->ops->trouble(l);
 }
 
 static inline void layer_close(struct layer *l)

@@ -36,6 +36,14 @@ bool client_add_identity(struct client *c, struct slice scheme, struct slice id)
     return true;
 }
 
+static void client_add_certificate(struct node *n, struct client *c, struct slice subject)
+{
+    const char *super = n->options.x509_super;
+    if (super[0] != 0 && slice_eq_str(subject, super))
+        client_add_identity(c, slice_str("super"), subject);
+    client_add_identity(c, slice_str("x509"), subject);
+}
+
 void on_client_open(struct node *n, const struct node_event *ev)
 {
     struct client *c = mem_calloc(1, sizeof *c);
@@ -45,6 +53,8 @@ void on_client_open(struct node *n, const struct node_event *ev)
     c->stats.last_op = "NA";
     list_init(&c->held);
     client_add_identity(c, slice_str("ip"), ev->open.address);
+    if (!slice_is_null(ev->open.x509))
+        client_add_certificate(n, c, ev->open.x509);
     void *same = map_put(&n->clients, c->id, c);
     invariant(same == NULL && c->id != 0);
     list_append(&n->clients_in_order, &c->order);

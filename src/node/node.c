@@ -57,6 +57,7 @@ static void take(struct node *n, struct tree *tree, const struct snapshot_sessio
         .close_list_bytes_max = n->options.frame_bytes_max,
         .reconfig_enabled = n->options.reconfig_enabled,
         .no_digest_auth = !n->options.digest_auth_enabled,
+        .schemes = n->options.x509 ? ACL_SCHEME_X509 : 0,
     };
     n->prep = prep_create(tree, &prep, n->options.seed);
     n->last_proposed_zxid = n->committed_zxid = tree_last_zxid(tree);

@@ -71,6 +71,8 @@ struct node_options {
     bool enforce_auth;              /* enforce.auth.enabled */
     char enforce_auth_schemes[128]; /* enforce.auth.schemes, comma separated */
     bool require_sasl;              /* sessionRequireClientSASLAuth */
+    bool x509;                      /* clients may have shown certificates */
+    char x509_super[1024];          /* X509AuthenticationProvider.superUser, "" = none */
     char ensemble_auth_name[256];   /* ensembleAuthName, "" = any */
     node_digest_fn *digest;
     const struct node_ensemble *ensemble; /* NULL = alone; read by node_create only */
@@ -147,6 +149,7 @@ struct node_event {
         struct {
             struct slice address; /* of the peer, text: the "ip" identity */
             bool secure;
+            struct slice x509; /* the subject of its certificate; null = it has shown none */
         } open;
         struct slice frame;
         uint64_t ticket;  /* NODE_DURABLE */

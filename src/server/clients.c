@@ -88,6 +88,7 @@ static void peer_remove(struct server *s, struct peer *p)
     c->slots[slot] = NULL;
     c->free_slots[c->free_count++] = slot;
     c->count--;
+    c->handshakes -= !p->known;
     address_add(c, p->address_bytes, -1);
     list_remove(&p->waiting);
     free(p);
@@ -129,12 +130,33 @@ static void drop(struct server *s, struct peer *p, const char *reason)
     server_carry_out(s);
 }
 
+static void tell_no_handshake(struct server *s, const struct peer *p, const char *reason)
+{
+    metric_inc(node_metrics(s->node), METRIC_UNSUCCESSFUL_HANDSHAKE);
+    metric_inc(node_metrics(s->node), METRIC_AUTH_FAILED_COUNT);
+    uint64_t held_back;
+    if (!log_gate_pass(&s->clients.handshake_gate, loop_now_ns(&s->loop), &held_back))
+        return;
+    char address[LISTEN_ADDRESS_BYTES];
+    listen_address_text((const struct sockaddr *)&p->address, address);
+    struct log_line l;
+    log_begin(&l, LOG_WARN, "tls_handshake_failed");
+    log_text(&l, "peer", address);
+    log_int(&l, "port", listen_address_port((const struct sockaddr *)&p->address));
+    log_text(&l, "reason", reason);
+    if (held_back > 0)
+        log_int(&l, "not_shown", (int64_t)held_back);
+    log_end(&l);
+}
+
 static void on_conn_end(struct conn *c, const char *reason)
 {
     struct peer *p = c->owner;
     struct server *s = p->server;
     uint64_t id = p->id;
-    (void)reason; /* that clients come and go is no news */
+    /* That clients come and go is no news. */
+    if (p->secure && !p->known && conn_tls(c) == NULL)
+        tell_no_handshake(s, p, reason);
     metric_inc(node_metrics(s->node), METRIC_CONNECTION_DROP_COUNT);
     peer_remove(s, p);
     server_step(s, &(struct node_event){.type = NODE_CLIENT_CLOSED, .client = id});
@@ -255,10 +277,40 @@ static void serve_frames(struct server *s, struct conn *c, struct slice *bytes, 
     }
 }
 
+/* It can be told who it is. */
+static void introduce(struct server *s, struct peer *p)
+{
+    char address[LISTEN_ADDRESS_BYTES];
+    listen_address_text((const struct sockaddr *)&p->address, address);
+    const struct tls_link *tls = conn_tls(p->conn);
+    struct buf subject = {0};
+    bool shown = tls != NULL && tls_peer_subject(tls, &subject);
+    server_step(
+        s, &(struct node_event){
+               .type = NODE_CLIENT_OPEN,
+               .client = p->id,
+               .open = {.address = slice_str(address),
+                        .secure = tls != NULL,
+                        .x509 = shown ? buf_part(&subject, 0, subject.len) : (struct slice){0}},
+           });
+    buf_deinit(&subject);
+    server_carry_out(s);
+    p->known = true;
+}
+
+/* Over TLS the first bytes say that the handshake is done. */
+static void greet_late(struct server *s, struct peer *p)
+{
+    s->clients.handshakes--;
+    introduce(s, p);
+}
+
 static size_t on_conn_bytes(struct conn *c, struct slice bytes, size_t *ret_want)
 {
     struct peer *p = c->owner;
     struct server *s = p->server;
+    if (!p->known)
+        greet_late(s, p);
     if (!p->greeted) {
         if (bytes.len < FRAME_HEADER_BYTES) {
             *ret_want = FRAME_HEADER_BYTES;
@@ -312,33 +364,59 @@ static const char *why_not(const struct clients *c, const struct sockaddr *addre
     return c->count > PEER_SLOT_MASK ? "no slot left" : NULL;
 }
 
+static bool has_too_many_handshakes(struct server *s)
+{
+    const struct clients *c = &s->clients;
+    if (c->handshakes_max <= 0 || c->handshakes < (size_t)c->handshakes_max)
+        return false;
+    metric_inc(node_metrics(s->node), METRIC_TLS_HANDSHAKE_EXCEEDED);
+    return true;
+}
+
 static const struct conn_ops conn_ops = {
     .on_bytes = on_conn_bytes,
     .on_end = on_conn_end,
 };
 
-static void on_accept(void *arg, int fd, const struct sockaddr *address)
+static struct conn *open_conn(struct server *s, int fd, bool tls, bool either)
 {
-    struct server *s = arg;
+    if (tls || either)
+        return conn_open_secure(&s->loop, fd, s->clients.tls, either, &conn_ops, NULL);
+    return conn_open(&s->loop, fd, &conn_ops, NULL);
+}
+
+static void take_in(struct server *s, int fd, const struct sockaddr *address, bool tls)
+{
+    bool either = !tls && s->clients.either;
     const char *reason = why_not(&s->clients, address);
+    if (reason == NULL && (tls || either) && has_too_many_handshakes(s))
+        reason = "netty.server.outstandingHandshake.limit";
     if (reason != NULL) {
         close(fd);
         refuse(s, address, reason);
         return;
     }
-    struct conn *c = conn_open(&s->loop, fd, &conn_ops, NULL);
+    struct conn *c = open_conn(s, fd, tls, either);
     if (c == NULL)
         return;
     struct peer *p = peer_add(s, address);
     p->conn = c;
+    p->secure = tls;
     c->owner = p;
+    if (tls || either)
+        s->clients.handshakes++;
+    else
+        introduce(s, p);
+}
 
-    char text[LISTEN_ADDRESS_BYTES];
-    listen_address_text(address, text);
-    server_step(s, &(struct node_event){.type = NODE_CLIENT_OPEN,
-                                        .client = p->id,
-                                        .open = {.address = slice_str(text)}});
-    server_carry_out(s);
+static void on_accept(void *arg, int fd, const struct sockaddr *address)
+{
+    take_in(arg, fd, address, false);
+}
+
+static void on_accept_secure(void *arg, int fd, const struct sockaddr *address)
+{
+    take_in(arg, fd, address, true);
 }
 
 /* Comes and goes many times a second while connections come and go at the limit. */
@@ -365,7 +443,8 @@ static void on_accept_trouble(void *arg, int error)
     log_end(&l);
 }
 
-static int listen_at(struct server *s, const char *address, int port, struct err *err)
+static int listen_at(struct server *s, const char *address, int port, bool tls,
+                     struct listener **ret, struct err *err)
 {
     const struct config *c = s->config;
     struct listener_options options = {
@@ -373,11 +452,16 @@ static int listen_at(struct server *s, const char *address, int port, struct err
         .port = port,
         .backlog = (int)config_int(c, CONFIG_LISTEN_BACKLOG),
         .keep_alive = config_flag(c, CONFIG_CLIENT_KEEP_ALIVE),
-        .on_accept = on_accept,
+        .on_accept = tls ? on_accept_secure : on_accept,
         .on_trouble = on_accept_trouble,
         .arg = s,
     };
-    int rc = listener_open(&s->loop, &options, &s->clients.listener, err);
+    return listener_open(&s->loop, &options, ret, err);
+}
+
+static int listen_plain(struct server *s, const char *address, int port, struct err *err)
+{
+    int rc = listen_at(s, address, port, false, &s->clients.listener, err);
     if (rc < 0)
         return rc;
     snprintf(s->clients.address, sizeof s->clients.address, "%s", address);
@@ -385,10 +469,32 @@ static int listen_at(struct server *s, const char *address, int port, struct err
     return 0;
 }
 
+static int listen_secure(struct server *s, struct err *err)
+{
+    const struct config *c = s->config;
+    int rc = options_tls(c, &s->clients.tls, err);
+    if (rc < 0 || !config_given(c, CONFIG_SECURE_CLIENT_PORT))
+        return rc;
+    return listen_at(s, config_text(c, CONFIG_SECURE_CLIENT_PORT_ADDRESS),
+                     (int)config_int(c, CONFIG_SECURE_CLIENT_PORT), true,
+                     &s->clients.secure_listener, err);
+}
+
 int clients_listen(struct server *s, struct err *err)
 {
-    return listen_at(s, config_text(s->config, CONFIG_CLIENT_PORT_ADDRESS),
-                     (int)config_int(s->config, CONFIG_CLIENT_PORT), err);
+    const struct config *c = s->config;
+    int rc = 0;
+    if (config_has_tls(c))
+        rc = listen_secure(s, err);
+    if (rc == 0 && config_given(c, CONFIG_CLIENT_PORT))
+        rc = listen_plain(s, config_text(c, CONFIG_CLIENT_PORT_ADDRESS),
+                          (int)config_int(c, CONFIG_CLIENT_PORT), err);
+    return rc;
+}
+
+int clients_port(const struct listener *l)
+{
+    return l != NULL ? listener_port(l) : -1;
 }
 
 void clients_move(struct server *s, const char *address, int port)
@@ -399,14 +505,15 @@ void clients_move(struct server *s, const char *address, int port)
     if (c->listener == NULL || (port == c->port && strcmp(address, c->address) == 0))
         return;
     memcpy(old_address, c->address, sizeof old_address);
-    clients_stop_accepting(s); /* first: both may mean the same port */
+    listener_close(c->listener); /* first: both may mean the same port */
+    c->listener = NULL;
     struct err err = {""};
     struct log_line l;
-    if (listen_at(s, address, port, &err) < 0) {
+    if (listen_plain(s, address, port, &err) < 0) {
         log_begin(&l, LOG_ERROR, "client_port_not_moved");
         log_text(&l, "reason", err.text);
         log_end(&l);
-        if (listen_at(s, old_address, old_port, &err) < 0)
+        if (listen_plain(s, old_address, old_port, &err) < 0)
             server_fail(s, "client_port_lost", err.text);
         return;
     }
@@ -425,6 +532,8 @@ void clients_init(struct server *s)
     map_init(&c->per_address, options_seed());
     c->per_address_max = (int32_t)config_int(s->config, CONFIG_MAX_CLIENT_CNXNS);
     c->count_max = (int32_t)config_int(s->config, CONFIG_MAX_CNXNS);
+    c->either = config_flag(s->config, CONFIG_PORT_UNIFICATION);
+    c->handshakes_max = (int32_t)config_int(s->config, CONFIG_NETTY_HANDSHAKES);
     c->silent_ns_max = config_int(s->config, CONFIG_SESSIONLESS_TIMEOUT) * NS_PER_MS;
     c->frame_bytes_max = (size_t)config_int(s->config, CONFIG_JUTE_MAXBUFFER);
     struct throttle_options throttle;
@@ -435,12 +544,14 @@ void clients_init(struct server *s)
 void clients_stop_accepting(struct server *s)
 {
     listener_close(s->clients.listener);
-    s->clients.listener = NULL;
+    listener_close(s->clients.secure_listener);
+    s->clients.listener = s->clients.secure_listener = NULL;
 }
 
 void clients_deinit(struct server *s)
 {
     invariant(s->clients.count == 0);
+    tls_context_free(s->clients.tls);
     free(s->clients.slots);
     free(s->clients.free_slots);
     map_deinit(&s->clients.per_address);

@@ -153,7 +153,7 @@ static const char *effect_text(enum config_effect effect)
     case CONFIG_EFFECT_ENSEMBLE:
         return "has no effect yet: it concerns an ensemble";
     case CONFIG_EFFECT_TLS:
-        return "has no effect yet: there is no TLS";
+        return "has no effect yet: TLS is for clients alone";
     case CONFIG_EFFECT_SASL:
         return "has no effect yet: there is no SASL";
     case CONFIG_EFFECT_LATER:
@@ -294,9 +294,10 @@ static void check_sessions(struct config *c)
 /* Whether anybody could prove an identity of that scheme to this server. */
 static bool scheme_is_available(const struct config *c, const char *scheme, size_t len)
 {
-    static const char *const schemes[] = {"ip", "digest", "ensemble"};
+    static const char *const schemes[] = {"ip", "digest", "ensemble", "x509"};
     const bool there[] = {true, config_flag(c, CONFIG_DIGEST_AUTH),
-                          config_text(c, CONFIG_ENSEMBLE_AUTH_NAME)[0] != 0};
+                          config_text(c, CONFIG_ENSEMBLE_AUTH_NAME)[0] != 0,
+                          config_has_tls(c) && config_client_auth(c) != CONFIG_CLIENT_AUTH_NONE};
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
         if (strlen(schemes[i]) == len && strncmp(scheme, schemes[i], len) == 0)
             return there[i];
@@ -345,7 +346,9 @@ int config_finish(struct config *c)
     config_check_servers(c);
     check_sessions(c);
     check_enforced_auth(c);
-    if (!config_given(c, CONFIG_CLIENT_PORT) && c->wrong_count == 0)
+    config_check_tls(c);
+    if (!config_given(c, CONFIG_CLIENT_PORT) && !config_given(c, CONFIG_SECURE_CLIENT_PORT) &&
+        c->wrong_count == 0)
         config_tell(c, CONFIG_WRONG, NULL, "clientPort is not set");
     return c->wrong_count > 0 ? ERR_INVALID : 0;
 }

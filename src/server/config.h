@@ -121,7 +121,28 @@ bool config_flag(const struct config *c, enum config_id id);
 const char *config_text(const struct config *c, enum config_id id); /* never NULL */
 bool config_given(const struct config *c, enum config_id id);
 
+/* ---- TLS for clients (config_tls.c) ---- */
+bool config_has_tls(const struct config *c); /* secureClientPort, or client.portUnification */
+
+enum config_client_auth {
+    CONFIG_CLIENT_AUTH_NONE,
+    CONFIG_CLIENT_AUTH_WANT,
+    CONFIG_CLIENT_AUTH_NEED,
+};
+enum config_client_auth config_client_auth(const struct config *c);
+
+enum config_store_type {
+    CONFIG_STORE_UNKNOWN, /* neither the type nor the file's name says it */
+    CONFIG_STORE_PEM,
+    CONFIG_STORE_PKCS12,
+    CONFIG_STORE_JAVA, /* JKS, BCFKS: only Java reads them */
+};
+/* By its type (CONFIG_SSL_KEYSTORE_TYPE ...), or else by the end of its file's name. */
+enum config_store_type config_store_type(const struct config *c, enum config_id type,
+                                         enum config_id location);
+
 /* ---- shared by config*.c ---- */
+void config_check_tls(struct config *c);
 void config_tell(struct config *c, enum config_severity severity, const struct property *p,
                  const char *format, ...) __attribute__((format(printf, 4, 5)));
 void config_check_servers(struct config *c);

@@ -23,8 +23,8 @@
 #define CONFIG_BASIC(X) \
     X(CLIENT_PORT, "clientPort", INT, "", 0, 65535, OBEYED) \
     X(CLIENT_PORT_ADDRESS, "clientPortAddress", TEXT, "", 0, 0, OBEYED) \
-    X(SECURE_CLIENT_PORT, "secureClientPort", INT, "", 0, 65535, TLS) \
-    X(SECURE_CLIENT_PORT_ADDRESS, "secureClientPortAddress", TEXT, "", 0, 0, TLS) \
+    X(SECURE_CLIENT_PORT, "secureClientPort", INT, "", 0, 65535, OBEYED) \
+    X(SECURE_CLIENT_PORT_ADDRESS, "secureClientPortAddress", TEXT, "", 0, 0, OBEYED) \
     X(DATA_DIR, "dataDir", TEXT, "", 0, 0, OBEYED) \
     X(DATA_LOG_DIR, "dataLogDir", TEXT, "", 0, 0, OBEYED) \
     X(TICK_TIME, "tickTime", INT, "3000", 1, CONFIG_INT_MAX, OBEYED) \
@@ -105,8 +105,8 @@
     X(NETTY_FLOW_CONTROL, "netty.advancedFlowControl.enabled", BOOL, "false", 0, 0, NOTHING) \
     X(LARGE_REQUEST_BYTES_MAX, "largeRequestMaxBytes", INT, "104857600", 1, CONFIG_INT_MAX, OBEYED) \
     X(LARGE_REQUEST_THRESHOLD, "largeRequestThreshold", INT, "-1", -1, CONFIG_INT_MAX, OBEYED) \
-    X(NETTY_HANDSHAKES, "netty.server.outstandingHandshake.limit", INT, "-1", -1, CONFIG_INT_MAX, TLS) \
-    X(NETTY_EARLY_DROP, "netty.server.earlyDropSecureConnectionHandshakes", BOOL, "false", 0, 0, TLS) \
+    X(NETTY_HANDSHAKES, "netty.server.outstandingHandshake.limit", INT, "-1", -1, CONFIG_INT_MAX, OBEYED) \
+    X(NETTY_EARLY_DROP, "netty.server.earlyDropSecureConnectionHandshakes", BOOL, "false", 0, 0, LATER) \
     X(THROTTLED_OP_WAIT, "throttled_op_wait_time", INT, "0", 0, CONFIG_INT_MAX, OBEYED) \
     X(MAX_SNAP_SYNCS, "leader.maxConcurrentSnapSyncs", INT, "10", 1, CONFIG_INT_MAX, OBEYED) \
     X(MAX_DIFF_SYNCS, "leader.maxConcurrentDiffSyncs", INT, "100", 1, CONFIG_INT_MAX, OBEYED) \
@@ -154,38 +154,38 @@
     X(QUORUM_CNXN_THREADS, "quorum.cnxn.threads.size", INT, "20", 1, CONFIG_INT_MAX, NOTHING)
 
 /* The same settings once for clients and once for the quorum. */
-#define CONFIG_SSL(X, ID, PREFIX) \
-    X(ID##_PROTOCOL, PREFIX "protocol", TEXT, "TLSv1.2", 0, 0, TLS) \
-    X(ID##_ENABLED_PROTOCOLS, PREFIX "enabledProtocols", TEXT, "TLSv1.3,TLSv1.2", 0, 0, TLS) \
-    X(ID##_CIPHERSUITES, PREFIX "ciphersuites", TEXT, "", 0, 0, TLS) \
-    X(ID##_KEYSTORE, PREFIX "keyStore.location", TEXT, "", 0, 0, TLS) \
-    X(ID##_KEYSTORE_PASSWORD, PREFIX "keyStore.password", TEXT, "", 0, 0, TLS) \
-    X(ID##_KEYSTORE_PASSWORD_PATH, PREFIX "keyStore.passwordPath", TEXT, "", 0, 0, TLS) \
-    X(ID##_KEYSTORE_TYPE, PREFIX "keyStore.type", CHOICE, "|JKS|PEM|PKCS12|BCFKS", 0, 0, TLS) \
-    X(ID##_TRUSTSTORE, PREFIX "trustStore.location", TEXT, "", 0, 0, TLS) \
-    X(ID##_TRUSTSTORE_PASSWORD, PREFIX "trustStore.password", TEXT, "", 0, 0, TLS) \
-    X(ID##_TRUSTSTORE_PASSWORD_PATH, PREFIX "trustStore.passwordPath", TEXT, "", 0, 0, TLS) \
-    X(ID##_TRUSTSTORE_TYPE, PREFIX "trustStore.type", CHOICE, "|JKS|PEM|PKCS12|BCFKS", 0, 0, TLS) \
-    X(ID##_CONTEXT_SUPPLIER, PREFIX "context.supplier.class", TEXT, "", 0, 0, TLS) \
-    X(ID##_HOSTNAME, PREFIX "hostnameVerification", BOOL, "true", 0, 0, TLS) \
-    X(ID##_CLIENT_HOSTNAME, PREFIX "clientHostnameVerification", BOOL, "false", 0, 0, TLS) \
-    X(ID##_REVERSE_DNS, PREFIX "allowReverseDnsLookup", BOOL, "false", 0, 0, TLS) \
-    X(ID##_CRL, PREFIX "crl", BOOL, "false", 0, 0, TLS) \
-    X(ID##_OCSP, PREFIX "ocsp", BOOL, "false", 0, 0, TLS) \
-    X(ID##_CLIENT_AUTH, PREFIX "clientAuth", CHOICE, "need|none|want", 0, 0, TLS) \
-    X(ID##_DETECTION_TIMEOUT, PREFIX "handshakeDetectionTimeoutMillis", INT, "5000", 1, CONFIG_INT_MAX, TLS)
+#define CONFIG_SSL(X, ID, PREFIX, EFFECT) \
+    X(ID##_PROTOCOL, PREFIX "protocol", TEXT, "TLSv1.2", 0, 0, EFFECT) \
+    X(ID##_ENABLED_PROTOCOLS, PREFIX "enabledProtocols", TEXT, "TLSv1.3,TLSv1.2", 0, 0, EFFECT) \
+    X(ID##_CIPHERSUITES, PREFIX "ciphersuites", TEXT, "", 0, 0, EFFECT) \
+    X(ID##_KEYSTORE, PREFIX "keyStore.location", TEXT, "", 0, 0, EFFECT) \
+    X(ID##_KEYSTORE_PASSWORD, PREFIX "keyStore.password", TEXT, "", 0, 0, EFFECT) \
+    X(ID##_KEYSTORE_PASSWORD_PATH, PREFIX "keyStore.passwordPath", TEXT, "", 0, 0, EFFECT) \
+    X(ID##_KEYSTORE_TYPE, PREFIX "keyStore.type", CHOICE, "|JKS|PEM|PKCS12|BCFKS", 0, 0, EFFECT) \
+    X(ID##_TRUSTSTORE, PREFIX "trustStore.location", TEXT, "", 0, 0, EFFECT) \
+    X(ID##_TRUSTSTORE_PASSWORD, PREFIX "trustStore.password", TEXT, "", 0, 0, EFFECT) \
+    X(ID##_TRUSTSTORE_PASSWORD_PATH, PREFIX "trustStore.passwordPath", TEXT, "", 0, 0, EFFECT) \
+    X(ID##_TRUSTSTORE_TYPE, PREFIX "trustStore.type", CHOICE, "|JKS|PEM|PKCS12|BCFKS", 0, 0, EFFECT) \
+    X(ID##_CONTEXT_SUPPLIER, PREFIX "context.supplier.class", TEXT, "", 0, 0, EFFECT) \
+    X(ID##_HOSTNAME, PREFIX "hostnameVerification", BOOL, "true", 0, 0, EFFECT) \
+    X(ID##_CLIENT_HOSTNAME, PREFIX "clientHostnameVerification", BOOL, "false", 0, 0, EFFECT) \
+    X(ID##_REVERSE_DNS, PREFIX "allowReverseDnsLookup", BOOL, "false", 0, 0, NOTHING) \
+    X(ID##_CRL, PREFIX "crl", BOOL, "false", 0, 0, EFFECT) \
+    X(ID##_OCSP, PREFIX "ocsp", BOOL, "false", 0, 0, EFFECT) \
+    X(ID##_CLIENT_AUTH, PREFIX "clientAuth", CHOICE, "need|none|want", 0, 0, EFFECT) \
+    X(ID##_DETECTION_TIMEOUT, PREFIX "handshakeDetectionTimeoutMillis", INT, "5000", 1, CONFIG_INT_MAX, NOTHING)
 
 #define CONFIG_TLS(X) \
-    CONFIG_SSL(X, SSL, "ssl.") \
-    CONFIG_SSL(X, SSL_QUORUM, "ssl.quorum.") \
-    X(SSL_AUTH_PROVIDER, "ssl.authProvider", TEXT, "x509", 0, 0, TLS) \
-    X(SSL_PROVIDER, "ssl.sslProvider", CHOICE, "JDK|OPENSSL|OPENSSL_REFCNT", 0, 0, TLS) \
-    X(PORT_UNIFICATION, "client.portUnification", BOOL, "false", 0, 0, TLS) \
-    X(CERT_RELOAD, "client.certReload", BOOL, "false", 0, 0, TLS) \
+    CONFIG_SSL(X, SSL, "ssl.", OBEYED) \
+    CONFIG_SSL(X, SSL_QUORUM, "ssl.quorum.", TLS) \
+    X(SSL_AUTH_PROVIDER, "ssl.authProvider", TEXT, "x509", 0, 0, OBEYED) \
+    X(SSL_PROVIDER, "ssl.sslProvider", CHOICE, "JDK|OPENSSL|OPENSSL_REFCNT", 0, 0, NOTHING) \
+    X(PORT_UNIFICATION, "client.portUnification", BOOL, "false", 0, 0, OBEYED) \
+    X(CERT_RELOAD, "client.certReload", BOOL, "false", 0, 0, LATER) \
     X(SSL_QUORUM, "sslQuorum", BOOL, "false", 0, 0, TLS) \
     X(QUORUM_UNIFICATION, "portUnification", BOOL, "false", 0, 0, TLS) \
     X(SSL_QUORUM_RELOAD, "sslQuorumReloadCertFiles", BOOL, "false", 0, 0, TLS) \
-    X(FIPS_MODE, "fips-mode", BOOL, "true", 0, 0, TLS)
+    X(FIPS_MODE, "fips-mode", BOOL, "true", 0, 0, NOTHING)
 
 #define CONFIG_ACCESS(X) \
     X(SKIP_ACL, "skipACL", YESNO, "no", 0, 0, OBEYED) \
@@ -194,7 +194,7 @@
     X(DIGEST_ALG, "DigestAuthenticationProvider.digestAlg", TEXT, "SHA1", 0, 0, OBEYED) \
     X(DIGEST_AUTH, "DigestAuthenticationProvider.enabled", BOOL, "true", 0, 0, OBEYED) \
     X(X_FORWARDED_FOR, "IPAuthenticationProvider.usexforwardedfor", BOOL, "false", 0, 0, OBEYED) \
-    X(X509_SUPER, "X509AuthenticationProvider.superUser", TEXT, "", 0, 0, TLS) \
+    X(X509_SUPER, "X509AuthenticationProvider.superUser", TEXT, "", 0, 1023, OBEYED) \
     X(ENSEMBLE_AUTH_NAME, "ensembleAuthName", TEXT, "", 0, 255, OBEYED) \
     X(ENFORCE_AUTH, "enforce.auth.enabled", BOOL, "false", 0, 0, OBEYED) \
     X(ENFORCE_AUTH_SCHEMES, "enforce.auth.schemes", TEXT, "", 0, 127, OBEYED) \

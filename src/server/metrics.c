@@ -129,7 +129,8 @@ void gauges_read(struct server_info *info, struct gauges *ret)
     add(ret, "last_client_response_size", responses.last);
     add(ret, "max_client_response_size", responses.max);
     add(ret, "min_client_response_size", responses.min);
-    add(ret, "outstanding_tls_handshake", 0);
+    add(ret, "outstanding_tls_handshake",
+        info->handshake_count != NULL ? (int64_t)info->handshake_count(info->driver) : 0);
     add_ensemble(ret, &e, m);
 }
 

@@ -58,9 +58,11 @@ void options_node(const struct config *c, struct node_options *ret)
         .digest_auth_enabled = config_flag(c, CONFIG_DIGEST_AUTH),
         .enforce_auth = config_flag(c, CONFIG_ENFORCE_AUTH),
         .require_sasl = config_flag(c, CONFIG_REQUIRE_SASL),
+        .x509 = config_has_tls(c),
         .digest = digest_auth,
     };
     copy_text(ret->super_digest, sizeof ret->super_digest, config_text(c, CONFIG_SUPER_DIGEST));
+    copy_text(ret->x509_super, sizeof ret->x509_super, config_text(c, CONFIG_X509_SUPER));
     copy_text(ret->enforce_auth_schemes, sizeof ret->enforce_auth_schemes,
               config_text(c, CONFIG_ENFORCE_AUTH_SCHEMES));
     copy_text(ret->ensemble_auth_name, sizeof ret->ensemble_auth_name,

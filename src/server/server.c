@@ -211,7 +211,10 @@ static void tell_started(struct server *s, int64_t started_ns)
     if (membership_is_on(s))
         log_int(&l, "server", s->config->my_id);
     log_text(&l, "address", address[0] != 0 ? address : "*");
-    log_int(&l, "port", s->info.conf.client_port);
+    if (s->info.conf.client_port >= 0)
+        log_int(&l, "port", s->info.conf.client_port);
+    if (s->info.conf.secure_client_port >= 0)
+        log_int(&l, "secure_port", s->info.conf.secure_client_port);
     if (s->windows.open && admin_port(s->windows.admin) >= 0)
         log_int(&l, "admin_port", admin_port(s->windows.admin));
     if (s->windows.open && admin_metrics_port(s->windows.admin) >= 0)
@@ -246,8 +249,7 @@ static void let_signals_pass(void)
 static void tear_down(struct server *s)
 {
     let_signals_pass();
-    if (s->clients.listener != NULL)
-        clients_stop_accepting(s);
+    clients_stop_accepting(s);
     if (s->node != NULL)
         clients_close_all(s);
     membership_deinit(s);

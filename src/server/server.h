@@ -65,6 +65,8 @@ struct peer {
     struct conn *conn;
     struct list waiting; /* clients.silent, or clients.held_up, or nothing */
     int64_t opened_ns;
+    bool secure;  /* it came to speak TLS */
+    bool known;   /* the node knows it: at once, or after the TLS handshake */
     bool greeted; /* its first frame went to the node */
     uint8_t address_bytes[16];
     struct sockaddr_in6 address;     /* large enough for both kinds */
@@ -72,9 +74,14 @@ struct peer {
 };
 
 struct clients {
-    struct listener *listener;
-    char address[256]; /* where it listens; "" = every address */
+    struct listener *listener; /* NULL = none: not set, or not accepting any more */
+    char address[256];         /* where it listens; "" = every address */
     int port;
+    struct listener *secure_listener; /* NULL = none */
+    struct tls_context *tls;          /* NULL = none */
+    bool either;                      /* the plain port takes TLS, too */
+    size_t handshakes;                /* peers that are not known yet */
+    int32_t handshakes_max;           /* <= 0: no limit */
     struct peer **slots;
     uint32_t *free_slots;
     uint32_t slot_cap, free_count;
@@ -87,7 +94,7 @@ struct clients {
     int64_t silent_ns_max;
     size_t frame_bytes_max;
     struct throttle throttle;
-    struct log_gate refused_gate, closed_gate, trouble_gate;
+    struct log_gate refused_gate, closed_gate, trouble_gate, handshake_gate;
     bool trouble_told;
 };
 
@@ -203,6 +210,7 @@ void auditing_commit(struct server *s, const struct trace_effect *t);
 
 /* ---- clients.c ---- */
 int clients_listen(struct server *s, struct err *err);
+int clients_port(const struct listener *l); /* -1 = there is none */
 /* A reconfig has given them another address. Connections stay. */
 void clients_move(struct server *s, const char *address, int port);
 void clients_init(struct server *s);
@@ -250,6 +258,8 @@ void options_recovery(const struct config *c, const struct tree_options *tree,
                       struct recovery_options *ret);
 void options_tree(const struct config *c, uint64_t seed, struct tree_options *ret);
 void options_snapfile(const struct config *c, struct snapfile_options *ret);
+/* What is wrong with a file is told by its name. */
+int options_tls(const struct config *c, struct tls_context **ret, struct err *err);
 void options_throttle(const struct config *c, struct throttle_options *ret);
 uint64_t options_seed(void);
 

@@ -99,6 +99,7 @@ struct server_info {
     /* Open client connections, those without a session and those that ask a four letter word
      * included. */
     size_t (*connection_count)(void *driver);
+    size_t (*handshake_count)(void *driver); /* of TLS, not done yet; may be NULL: 0 */
     /* The address of a connection; false = unknown. */
     bool (*peer)(void *driver, uint64_t client, struct sockaddr_storage *ret_peer);
     /* How this server stands in its ensemble; the function may be NULL: alone. */

@@ -27,6 +27,12 @@ static int64_t ask_wall_ms(void *driver)
     return loop_wall_ms(&((struct server *)driver)->loop);
 }
 
+static size_t ask_handshake_count(void *driver)
+{
+    const struct server *s = driver;
+    return s->clients.handshakes;
+}
+
 static size_t ask_connection_count(void *driver)
 {
     return ((struct server *)driver)->clients.count;
@@ -153,9 +159,9 @@ void windows_init(struct server *s, const struct recovery *r)
     s->info = (struct server_info){
         .conf =
             {
-                .client_port = listener_port(s->clients.listener),
+                .client_port = clients_port(s->clients.listener),
                 .client_address = config_text(c, CONFIG_CLIENT_PORT_ADDRESS),
-                .secure_client_port = -1,
+                .secure_client_port = clients_port(s->clients.secure_listener),
                 .snap_dir = w->snap_dir,
                 .log_dir = w->log_dir,
                 .tick_time_ms = (int)config_int(c, CONFIG_TICK_TIME),
@@ -188,6 +194,7 @@ void windows_init(struct server *s, const struct recovery *r)
         .now_ms = ask_now_ms,
         .wall_ms = ask_wall_ms,
         .connection_count = ask_connection_count,
+        .handshake_count = ask_handshake_count,
         .peer = ask_peer,
         .not_ready = ask_not_ready,
         .ensemble = membership_is_on(s) ? membership_describe : NULL,

@@ -15,6 +15,17 @@ const char *tls_reason(void)
     return text != NULL ? text : "unknown reason";
 }
 
+int tls_give_password(char *ret, int size, int is_writing, void *arg)
+{
+    (void)is_writing;
+    const char *password = arg;
+    size_t len = password != NULL ? strlen(password) : 0;
+    if (len == 0 || len > (size_t)size)
+        return -1;
+    memcpy(ret, password, len);
+    return (int)len;
+}
+
 struct tls_context *tls_context_new(const SSL_METHOD *method, struct err *err)
 {
     SSL_CTX *ssl = SSL_CTX_new(method);
@@ -61,18 +72,6 @@ static int trust(SSL_CTX *ssl, const struct tls_client_options *o, struct err *e
     return 0;
 }
 
-/* Instead of OpenSSL's own, which asks the terminal. */
-static int give_password(char *ret, int size, int is_writing, void *arg)
-{
-    (void)is_writing;
-    const char *password = arg;
-    size_t len = password != NULL ? strlen(password) : 0;
-    if (len == 0 || len > (size_t)size)
-        return -1;
-    memcpy(ret, password, len);
-    return (int)len;
-}
-
 static int identify(SSL_CTX *ssl, const struct tls_client_options *o, struct err *err)
 {
     const char *key = o->key_file != NULL ? o->key_file : o->certificate_file;
@@ -84,7 +83,7 @@ static int identify(SSL_CTX *ssl, const struct tls_client_options *o, struct err
     if (SSL_CTX_use_certificate_chain_file(ssl, o->certificate_file) != 1)
         return err_set(err, ERR_INVALID, "certificate of '%s': %s", o->certificate_file,
                        tls_reason());
-    SSL_CTX_set_default_passwd_cb(ssl, give_password);
+    SSL_CTX_set_default_passwd_cb(ssl, tls_give_password);
     SSL_CTX_set_default_passwd_cb_userdata(ssl, (void *)(uintptr_t)o->key_password);
     int ok = SSL_CTX_use_PrivateKey_file(ssl, key, SSL_FILETYPE_PEM);
     SSL_CTX_set_default_passwd_cb_userdata(ssl, NULL);

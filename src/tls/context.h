@@ -21,6 +21,34 @@ struct tls_client_options {
 
 int tls_client_context(const struct tls_client_options *o, struct tls_context **ret,
                        struct err *err);
+
+enum tls_store_type {
+    TLS_STORE_PEM,
+    TLS_STORE_PKCS12,
+};
+
+struct tls_store {
+    const char *path; /* NULL: none */
+    enum tls_store_type type;
+    const char *password; /* "": none */
+};
+
+enum tls_client_auth {
+    TLS_CLIENT_AUTH_NONE,
+    TLS_CLIENT_AUTH_WANT,
+    TLS_CLIENT_AUTH_NEED, /* whoever shows no certificate is turned away */
+};
+
+struct tls_server_options {
+    struct tls_store key;   /* our certificate, its key, and what leads to a trusted one */
+    struct tls_store trust; /* who signs clients' certificates */
+    enum tls_client_auth client_auth;
+    const char *protocols; /* "TLSv1.2", "TLSv1.3", or both with a comma */
+    const char *ciphers;   /* IANA's names with commas; "": OpenSSL's defaults */
+};
+
+int tls_server_context(const struct tls_server_options *o, struct tls_context **ret,
+                       struct err *err);
 void tls_context_free(struct tls_context *c); /* NULL is fine */
 
 #endif

@@ -14,6 +14,9 @@ struct tls_context {
 /* OpenSSL's oldest complaint of this thread, for people; forgets the others. */
 const char *tls_reason(void);
 
+/* A password callback for OpenSSL, whose own asks the terminal; arg: the password, NULL or "". */
+int tls_give_password(char *ret, int size, int is_writing, void *arg);
+
 /* Everything that both sides have in common. `method` as OpenSSL's. NULL: err says why. */
 struct tls_context *tls_context_new(const SSL_METHOD *method, struct err *err);
 

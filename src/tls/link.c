@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "tls/context_internal.h"
+#include "tls/subject.h"
 
 struct tls_link {
     SSL *ssl;
@@ -131,6 +132,14 @@ struct tls_link *tls_connect(struct tls_context *c, int fd, const char *host)
         return NULL;
     }
     SSL_set_connect_state(l->ssl);
+    return l;
+}
+
+struct tls_link *tls_accept(struct tls_context *c, int fd)
+{
+    struct tls_link *l = link_new(c, fd);
+    if (l != NULL)
+        SSL_set_accept_state(l->ssl);
     return l;
 }
 
@@ -262,6 +271,15 @@ bool tls_waits_to_write(const struct tls_link *l)
 bool tls_has_pending(const struct tls_link *l)
 {
     return l->has_pending;
+}
+
+bool tls_peer_subject(const struct tls_link *l, struct buf *out)
+{
+    X509 *certificate = SSL_get0_peer_certificate(l->ssl);
+    if (certificate == NULL)
+        return false;
+    subject_print(X509_get_subject_name(certificate), out);
+    return true;
 }
 
 const char *tls_trouble(const struct tls_link *l)

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "base/buf.h"
 #include "tls/context.h"
 
 enum {
@@ -24,6 +25,8 @@ struct tls_link;
 /* A client's end. `host`: the name or address that was asked for; the server's certificate must
  * name it. NULL: the system is out of memory. The context must live longer. */
 struct tls_link *tls_connect(struct tls_context *c, int fd, const char *host);
+/* A server's end. */
+struct tls_link *tls_accept(struct tls_context *c, int fd);
 void tls_free(struct tls_link *l); /* NULL is fine */
 
 /* 0 when it is done; before that nothing else may be called. */
@@ -40,5 +43,8 @@ bool tls_waits_to_write(const struct tls_link *l);
 /* tls_read would give something without the socket being readable. */
 bool tls_has_pending(const struct tls_link *l);
 const char *tls_trouble(const struct tls_link *l);
+/* The subject of the certificate that the peer has shown, appended as Java writes it
+ * (X500Principal.getName, RFC 2253). False: it has shown none. After the handshake. */
+bool tls_peer_subject(const struct tls_link *l, struct buf *out);
 
 #endif

@@ -105,17 +105,18 @@ static bool digest_id_valid(struct slice id)
     return colons == 1;
 }
 
-/* Schemes whose provider is registered without configuration (ProviderRegistry). The providers, and
- * the question for world:anyone, stumble over a null id; unknown schemes do not get to it. */
-static int32_t check_id(const struct rec_id *id)
+/* A scheme needs a provider (ProviderRegistry). The providers, and the question for world:anyone,
+ * stumble over a null id; unknown schemes do not get to it. */
+static int32_t check_id(const struct rec_id *id, unsigned schemes)
 {
     bool is_ip = slice_eq_str(id->scheme, "ip");
     bool is_digest = slice_eq_str(id->scheme, "digest");
-    bool has_provider = is_ip || is_digest;
+    bool is_x509 = (schemes & ACL_SCHEME_X509) != 0 && slice_eq_str(id->scheme, "x509");
+    bool has_provider = is_ip || is_digest || is_x509;
     if (slice_is_null(id->id) && (has_provider || slice_eq_str(id->scheme, "world")))
         return ZK_MARSHALLINGERROR;
-    bool valid =
-        (is_ip && acl_ip_valid(id->id)) || (is_digest && digest_id_valid(id->id)) || is_world(id);
+    bool valid = (is_ip && acl_ip_valid(id->id)) || (is_digest && digest_id_valid(id->id)) ||
+                 (is_x509 && acl_x509_valid(id->id)) || is_world(id);
     return valid ? 0 : ZK_INVALIDACL;
 }
 
@@ -156,13 +157,13 @@ static void mark_repeated(struct element *elements, size_t count)
 }
 
 /* Appends what `a` stands for and counts it. 0, or why it cannot stand. */
-static int32_t expand(const struct rec_acl *a, struct identities who, struct buf *out,
-                      int32_t *count)
+static int32_t expand(const struct rec_acl *a, struct identities who, unsigned schemes,
+                      struct buf *out, int32_t *count)
 {
     if (slice_is_null(a->id.scheme))
         return ZK_INVALIDACL;
     if (!slice_eq_str(a->id.scheme, "auth")) {
-        int32_t err = check_id(&a->id);
+        int32_t err = check_id(&a->id, schemes);
         if (err == 0) {
             rec_put_acl(out, a);
             (*count)++;
@@ -199,7 +200,7 @@ static bool split_elements(struct rec_vec acl, struct element *ret_elements)
 }
 
 static int32_t expand_all(const struct element *elements, size_t count, struct identities who,
-                          struct buf *out)
+                          unsigned schemes, struct buf *out)
 {
     size_t start = out->len;
     int32_t total = 0;
@@ -211,7 +212,7 @@ static int32_t expand_all(const struct element *elements, size_t count, struct i
         struct rec_acl a;
         bool taken = rec_get_acl(&d, &a);
         invariant(taken); /* split_elements has seen it */
-        int32_t err = expand(&a, who, out, &total);
+        int32_t err = expand(&a, who, schemes, out, &total);
         if (err != 0)
             return err;
         if (out->len - start > ACL_BYTES_MAX || !buf_ok(out))
@@ -221,7 +222,7 @@ static int32_t expand_all(const struct element *elements, size_t count, struct i
     return 0;
 }
 
-int32_t acl_fixup(struct rec_vec acl, struct identities who, struct buf *out)
+int32_t acl_fixup(struct rec_vec acl, struct identities who, unsigned schemes, struct buf *out)
 {
     if (acl.count <= 0)
         return ZK_INVALIDACL;
@@ -232,7 +233,7 @@ int32_t acl_fixup(struct rec_vec acl, struct identities who, struct buf *out)
     bool valid = split_elements(acl, elements);
     if (valid && count > 1)
         mark_repeated(elements, count);
-    int32_t err = valid ? expand_all(elements, count, who, out) : ZK_INVALIDACL;
+    int32_t err = valid ? expand_all(elements, count, who, schemes, out) : ZK_INVALIDACL;
     free(elements);
 
     if (err != 0)

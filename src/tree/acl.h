@@ -51,14 +51,23 @@ int32_t acl_check(struct rec_vec acl, int32_t perm, struct identities who, bool 
 int32_t tree_acl_check(const struct tree *t, uint32_t acl_id, int32_t perm, struct identities who,
                        bool skip_acl);
 
+/* Schemes for which a server has a provider only if it is configured to. */
+enum {
+    ACL_SCHEME_X509 = 1,
+    ACL_SCHEME_SASL = 2,
+};
+
 /* Checks and expands what a client sent (duplicates removed, `auth` replaced, ids validated by
- * scheme: world, auth, digest, ip; any other scheme is refused, as in ZooKeeper without configured
- * providers); the result is appended to `out` as vector<ACL> with count. 0, ZK_INVALIDACL, or
- * ZK_MARSHALLINGERROR for a null id where ZooKeeper looks at it (`out` as it was). */
-int32_t acl_fixup(struct rec_vec acl, struct identities who, struct buf *out);
+ * scheme: world, auth, digest, ip, and those of `schemes`; any other is refused); the result is
+ * appended to `out` as vector<ACL> with count. 0, ZK_INVALIDACL, or ZK_MARSHALLINGERROR for a null
+ * id where ZooKeeper looks at it (`out` as it was). */
+int32_t acl_fixup(struct rec_vec acl, struct identities who, unsigned schemes, struct buf *out);
 
 /* ip scheme: is `id` (address or CIDR, IPv4 or IPv6) valid; does `address` match it. */
 bool acl_ip_valid(struct slice id);
 bool acl_ip_matches(struct slice address, struct slice id);
+
+/* x509: is it a distinguished name as Java's X500Principal takes it. */
+bool acl_x509_valid(struct slice id);
 
 #endif

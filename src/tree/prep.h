@@ -28,6 +28,7 @@ struct prep_options {
     size_t close_list_bytes_max;    /* a longer list is left empty; 0 = any length */
     bool reconfig_enabled;
     bool no_digest_auth; /* DigestAuthenticationProvider.enabled=false */
+    unsigned schemes;    /* ACL_SCHEME_*: providers that are configured */
 };
 
 struct prep_request {

@@ -44,7 +44,7 @@ static bool names_scheme(struct rec_vec acl, const char *scheme)
 static int32_t fix_acl(struct prep *p, struct rec_vec acl, struct identities who)
 {
     buf_clear(&p->acl);
-    int32_t err = acl_fixup(acl, who, &p->acl);
+    int32_t err = acl_fixup(acl, who, p->options.schemes, &p->acl);
     if (err == 0 && p->options.no_digest_auth && names_scheme(fixed_acl(p), "digest"))
         err = ZK_INVALIDACL;
     return err;

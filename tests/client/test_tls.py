@@ -1,4 +1,4 @@
-"""libcaucus over TLS, against Apache ZooKeeper's secure port."""
+"""libcaucus over TLS, against the secure ports of caucusd and Apache ZooKeeper."""
 
 import os
 import re
@@ -14,7 +14,8 @@ from server import free_port
 
 CAUCUS = os.environ.get("CAUCUS", str(CAUCUSD.parent / "caucus"))
 drivers = pytest.mark.parametrize("driver", ["threads", "loop"])
-both = pytest.mark.parametrize("backend, driver", [("apache386", "threads"), ("apache39", "loop")])
+both = pytest.mark.parametrize("backend, driver", [
+    ("apache386", "threads"), ("apache39", "loop"), ("caucusd", "threads"), ("caucusd", "loop")])
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ def refusing(talk, server, driver):
         since = len(server.log())
         t = talk(driver, hosts, LONG_TIMEOUT_MS, **options)
         # The second attempt begins when the first has failed, and the reason can be told.
-        server.wait_log("Unsuccessful handshake", count=2, since=since)
+        server.wait_log("Unsuccessful handshake|tls_handshake_failed", count=2, since=since)
         trouble(t, pattern)
         t.close()
 

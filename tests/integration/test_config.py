@@ -18,7 +18,7 @@ OBEYED = ("OBEYED", "CLAMPED")
 # The wording of the log for each way of having no effect.
 EXCUSES = {
     "ENSEMBLE": "concerns an ensemble",
-    "TLS": "there is no TLS",
+    "TLS": "TLS is for clients alone",
     "SASL": "there is no SASL",
     "LATER": "has no effect yet",
     "NOTHING": "does not exist here",
@@ -48,6 +48,9 @@ def a_good_value(key, folder):
         "clientPort": free_port(),
         "dynamicConfigFile": None,  # a test of its own
         "electionAlg": 3,
+        "ssl.keyStore.type": "PEM",
+        "ssl.trustStore.type": "PEM",
+        "ssl.context.supplier.class": None,  # a class of Java's
     }
     if key.name in special:
         return special[key.name]

@@ -42,8 +42,9 @@ def keys(source=None):
     begin = source.index("#define CONFIG_SSL(")
     end = source.index("#define", begin + 1)
     found = list(_rows(source[:begin]))
-    for prefix in re.findall(r'CONFIG_SSL\(X, \w+, "([\w.]+)"\)', source[end:]):
-        found += _rows(source[begin:end], prefix)
+    for prefix, effect in re.findall(r'CONFIG_SSL\(X, \w+, "([\w.]+)", (\w+)\)', source[end:]):
+        found += [key._replace(effect=effect) if key.effect == "EFFECT" else key
+                  for key in _rows(source[begin:end], prefix)]
     found += _rows(source[end:])
     assert len(found) == len(re.findall(r"\bX\(\s*\w+(?:##\w+)?,", source)) + (
         len(list(_rows(source[begin:end]))) * (len(re.findall(r"CONFIG_SSL\(X,", source[end:])) - 1))

@@ -375,11 +375,13 @@ def decode_multi(r):
 
 
 class Conn:
-    """A TCP connection that speaks in frames, or in whatever bytes it is told to."""
+    """A TCP connection that speaks in frames, or in whatever bytes it is told to; `tls`: with this ssl context."""
 
-    def __init__(self, address, timeout_s=10.0):
+    def __init__(self, address, timeout_s=10.0, tls=None):
         self.sock = socket.create_connection(address, timeout=timeout_s)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls is not None:
+            self.sock = tls.wrap_socket(self.sock, server_hostname=address[0])
         self.pending = bytearray()
 
     def __enter__(self):
@@ -447,8 +449,8 @@ class Conn:
 class Session(Conn):
     """A connection with a session on it. Keyword arguments as connect_request."""
 
-    def __init__(self, address, timeout_s=10.0, **connect):
-        super().__init__(address, timeout_s)
+    def __init__(self, address, timeout_s=10.0, tls=None, **connect):
+        super().__init__(address, timeout_s, tls)
         self.xid = 0
         self.zxid = 0
         self.events = []

@@ -24,9 +24,9 @@ LAYERS = {
     "fle": ["base", "wire"],
     "zab": ["base", "wire"],
     "node": ["base", "wire", "tree", "session", "watch", "fle", "zab"],
-    "io": ["base", "wire"],
+    "io": ["base", "tls", "wire"],
     "datadir": ["base", "wire", "tree", "io"],
-    "server": ["base", "wire", "tree", "session", "watch", "fle", "zab", "node", "io", "datadir"],
+    "server": ["base", "tls", "wire", "tree", "session", "watch", "fle", "zab", "node", "io", "datadir"],
     "client": ["base", "wire", "caucus"],  # "caucus": the public headers, include/caucus
     "client_io": ["base", "tls", "wire", "client", "caucus"],
     "recipes": ["base", "caucus"],  # the public client alone, like everybody's program

@@ -125,6 +125,36 @@ static void ip_ids_are_valid_as_in_zookeeper(void **state)
     }
 }
 
+static void distinguished_names_are_what_java_takes(void **state)
+{
+    (void)state;
+    static const char *const valid[] = {
+        "",
+        "CN=a",
+        "cn=a, O = \"b, c\" ;OU=x+UID=y",
+        "CN=",
+        "1.2.3=x",
+        "OID.1.2=#0a0B",
+        "CN=a\\,b\\\\",
+        "EMAILADDRESS=a@b",
+        "CN=\"a\\\"b\"",
+        "CN=a=b",
+    };
+    static const char *const invalid[] = {
+        "a",      "=",      "=a",        "SHOE=43", "CN=a,", "CN=a,,O=b",
+        "CN=a,b", "CN=\"a", "CN=\"a\"b", "CN=a\\",  "CN=#0", "CN=#xy",
+        "CN=#",   "1.=x",   ".1=x",      "1=x",     "CN=a+", "OID.=x",
+    };
+    for (size_t i = 0; i < sizeof valid / sizeof *valid; i++) {
+        if (!acl_x509_valid(slice_str(valid[i])))
+            fail_msg("refused: %s", valid[i]);
+    }
+    for (size_t i = 0; i < sizeof invalid / sizeof *invalid; i++) {
+        if (acl_x509_valid(slice_str(invalid[i])))
+            fail_msg("accepted: %s", invalid[i]);
+    }
+}
+
 static const struct identity BOB[] = {
     {{(const uint8_t *)"ip", 2}, {(const uint8_t *)"1.1.1.1", 7}},
     {{(const uint8_t *)"digest", 6}, {(const uint8_t *)"bob:h", 5}},
@@ -133,7 +163,7 @@ static const struct identity BOB[] = {
 
 static int32_t fixup(struct rec_vec acl, size_t identity_count, struct buf *out)
 {
-    return acl_fixup(acl, (struct identities){BOB, identity_count}, out);
+    return acl_fixup(acl, (struct identities){BOB, identity_count}, 0, out);
 }
 
 static void auth_becomes_the_authenticated_identities_of_the_client(void **state)
@@ -237,7 +267,7 @@ static void an_expansion_without_measure_is_refused(void **state)
     for (size_t i = 0; i < IDENTITIES; i++)
         many[i] = BOB[1];
     struct rec_vec acl = {.count = COUNT, .raw = buf_slice(&b)};
-    assert_int_equal(acl_fixup(acl, (struct identities){many, IDENTITIES}, &out), ZK_INVALIDACL);
+    assert_int_equal(acl_fixup(acl, (struct identities){many, IDENTITIES}, 0, &out), ZK_INVALIDACL);
     assert_in_range(out.cap, 0, 16 << 20);
     buf_deinit(&b);
     buf_deinit(&out);
@@ -364,6 +394,7 @@ int main(void)
         cmocka_unit_test(super_passes_and_so_does_everybody_where_no_list_is),
         cmocka_unit_test(ip_ranges_match_as_in_zookeeper),
         cmocka_unit_test(ip_ids_are_valid_as_in_zookeeper),
+        cmocka_unit_test(distinguished_names_are_what_java_takes),
         cmocka_unit_test(auth_becomes_the_authenticated_identities_of_the_client),
         cmocka_unit_test(repeated_entries_are_set_once_in_their_first_place),
         cmocka_unit_test(ids_that_zookeeper_refuses_are_refused),
