@@ -72,9 +72,8 @@ const struct command commands[] = {
      COMMAND_SESSION | COMMAND_IN_SHELL, run_ephemerals},
     {"quota", NULL, "list [PATH] | set LIMIT... PATH | delete [LIMIT...] PATH",
      "how many nodes and bytes a tree may have",
-     "As listquota, setquota and delquota, which have their own help. A hard limit is refused to "
-     "be\n"
-     "passed by servers with enforceQuota=true; a soft one is told in their logs.\n",
+     "As listquota, setquota and delquota, which have their own help. Servers with\n"
+     "enforceQuota=true refuse to pass a hard limit; a soft one is told in their logs.\n",
      COMMAND_SESSION, run_quota},
     {"listquota", NULL, "[PATH]", "the quota of a node, or all there are: limits and what is used",
      NULL, COMMAND_SESSION, run_list_quota},
@@ -118,14 +117,12 @@ const struct command commands[] = {
      "  -n, --count N      end after so many\n",
      COMMAND_OUTSIDE, run_top},
     {"dump", NULL, "[--verify | --digest] FILE|DIR...", "what lies in log and snapshot files",
-     "Files of caucusd and of Apache ZooKeeper, also compressed ones; of a folder all in it, or "
-     "in\n"
-     "its version-2. Nothing is changed, and no server is asked. Exit code 1: a file is damaged.\n"
+     "Files of caucusd and of Apache ZooKeeper, also compressed ones; of a folder all in it, or\n"
+     "in its version-2. Nothing is changed, no server is asked. Exit code 1: a file is damaged.\n"
      "  --from ZXID             only records of logs from this one on\n"
      "  --to ZXID               ... to this one\n"
-     "  --verify                every check sum and every digest; the records are not shown. A "
-     "write\n"
-     "                          that was not finished (a torn end) is told, and is no damage\n"
+     "  --verify                every check sum and every digest; the records are not shown. A\n"
+     "                          torn end (a write that was not finished) is told, and no damage\n"
      "  --digest                the digest of the tree that a server would begin with in DIR\n"
      "  --zxid ZXID             or that it had after this transaction\n"
      "  --log-dir DIR           where the logs are, if not beside the snapshots\n",
@@ -134,10 +131,9 @@ const struct command commands[] = {
      "one state of a server, checked, in a new folder",
      "TARGET gets version-2/snapshot.ZXID, with which a server can begin, and backup.info: check\n"
      "sum, zxid, digest, source. A state is kept only if its digest is the one recorded with it.\n"
-     "  --admin HOST:PORT  of a running server (admin.serverPort; Apache ZooKeeper since 3.9). "
-     "Who\n"
-     "                     asks is told by --auth SCHEME:AUTH in front of the command, and has to\n"
-     "                     be allowed everything on the root node. The password goes in clear.\n"
+     "  --admin HOST:PORT  of a running server (admin.serverPort; Apache ZooKeeper since 3.9)\n"
+     "                     Who asks is told by --auth SCHEME:AUTH in front of the command; he\n"
+     "                     must be allowed everything on the root node. It goes in clear\n"
      "  --data-dir DIR     of the files of a server, running or not; they are only read\n"
      "  --log-dir DIR      its dataLogDir, if it has one\n"
      "  --zxid ZXID        as it was after this transaction. What a member of an ensemble has\n"
@@ -156,9 +152,8 @@ const struct command commands[] = {
      "                     server's is replaced\n",
      COMMAND_OUTSIDE, run_restore},
     {"bench", NULL, "[OPTION]... read|write|mixed", "how many requests are answered, and how fast",
-     "Reads are get, writes are set, of nodes made for it, which go afterwards. Ends early when "
-     "it\n"
-     "is interrupted. Many connections may want maxClientCnxns=0 of the servers.\n"
+     "Reads are get, writes are set, of nodes made for it, which go afterwards. Ends early when\n"
+     "it is interrupted. Many connections may want maxClientCnxns=0 of the servers.\n"
      "  -c, --connections N  sessions (8)\n"
      "  -f, --in-flight N    requests on each of them (16)\n"
      "  -d, --seconds N      (10)\n"
