@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "caucus/cache.h"
+#include "client_talk.h"
 
 enum {
     LOOKERS_MAX = 16
@@ -31,13 +32,6 @@ static struct caucus *c;
 static struct caucus_cache *cache;
 static const char *root;
 static bool closes_itself;
-
-static void on_state(void *context, struct caucus *handle, const struct caucus_state_change *s)
-{
-    (void)context;
-    (void)handle;
-    printf("0 state %s\n", caucus_state_name(s->state));
-}
 
 static const char *text(const struct caucus_cache_node *node)
 {
@@ -141,16 +135,6 @@ static void end_looking(void)
 
 /* ---- Commands ---- */
 
-static void tell_session(void)
-{
-    struct caucus_session s;
-    caucus_get_session(c, &s);
-    printf("0 session %lld ", (long long)s.id);
-    for (size_t i = 0; i < sizeof(s.password); i++)
-        printf("%02x", s.password[i]);
-    printf("\n");
-}
-
 static void get(const char *path)
 {
     const struct caucus_cache_node *node = NULL;
@@ -227,7 +211,7 @@ static bool obey(const char *line, const char *scope, size_t bytes_max)
     } else if (strcmp(op, "enough") == 0) {
         end_looking();
     } else if (strcmp(op, "session") == 0) {
-        tell_session();
+        client_tell_session(c);
     } else if (strcmp(op, "sync") == 0) {
         caucus_sync_wait(c, "/");
         printf("0 synced\n");
@@ -241,14 +225,8 @@ int main(int argc, char **argv)
 {
     if (argc != 6)
         return 2;
-    setvbuf(stdout, NULL, _IOLBF, 0);
     root = argv[3];
-    struct caucus_options o = {.session_timeout_ms = atoi(argv[2]), .on_state = on_state};
-    int rc = caucus_open(argv[1], &o, &c);
-    if (rc != 0) {
-        fprintf(stderr, "%s: %s\n", argv[1], caucus_error_text(rc));
-        return 1;
-    }
+    c = client_open(argv[1], argv[2]);
     char line[512];
     while (fgets(line, sizeof(line), stdin) != NULL && obey(line, argv[4], (size_t)atoll(argv[5])))
         ;

@@ -9,6 +9,7 @@ import random
 
 import pytest
 import rawzk
+from expire import end_session
 from talk import Talk
 
 BACKENDS = ["caucusd", "apache38", "apache39"]
@@ -125,18 +126,6 @@ def back(proxy):
     """... until it comes back, when its connection is another."""
     proxy.cut()
     proxy.speak()
-
-
-def end_session(server, cache):
-    """A connection that names a session takes it over, until its client takes it back: again until it is over."""
-    _, number, password = cache.ask("session", "session")
-    while True:
-        with server.session(session_id=int(number), password=bytes.fromhex(password)) as s:
-            try:
-                if s.id == 0 or s.call(rawzk.close_session()):
-                    return
-            except rawzk.Closed:
-                pass
 
 
 # --- what is told ---
