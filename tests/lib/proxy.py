@@ -3,6 +3,8 @@
     with Proxy(server.address) as proxy:
         proxy.lose(CREATE2)     # the reply to the next one does not arrive: the connection is cut instead
         proxy.lost.wait(30)
+        proxy.swallow(MULTI)    # the next one does not reach the server, and the connection is cut
+        proxy.foil(MULTI, act)  # act() before each one is passed on; None: no more
         proxy.hold(GET_CHILDREN)    # the reply waits, and all behind it, until proxy.release()
         proxy.forget(ADD_WATCH)     # for the server it is an operation that it never heard of
         proxy.silence()         # nothing passes any more, and nothing says so, until proxy.speak()
@@ -41,7 +43,8 @@ class Proxy:
         self.lost, self.held = threading.Event(), threading.Event()
         self._passes, self._released = threading.Event(), threading.Event()
         self._passes.set()
-        self._lose_op = self._hold_op = None
+        self._lose_op = self._hold_op = self._swallow_op = None
+        self._foiled = {}
         self._forgotten = set()
         self._lock = threading.Lock()
         self._connections = []
@@ -66,6 +69,13 @@ class Proxy:
     def lose(self, op):
         self.lost.clear()
         self._lose_op = op
+
+    def swallow(self, op):
+        self.lost.clear()
+        self._swallow_op = op
+
+    def foil(self, op, act):
+        self._foiled[op] = act
 
     def hold(self, op):
         self.held.clear()
@@ -151,6 +161,15 @@ class Proxy:
                         self._hold_op, connection.hold_xid = None, xid
                     if op in self._forgotten:
                         data = data[:8] + struct.pack(">i", UNKNOWN_OP) + data[12:]
+                    is_swallowed = op == self._swallow_op
+                    if is_swallowed:
+                        self._swallow_op = None
+                if is_swallowed:
+                    connection.close()
+                    self.lost.set()
+                    return
+                if self._foiled.get(op):
+                    self._foiled[op]()
             server.sendall(data)
 
     def _replies(self, connection):
