@@ -24,7 +24,7 @@ set(objects $<TARGET_OBJECTS:caucus_tls> $<TARGET_OBJECTS:caucus_client> $<TARGE
 add_library(libcaucus SHARED ${objects})
 set_target_properties(libcaucus PROPERTIES OUTPUT_NAME caucus VERSION ${PROJECT_VERSION}
                       SOVERSION ${LIBCAUCUS_SOVERSION} LINKER_LANGUAGE C INTERPROCEDURAL_OPTIMIZATION OFF)
-target_link_libraries(libcaucus PRIVATE PkgConfig::SSL PkgConfig::CRYPTO Threads::Threads m)
+target_link_libraries(libcaucus PRIVATE PkgConfig::SSL PkgConfig::CRYPTO Threads::Threads ${CMAKE_DL_LIBS} m)
 if(NOT CAUCUS_SANITIZE) # a sanitizer's names come with the program
     target_link_options(libcaucus PRIVATE -Wl,-z,defs)
 endif()

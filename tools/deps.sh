@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 build_packages="gcc make cmake ninja-build pkg-config libuv1-dev libssl-dev zlib1g-dev libsnappy-dev
-libmicrohttpd-dev libxxhash-dev libedit-dev"
+libmicrohttpd-dev libxxhash-dev libedit-dev libsasl2-dev libsasl2-modules"
 test_packages="libcmocka-dev clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev python3
 python3-venv curl binutils zsh mandoc"
 

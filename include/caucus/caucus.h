@@ -5,9 +5,9 @@
  *
  *   caucus_open       two threads of the library's own: one for the network, and the *event
  *                     thread*, on which all callbacks run, one after the other, in order.
- *   caucus_open_loop  no thread (but a short-lived one to look up a host's name): the calling
- *                     program waits for a descriptor and a deadline in its own loop and calls
- *                     caucus_loop_run, from which all callbacks run.
+ *   caucus_open_loop  no thread (but short-lived ones for a host's name and a step of SASL): the
+ *                     calling program waits for a descriptor and a deadline in its own loop and
+ *                     calls caucus_loop_run, from which all callbacks run.
  *
  * Requests. Each operation has two functions. caucus_get(...) starts it; its completion `done` is
  * called exactly once if 0 was returned, and never otherwise. caucus_get_wait(...) blocks until the
@@ -62,7 +62,8 @@ enum caucus_state {
                            was heard for 4/3 of the session's timeout, by the local clock */
     CAUCUS_READ_ONLY,   /* connected to a server without quorum; nothing keeps the session alive.
                            A server with quorum is looked for; then SUSPENDED and RECONNECTED */
-    CAUCUS_AUTH_FAILED, /* the server refused caucus_add_auth; final, only caucus_close remains */
+    CAUCUS_AUTH_FAILED, /* the server refused caucus_add_auth, or SASL; final, only caucus_close
+                           remains */
     CAUCUS_CLOSED       /* caucus_close was called, this is the last callback of the handle */
 };
 
@@ -256,6 +257,21 @@ struct caucus_tls {
     size_t trouble_bytes; /* of ret_trouble */
 };
 
+/* SASL at the begin of every connection, before CONNECTED and before any request. That a server
+ * refuses who we are is final (AUTH_FAILED). One that has no SASL, or cannot show that it knows the
+ * password, is passed over like one that cannot be reached, and so is everything while Kerberos
+ * cannot be asked (caucus_get_trouble). What follows is not encrypted by it: that is for TLS. Needs
+ * libsasl2 (Cyrus SASL) and its plugin for the mechanism. */
+struct caucus_sasl {
+    const char *mechanism; /* "DIGEST-MD5" (or NULL); "GSSAPI": Kerberos, with the tickets of the
+                              process's credential cache */
+    const char *user;      /* DIGEST-MD5 */
+    const char *password;  /* DIGEST-MD5 */
+    const char *service;   /* GSSAPI: the servers are service/host. NULL: "zookeeper" */
+    char *ret_trouble;     /* with CAUCUS_BADSASL: what is wrong. May be NULL */
+    size_t trouble_bytes;  /* of ret_trouble */
+};
+
 struct caucus_options {
     int32_t session_timeout_ms; /* asked for; the server has limits of its own. 0: 10 seconds */
     bool read_only;             /* a server without quorum will do while there is no other */
@@ -268,16 +284,17 @@ struct caucus_options {
                                  than 256 MiB of them. 0: 65,536 */
     size_t request_bytes_max; /* of one; bigger ones are refused (TOOBIG), because servers close the
                                  connection on them. 0: 1,048,575 as servers have it */
-    size_t response_bytes_max;    /* of one; a bigger one ends the connection. 0: 16 MiB */
-    uint64_t seed;                /* of the order of hosts and of waiting times. 0: by chance */
-    const struct caucus_tls *tls; /* read by caucus_open only. NULL: plain TCP */
+    size_t response_bytes_max;      /* of one; a bigger one ends the connection. 0: 16 MiB */
+    uint64_t seed;                  /* of the order of hosts and of waiting times. 0: by chance */
+    const struct caucus_tls *tls;   /* read by caucus_open only. NULL: plain TCP */
+    const struct caucus_sasl *sasl; /* likewise. NULL: none */
 };
 
 /* `hosts`: "host:port,host:port/chroot"; the port may be left out (2181), IPv6 addresses stand in
  * brackets, names are looked up anew at each attempt. `options` may be NULL. Returns at once: that
  * the session began is told by the state CONNECTED, and requests may be made before; they wait for
  * the connection at most for the session's timeout (then CAUCUS_OPERATIONTIMEOUT). Errors:
- * CAUCUS_BADHOSTS, CAUCUS_BADTLS, CAUCUS_BADARGUMENTS, CAUCUS_NORESOURCES. */
+ * CAUCUS_BADHOSTS, CAUCUS_BADTLS, CAUCUS_BADSASL, CAUCUS_BADARGUMENTS, CAUCUS_NORESOURCES. */
 CAUCUS_API int caucus_open(const char *hosts, const struct caucus_options *options,
                            struct caucus **ret);
 CAUCUS_API int caucus_open_loop(const char *hosts, const struct caucus_options *options,

@@ -47,11 +47,12 @@
     X(CAUCUS_BUSY, -2003, "too many requests are waiting for their answers")                       \
     X(CAUCUS_NORESOURCES, -2004, "the system refused a thread, descriptor or memory")              \
     X(CAUCUS_BADHOSTS, -2005, "the list of hosts cannot be understood")                            \
-    X(CAUCUS_BADTLS, -2006, "the files for TLS cannot be used")
+    X(CAUCUS_BADTLS, -2006, "the files for TLS cannot be used")                                    \
+    X(CAUCUS_BADSASL, -2007, "SASL cannot be used")
 
 #define CAUCUS_ERROR_ENUM(name, number, text) name = number,
 enum caucus_error {
-    CAUCUS_ERROR_MAP(CAUCUS_ERROR_ENUM) CAUCUS_ERROR_LAST = CAUCUS_BADTLS
+    CAUCUS_ERROR_MAP(CAUCUS_ERROR_ENUM) CAUCUS_ERROR_LAST = CAUCUS_BADSASL
 };
 #undef CAUCUS_ERROR_ENUM
 

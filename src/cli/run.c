@@ -61,6 +61,7 @@ static int exit_of(int rc)
     case CAUCUS_BADARGUMENTS:
     case CAUCUS_BADHOSTS:
     case CAUCUS_BADTLS:
+    case CAUCUS_BADSASL:
     case CAUCUS_TOOBIG:
         return CLI_USAGE;
     default:
@@ -148,11 +149,22 @@ int cli_open(struct cli *cli, const struct caucus_options *options, struct caucu
     tls.trouble_bytes = sizeof trouble;
     if (cli->secure.tls)
         all.tls = &tls;
+    char password[SECURE_PASSWORD_BYTES];
+    struct caucus_sasl sasl;
+    bool wants_sasl;
+    struct err problem = {""};
+    *ret = NULL;
+    if (!secure_sasl(&cli->secure, password, &sasl, &wants_sasl, &problem))
+        return cli_usage(cli, "%s", problem.text);
+    sasl.ret_trouble = trouble;
+    sasl.trouble_bytes = sizeof trouble;
+    if (wants_sasl)
+        all.sasl = &sasl;
     int rc = caucus_open(cli->hosts, &all, ret);
     if (rc == 0)
         return CLI_OK;
     *ret = NULL;
-    return cli_failed(cli, rc == CAUCUS_BADTLS ? trouble : cli->hosts, rc);
+    return cli_failed(cli, trouble[0] != 0 ? trouble : cli->hosts, rc);
 }
 
 int cli_connect(struct cli *cli)
@@ -270,6 +282,9 @@ static int run_from_main(struct cli *cli, int argc, char **argv)
         {0, "tls-cert", OPTION_TEXT, &cli->secure.certificate},
         {0, "tls-key", OPTION_TEXT, &cli->secure.key},
         {0, "tls-any-host", OPTION_FLAG, &cli->secure.any_host},
+        {0, "sasl-user", OPTION_TEXT, &cli->secure.sasl_user},
+        {0, "sasl-password-file", OPTION_TEXT, &cli->secure.sasl_password_file},
+        {0, "sasl-gssapi", OPTION_FLAG, &cli->secure.sasl_gssapi},
         {'r', "read-only", OPTION_FLAG, &cli->read_only},
         {'j', "json", OPTION_FLAG, &cli->json},
         {'h', "help", OPTION_FLAG, &help},

@@ -1,6 +1,9 @@
 #include "cli/secure.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 void secure_settle(struct secure *s)
@@ -38,4 +41,42 @@ struct caucus_tls secure_for_caucus(const struct secure *s)
         .key_password = o.key_password,
         .any_host = o.any_host,
     };
+}
+
+static bool read_line(const char *path, char ret[SECURE_PASSWORD_BYTES], struct err *problem)
+{
+    FILE *f = fopen(path, "re");
+    if (f == NULL) {
+        err_set(problem, ERR_INVALID, "--sasl-password-file: '%s': %s", path, strerror(errno));
+        return false;
+    }
+    bool read = fgets(ret, SECURE_PASSWORD_BYTES, f) != NULL;
+    fclose(f);
+    if (!read) {
+        err_set(problem, ERR_INVALID, "--sasl-password-file: '%s' is empty", path);
+        return false;
+    }
+    ret[strcspn(ret, "\r\n")] = 0;
+    return true;
+}
+
+bool secure_sasl(const struct secure *s, char password[SECURE_PASSWORD_BYTES],
+                 struct caucus_sasl *ret, bool *ret_wanted, struct err *problem)
+{
+    *ret_wanted = s->sasl_gssapi || s->sasl_user != NULL;
+    *ret = (struct caucus_sasl){.mechanism = s->sasl_gssapi ? "GSSAPI" : "DIGEST-MD5"};
+    if (s->sasl_gssapi || s->sasl_user == NULL)
+        return true;
+    ret->user = s->sasl_user;
+    ret->password = password;
+    if (s->sasl_password_file != NULL)
+        return read_line(s->sasl_password_file, password, problem);
+    const char *given = getenv("CAUCUS_SASL_PASSWORD");
+    if (given == NULL || strlen(given) >= SECURE_PASSWORD_BYTES) {
+        err_set(problem, ERR_INVALID,
+                "--sasl-user wants a password: --sasl-password-file, or $CAUCUS_SASL_PASSWORD");
+        return false;
+    }
+    strcpy(password, given);
+    return true;
 }

@@ -1,8 +1,9 @@
-/* secure.h: TLS as options and environment want it.
+/* secure.h: TLS and SASL as options and environment want them.
  *
  * Any of --tls, --tls-ca, --tls-cert, --tls-key and --tls-any-host means TLS to every server. A
  * key's password is $CAUCUS_TLS_KEY_PASSWORD: what stands on a command line, everybody on the
- * machine can read. */
+ * machine can read. The same goes for SASL: --sasl-user with --sasl-password-file, or
+ * $CAUCUS_SASL_PASSWORD. */
 #ifndef CAUCUS_CLI_SECURE_H
 #define CAUCUS_CLI_SECURE_H
 
@@ -17,6 +18,9 @@ struct secure {
         *ca; /* a file, or a folder as openssl rehash makes it; NULL: whom the system trusts */
     const char *certificate, *key;
     bool any_host;
+    const char *sasl_user;          /* DIGEST-MD5 */
+    const char *sasl_password_file; /* its first line */
+    bool sasl_gssapi;
 };
 
 /* What one option implies for the others. */
@@ -24,5 +28,13 @@ void secure_settle(struct secure *s);
 struct tls_client_options secure_for_tls(const struct secure *s);
 /* Of secure_for_tls; ret_trouble is the caller's to set. */
 struct caucus_tls secure_for_caucus(const struct secure *s);
+
+enum {
+    SECURE_PASSWORD_BYTES = 1024
+};
+/* Whether SASL is wanted, and by what name; the password is copied to `password`. False: it cannot
+ * be read, and `problem` says why. */
+bool secure_sasl(const struct secure *s, char password[SECURE_PASSWORD_BYTES],
+                 struct caucus_sasl *ret, bool *ret_wanted, struct err *problem);
 
 #endif

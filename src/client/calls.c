@@ -109,7 +109,7 @@ void csession_expire_waiting(struct csession *s, int64_t now_ns)
 
 /* ---- Sending ---- */
 
-static int32_t next_xid(struct csession *s)
+int32_t csession_next_xid(struct csession *s)
 {
     s->xid = s->xid < INT32_MAX ? s->xid + 1 : 1;
     return s->xid;
@@ -127,7 +127,7 @@ void csession_send(struct csession *s, int64_t now_ns, struct call *c)
 {
     if (c->op == ZK_OP_REMOVE_WATCHES)
         spare_the_others(s, c);
-    store_be32(c->frame.ptr + CALL_XID_AT, (uint32_t)next_xid(s));
+    store_be32(c->frame.ptr + CALL_XID_AT, (uint32_t)csession_next_xid(s));
     buf_put_slice(&s->out, buf_slice(&c->frame));
     c->sent_ns = now_ns;
     s->sent_ns = now_ns;

@@ -133,25 +133,25 @@ static void begin_probing(struct csession *s, int64_t now_ns)
     s->probe_ns = now_ns + PROBE_MS_MIN * MS_NS;
 }
 
-/* Returns whether a session began that was not there before. */
-static bool take_session(struct csession *s, int64_t now_ns, const struct rec_connect_response *r)
+static void take_session(struct csession *s, int64_t now_ns, const struct rec_connect_response *r)
 {
-    bool renewed = !s->is_real;
+    s->renewed |= !s->is_real;
     s->id = r->session_id;
     memcpy(s->password, r->passwd.ptr, sizeof(s->password));
     s->timeout_ms = r->time_out;
     s->read_only = r->has_read_only && r->read_only;
     if (!s->read_only) {
-        s->generation += renewed;
+        s->generation += !s->is_real;
         s->is_real = true;
         s->real_heard_ns = now_ns;
         s->answered_ns = s->sent_ns;
     }
-    return renewed;
 }
 
-static void enter_connected(struct csession *s, bool renewed)
+static void enter_connected(struct csession *s)
 {
+    bool renewed = s->renewed;
+    s->renewed = false;
     if (s->read_only)
         csession_enter(s, CAUCUS_READ_ONLY, false, "the server has no quorum");
     else if (s->generation == 1 && (renewed || s->state == CAUCUS_CONNECTING))
@@ -182,13 +182,21 @@ void csession_greeted(struct csession *s, int64_t now_ns, struct slice frame)
         return;
     }
 
-    bool renewed = take_session(s, now_ns, &r);
+    take_session(s, now_ns, &r);
+    if (s->config.sasl)
+        csession_begin_sasl(s, now_ns);
+    else
+        csession_come_up(s, now_ns);
+}
+
+void csession_come_up(struct csession *s, int64_t now_ns)
+{
     s->phase = CPHASE_UP;
     s->phase_ns = now_ns;
     s->trouble[0] = '\0';
     if (s->read_only)
         begin_probing(s, now_ns);
-    enter_connected(s, renewed);
+    enter_connected(s);
     present_identities(s);
     rearm_all(s);
     csession_send_waiting(s, now_ns);

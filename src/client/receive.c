@@ -178,6 +178,8 @@ void csession_frame(struct csession *s, int64_t now_ns, struct slice frame)
 {
     if (s->phase == CPHASE_HANDSHAKE)
         csession_greeted(s, now_ns, frame);
+    else if (s->phase == CPHASE_SASL)
+        csession_sasl_frame(s, now_ns, frame);
     else
         on_reply(s, now_ns, frame);
 }

@@ -98,6 +98,7 @@ void csession_free(struct csession *s)
     cwatch_deinit(&s->watches);
     buf_deinit(&s->in);
     buf_deinit(&s->out);
+    buf_deinit(&s->sasl_challenge);
     free(s->order);
     free(s);
 }
@@ -146,6 +147,7 @@ static void forget_session(struct csession *s, int64_t now_ns)
 {
     s->id = 0;
     s->is_real = false;
+    s->renewed = false;
     memset(s->password, 0, sizeof(s->password));
     s->timeout_ms = s->config.timeout_ms;
     s->last_zxid = 0;
@@ -164,6 +166,7 @@ static void drop_link(struct csession *s)
     s->rearms_unheard = 0;
     s->auth_unheard = &s->auths;
     s->probing = false;
+    s->sasl_wanted = false;
 }
 
 static void wait_for(struct csession *s, int64_t now_ns, int64_t pause_ns)
@@ -270,7 +273,7 @@ void csession_connected(struct csession *s, int64_t now_ns)
 
 static bool has_link(const struct csession *s)
 {
-    return s->phase == CPHASE_DIAL || s->phase == CPHASE_HANDSHAKE || s->phase == CPHASE_UP;
+    return s->phase != CPHASE_WAIT && s->phase != CPHASE_OVER;
 }
 
 void csession_disconnected(struct csession *s, int64_t now_ns, const char *why)
@@ -281,7 +284,7 @@ void csession_disconnected(struct csession *s, int64_t now_ns, const char *why)
 
 static bool takes_bytes(const struct csession *s)
 {
-    return s->phase == CPHASE_HANDSHAKE || s->phase == CPHASE_UP;
+    return s->phase == CPHASE_HANDSHAKE || s->phase == CPHASE_SASL || s->phase == CPHASE_UP;
 }
 
 void csession_received(struct csession *s, int64_t now_ns, struct slice bytes)
@@ -404,6 +407,11 @@ static void tick_link(struct csession *s, int64_t now_ns)
     case CPHASE_HANDSHAKE:
         if (now_ns >= s->until_ns)
             csession_fail_link(s, now_ns, "no session within %ld ms",
+                               (long)((now_ns - s->phase_ns) / MS_NS));
+        break;
+    case CPHASE_SASL:
+        if (now_ns >= s->until_ns)
+            csession_fail_link(s, now_ns, "SASL took more than %ld ms",
                                (long)((now_ns - s->phase_ns) / MS_NS));
         break;
     case CPHASE_UP:

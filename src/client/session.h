@@ -6,15 +6,16 @@
  *   csession_link      the connection that is wanted now, or none. A new `attempt` means: close the
  * one there is and make a new one, to this host csession_probe     likewise, a short connection
  * that asks a host whether it has a quorum ("isro") csession_output    bytes to be written to the
- * connection; csession_written says how many were csession_deadline  when to call csession_tick at
- * the latest csession_notes     what to tell the user, in order; the driver takes the notes and
- * runs them
+ * connection; csession_written says how many were csession_sasl      a step of SASL that is to be
+ * made; a new `round` is the next one csession_deadline  when to call csession_tick at the latest
+ * csession_notes     what to tell the user, in order; the driver takes the notes and runs them
  *
  * Phases of the connection, and what ends each:
  *
  *   WAIT       no connection is wanted yet (back-off)         -> DIAL at its time
  *   DIAL       the driver looks up a name and connects        -> HANDSHAKE, or WAIT
- *   HANDSHAKE  the ConnectRequest is out                      -> UP, or WAIT
+ *   HANDSHAKE  the ConnectRequest is out                      -> SASL, UP, or WAIT
+ *   SASL       the session is there, who we are is shown      -> UP, WAIT, or OVER
  *   UP         requests go out, pings when nothing else does  -> WAIT
  *   OVER       closed, or lost, or refused, for good
  *
@@ -46,6 +47,7 @@ struct csession_config {
     int32_t timeout_ms;
     bool read_only;
     bool stop_when_lost;
+    bool sasl;          /* each connection begins with it, before anything else is asked */
     int64_t session_id; /* 0: begin one */
     uint8_t password[ZK_PASSWORD_BYTES];
     struct slice chroot; /* borrowed for the machine's life */
@@ -67,6 +69,14 @@ void csession_disconnected(struct csession *s, int64_t now_ns, const char *why);
 void csession_received(struct csession *s, int64_t now_ns, struct slice bytes);
 void csession_written(struct csession *s, size_t bytes);
 void csession_probed(struct csession *s, int64_t now_ns, bool has_quorum);
+/* What came of a step that csession_sasl wanted. */
+struct csession_sasl_step {
+    const char *failure; /* NULL: none; for people */
+    struct slice token;  /* for the server; null: nothing is to be sent */
+    bool over;           /* our side has nothing more to ask or to show */
+};
+void csession_sasl_stepped(struct csession *s, int64_t now_ns,
+                           const struct csession_sasl_step *step);
 void csession_tick(struct csession *s, int64_t now_ns);
 /* The user is far behind with what he is told. Meanwhile events do not pile up for persistent
  * watches: when they are let go, those that missed any are told WATCH_REARMED once, as after a
@@ -95,6 +105,15 @@ struct csession_probe {
     size_t host;
 };
 struct csession_probe csession_probe(const struct csession *s);
+
+struct csession_sasl {
+    bool wanted;
+    uint64_t round; /* rises with every step of every connection */
+    bool first;     /* of a connection: there is no challenge */
+    size_t host;
+    struct slice challenge; /* until the next input */
+};
+struct csession_sasl csession_sasl(const struct csession *s);
 
 struct slice csession_output(const struct csession *s); /* until the next input */
 int64_t csession_deadline(const struct csession *s);    /* INT64_MAX: none */

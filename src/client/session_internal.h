@@ -9,6 +9,7 @@ enum cphase {
     CPHASE_WAIT,
     CPHASE_DIAL,
     CPHASE_HANDSHAKE,
+    CPHASE_SASL,
     CPHASE_UP,
     CPHASE_OVER,
 };
@@ -67,11 +68,19 @@ struct csession {
     size_t order_at;
     size_t host;
     bool host_is_given; /* by a probe */
+    bool renewed;       /* the session has begun, and nobody was told yet */
     unsigned failures;  /* attempts since the last steady connection */
     int32_t xid;
     struct buf in; /* the beginning of a frame */
     struct buf out;
     size_t out_at;
+
+    /* SASL. */
+    uint64_t sasl_round;
+    bool sasl_first;  /* no step of this connection is made yet */
+    bool sasl_wanted; /* a step is to be made; else the server's answer is waited for */
+    bool sasl_over;   /* of our side */
+    struct buf sasl_challenge;
 
     /* Looking for a quorum, while read-only. */
     uint64_t probe_attempt;
@@ -108,7 +117,15 @@ void csession_greeted(struct csession *s, int64_t now_ns, struct slice frame);
 /* setWatches for one path, after others on it were removed. */
 void csession_rearm_path(struct csession *s, struct slice path);
 
+/* The connection is good for requests. */
+void csession_come_up(struct csession *s, int64_t now_ns);
+
+/* csasl.c */
+void csession_begin_sasl(struct csession *s, int64_t now_ns);
+void csession_sasl_frame(struct csession *s, int64_t now_ns, struct slice frame);
+
 /* calls.c */
+int32_t csession_next_xid(struct csession *s);
 void csession_answer(struct csession *s, struct call *c, int rc);
 void csession_answer_all(struct csession *s, struct list *calls, int rc);
 void csession_send(struct csession *s, int64_t now_ns, struct call *c);

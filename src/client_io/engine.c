@@ -15,6 +15,7 @@ enum {
     TAG_WAKE,
     TAG_LINK,
     TAG_PROBE,
+    TAG_SASL,
     EVENTS_MAX = 8,
     READ_BYTES = 64 * 1024,
     TICKS_MAX = 64,
@@ -29,9 +30,9 @@ int64_t engine_now_ns(void)
 }
 
 int engine_init(struct engine *e, const struct csession_config *config, const struct hosts *hosts,
-                struct tls_context *tls)
+                struct tls_context *tls, struct sasl_identity *sasl)
 {
-    *e = (struct engine){.hosts = hosts, .alarm_ns = INT64_MAX};
+    *e = (struct engine){.hosts = hosts, .sasl = sasl, .alarm_ns = INT64_MAX};
     e->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     e->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     struct epoll_event wake = {.events = EPOLLIN, .data.u32 = TAG_WAKE};
@@ -53,6 +54,7 @@ void engine_deinit(struct engine *e)
 {
     dialer_stop(&e->link);
     dialer_stop(&e->probe);
+    sasl_exchange_release(e->exchange);
     for (size_t i = 0; i < e->hosts->count; i++)
         lookup_release(e->lookups[i]);
     free(e->lookups);
@@ -144,6 +146,49 @@ static void link_reconcile(struct engine *e)
                               wanted.pick));
 }
 
+/* ---- SASL ---- */
+
+static void sasl_end(struct engine *e)
+{
+    if (e->exchange != NULL)
+        epoll_ctl(e->epoll_fd, EPOLL_CTL_DEL, sasl_exchange_fd(e->exchange), NULL);
+    sasl_exchange_release(e->exchange);
+    e->exchange = NULL;
+}
+
+static bool sasl_begin_at(struct engine *e, size_t host)
+{
+    sasl_end(e);
+    e->exchange = sasl_exchange_begin(e->sasl, e->hosts->list[host].name);
+    struct epoll_event event = {.events = EPOLLIN, .data.u32 = TAG_SASL};
+    return e->exchange != NULL &&
+           epoll_ctl(e->epoll_fd, EPOLL_CTL_ADD, sasl_exchange_fd(e->exchange), &event) == 0;
+}
+
+static void sasl_reconcile(struct engine *e)
+{
+    struct csession_sasl wanted = csession_sasl(e->s);
+    if (!wanted.wanted || wanted.round == e->sasl_round)
+        return;
+    e->sasl_round = wanted.round;
+    bool begun = wanted.first ? sasl_begin_at(e, wanted.host)
+                              : sasl_exchange_continue(e->exchange, wanted.challenge);
+    if (!begun)
+        csession_sasl_stepped(e->s, engine_now_ns(),
+                              &(struct csession_sasl_step){.failure = "SASL: no thread for it"});
+}
+
+/* A step that ends when its connection is gone finds nobody who wants it. */
+static void sasl_ready(struct engine *e)
+{
+    struct csession_sasl_step step;
+    if (e->exchange == NULL || !sasl_exchange_done(e->exchange, &step))
+        return;
+    struct csession_sasl wanted = csession_sasl(e->s);
+    if (wanted.wanted && wanted.round == e->sasl_round)
+        csession_sasl_stepped(e->s, engine_now_ns(), &step);
+}
+
 /* ---- "isro": "rw" from a server with a quorum, "ro" from one without ---- */
 
 static void probe_end(struct engine *e, bool has_quorum)
@@ -198,6 +243,7 @@ void engine_settle(struct engine *e)
             csession_tick(e->s, now_ns);
         probe_reconcile(e);
         link_reconcile(e);
+        sasl_reconcile(e);
         link_write(e);
         if (!is_due)
             return;
@@ -238,6 +284,8 @@ void engine_wait(struct engine *e, int64_t max_ms)
             wake_ready(e);
         else if (events[i].data.u32 == TAG_LINK)
             link_ready(e);
+        else if (events[i].data.u32 == TAG_SASL)
+            sasl_ready(e);
         else
             probe_ready(e);
     }

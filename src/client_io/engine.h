@@ -8,6 +8,7 @@
 #include "client/hosts.h"
 #include "client/session.h"
 #include "client_io/dialer.h"
+#include "client_io/sasl.h"
 
 struct engine {
     struct csession *s;
@@ -19,15 +20,19 @@ struct engine {
     uint64_t link_attempt;
     struct dialer probe;
     uint64_t probe_attempt;
+    struct sasl_identity *sasl;     /* NULL: none */
+    struct sasl_exchange *exchange; /* of the last connection that began one; NULL */
+    uint64_t sasl_round;
     uint8_t *bytes;   /* to read into */
     int64_t alarm_ns; /* the driver's: engine_wait returns at it. INT64_MAX: none */
 };
 
 int64_t engine_now_ns(void);
 
-/* 0, or CAUCUS_NORESOURCES. `hosts` and `tls` (NULL: plain TCP) are borrowed. */
+/* 0, or CAUCUS_NORESOURCES. `hosts`, `tls` (NULL: plain TCP) and `sasl` (NULL: none) are borrowed.
+ */
 int engine_init(struct engine *e, const struct csession_config *config, const struct hosts *hosts,
-                struct tls_context *tls);
+                struct tls_context *tls, struct sasl_identity *sasl);
 void engine_deinit(struct engine *e);
 
 /* Waits until something is ready, the machine's next deadline or the alarm, at most max_ms (-1: no

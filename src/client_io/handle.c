@@ -27,6 +27,7 @@ static struct csession_config config_of(const struct caucus *c, const struct cau
             o->session_timeout_ms != 0 ? o->session_timeout_ms : CSESSION_TIMEOUT_MS_DEFAULT,
         .read_only = o->read_only,
         .stop_when_lost = o->stop_when_lost,
+        .sasl = o->sasl != NULL,
         .session_id = o->session_id,
         .chroot = c->scope.chroot,
         .response_bytes_max =
@@ -57,6 +58,16 @@ static int tls_of(const struct caucus_tls *t, struct tls_context **ret)
     return CAUCUS_BADTLS;
 }
 
+static int sasl_of(const struct caucus_sasl *s, struct sasl_identity **ret)
+{
+    struct err err = {""};
+    if (s == NULL || sasl_identity_new(s, ret, &err) == 0)
+        return 0;
+    if (s->ret_trouble != NULL && s->trouble_bytes > 0)
+        snprintf(s->ret_trouble, s->trouble_bytes, "%s", err.text);
+    return CAUCUS_BADSASL;
+}
+
 static const struct caucus_options options_none;
 
 int handle_new(const char *hosts, const struct caucus_options *options, struct caucus **ret)
@@ -79,8 +90,11 @@ int handle_new(const char *hosts, const struct caucus_options *options, struct c
     struct csession_config config = config_of(c, o);
     rc = tls_of(o->tls, &c->tls);
     if (rc == 0)
-        rc = engine_init(&c->engine, &config, &c->hosts, c->tls);
+        rc = sasl_of(o->sasl, &c->sasl);
+    if (rc == 0)
+        rc = engine_init(&c->engine, &config, &c->hosts, c->tls, c->sasl);
     if (rc != 0) {
+        sasl_identity_free(c->sasl);
         tls_context_free(c->tls);
         hosts_deinit(&c->hosts);
         free(c);
@@ -106,6 +120,7 @@ void handle_free(struct caucus *c)
         sched_yield();
     engine_deinit(&c->engine);
     tls_context_free(c->tls);
+    sasl_identity_free(c->sasl);
     listeners_deinit(&c->listeners);
     pthread_cond_destroy(&c->events_came);
     pthread_mutex_destroy(&c->events_lock);

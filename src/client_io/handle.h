@@ -36,7 +36,8 @@ struct caucus {
     struct hosts hosts;
     struct call_scope scope; /* constant */
     size_t requests_max;
-    struct tls_context *tls; /* NULL: plain TCP */
+    struct tls_context *tls;    /* NULL: plain TCP */
+    struct sasl_identity *sasl; /* NULL: none */
     bool has_threads;
     struct engine engine;
     struct list laters; /* the engine's thread's: what caucus_run_at asked for */

@@ -1,12 +1,12 @@
 /* client_talk.c: a client that does what it reads and writes what it hears, a line each.
  *
  *   client_talk threads|loop HOSTS TIMEOUT_MS [ca=FILE] [ca-folder=FOLDER] [cert=FILE] [key=FILE]
- *               [key-password=TEXT] [any-host=1]
+ *               [key-password=TEXT] [any-host=1] [sasl=MECHANISM] [user=NAME] [password=TEXT]
  *
- * With any of these, over TLS.
+ * With any of the first six, over TLS.
  *
  *   create PATH DATA MODE     get|exists|children PATH [watch]     set PATH DATA     watch PATH
- * MODE auth SCHEME DATA          session            trouble           close
+ * MODE auth SCHEME DATA          session   trouble   who           close
  *
  *   state NAME [renewed]      event TYPE PATH [last]               OP PATH ERROR [DATA]
  *
@@ -42,6 +42,15 @@ static void on_answer(void *context, const struct caucus_result *r)
     free(line);
 }
 
+static void on_identities(void *context, const struct caucus_result *r)
+{
+    (void)context;
+    printf("who %s", caucus_error_name(r->rc));
+    for (size_t i = 0; i < r->identity_count; i++)
+        printf(" %s:%s", r->identities[i].scheme, r->identities[i].user);
+    printf("\n");
+}
+
 static void tell_session(void)
 {
     struct caucus_session s;
@@ -75,6 +84,11 @@ static bool obey(char *line)
         return false;
     if (strcmp(op, "session") == 0) {
         tell_session();
+        return true;
+    }
+    if (strcmp(op, "who") == 0) {
+        if (caucus_who_am_i(c, on_identities, NULL) != 0)
+            printf("who refused\n");
         return true;
     }
     if (strcmp(op, "trouble") == 0) {
@@ -160,8 +174,16 @@ int main(int argc, char **argv)
                              .any_host = option(argv + 4, "any-host") != NULL,
                              .ret_trouble = trouble,
                              .trouble_bytes = sizeof(trouble)};
-    if (argc > 4)
+    struct caucus_sasl sasl = {.mechanism = option(argv + 4, "sasl"),
+                               .user = option(argv + 4, "user"),
+                               .password = option(argv + 4, "password"),
+                               .ret_trouble = trouble,
+                               .trouble_bytes = sizeof(trouble)};
+    if (tls.ca_file != NULL || tls.ca_folder != NULL || tls.certificate_file != NULL ||
+        tls.key_file != NULL || tls.any_host)
         o.tls = &tls;
+    if (sasl.mechanism != NULL)
+        o.sasl = &sasl;
     bool loop = strcmp(argv[1], "loop") == 0;
     int rc = loop ? caucus_open_loop(argv[2], &o, &c) : caucus_open(argv[2], &o, &c);
     if (rc != 0) {
