@@ -109,8 +109,31 @@ void on_auth(struct node *n, struct client *c, int32_t xid, struct dec *d, struc
     }
 }
 
-/* No login context is configured: processSasl of such a server finds no SASL server, answers with a
- * null token, and leaves the client what it is. */
+static void reply_sasl(struct node *n, struct client *c, int32_t xid, int32_t err,
+                       struct slice token, struct effects *fx)
+{
+    size_t begun = reply_begin(fx, xid, 0, err);
+    rec_put_set_sasl_response(&fx->send_bytes, &(struct rec_set_sasl_response){token});
+    reply_end(n, c, begun, fx);
+}
+
+static void sasl_failed(struct node *n, struct client *c, int32_t xid, struct effects *fx)
+{
+    bool required = n->options.require_sasl;
+    if (n->options.allow_sasl_failed && !required) {
+        reply_sasl(n, c, xid, 0, (struct slice){0}, fx);
+        return;
+    }
+    metric_inc(&n->metrics, METRIC_AUTH_FAILED_COUNT);
+    fx_trace(fx, (struct trace_effect){
+                     .type = TRACE_AUTH_FAILED, .session_id = c->session_id, .client = c->id});
+    reply_sasl(n, c, xid, required ? ZK_SESSIONCLOSEDREQUIRESASLAUTH : ZK_AUTHFAILED,
+               (struct slice){0}, fx);
+    client_close(c, "", fx);
+}
+
+/* Answered at once, like auth packets. Without a login context processSasl finds no SASL server,
+ * answers with a null token, and leaves the client what it is. */
 void on_sasl(struct node *n, struct client *c, int32_t xid, struct dec *d, struct effects *fx)
 {
     struct rec_get_sasl_request packet;
@@ -118,9 +141,21 @@ void on_sasl(struct node *n, struct client *c, int32_t xid, struct dec *d, struc
         client_close(c, "malformed sasl packet", fx);
         return;
     }
-    size_t begun = reply_begin(fx, xid, 0, 0);
-    rec_put_set_sasl_response(&fx->send_bytes, &(struct rec_set_sasl_response){0});
-    reply_end(n, c, begun, fx);
+    if (n->options.sasl == NULL) {
+        reply_sasl(n, c, xid, 0, (struct slice){0}, fx);
+        return;
+    }
+    struct node_sasl_answer answer = {.outcome = NODE_SASL_FAILED};
+    n->options.sasl(n->options.sasl_driver, c->id, packet.token, &answer);
+    if (answer.outcome == NODE_SASL_DONE) {
+        client_add_identity(c, slice_str("sasl"), answer.user);
+        if (answer.super)
+            client_add_identity(c, slice_str("super"), slice_str(""));
+    }
+    if (answer.outcome == NODE_SASL_FAILED)
+        sasl_failed(n, c, xid, fx);
+    else
+        reply_sasl(n, c, xid, 0, answer.token, fx);
 }
 
 bool auth_enforced(struct node *n, struct client *c, int32_t xid, struct effects *fx)

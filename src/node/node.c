@@ -57,7 +57,8 @@ static void take(struct node *n, struct tree *tree, const struct snapshot_sessio
         .close_list_bytes_max = n->options.frame_bytes_max,
         .reconfig_enabled = n->options.reconfig_enabled,
         .no_digest_auth = !n->options.digest_auth_enabled,
-        .schemes = n->options.x509 ? ACL_SCHEME_X509 : 0,
+        .schemes = (n->options.x509 ? ACL_SCHEME_X509 : 0U) |
+                   (n->options.sasl != NULL ? ACL_SCHEME_SASL : 0U),
     };
     n->prep = prep_create(tree, &prep, n->options.seed);
     n->last_proposed_zxid = n->committed_zxid = tree_last_zxid(tree);

@@ -40,6 +40,22 @@
  * available. Must be a pure function. */
 typedef size_t node_digest_fn(struct slice text, char ret[128]);
 
+/* One step of a client's SASL, handed in like the digest. What it remembers is of one connection,
+ * and nothing of it comes into the tree. */
+enum node_sasl_outcome {
+    NODE_SASL_MORE,
+    NODE_SASL_DONE,
+    NODE_SASL_FAILED,
+};
+struct node_sasl_answer {
+    enum node_sasl_outcome outcome;
+    struct slice token; /* for the client; null = none. Borrowed until the next step */
+    struct slice user;  /* NODE_SASL_DONE; likewise */
+    bool super;         /* who may do everything */
+};
+typedef void node_sasl_fn(void *driver, uint64_t client, struct slice token,
+                          struct node_sasl_answer *ret);
+
 struct node_options {
     uint64_t seed;                    /* every random choice of this node comes from here */
     int64_t server_id;                /* high byte of session ids */
@@ -75,6 +91,9 @@ struct node_options {
     char x509_super[1024];          /* X509AuthenticationProvider.superUser, "" = none */
     char ensemble_auth_name[256];   /* ensembleAuthName, "" = any */
     node_digest_fn *digest;
+    node_sasl_fn *sasl; /* NULL: no login context is configured */
+    void *sasl_driver;
+    bool allow_sasl_failed;               /* allowSaslFailedClients */
     const struct node_ensemble *ensemble; /* NULL = alone; read by node_create only */
 };
 

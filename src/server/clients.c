@@ -91,21 +91,22 @@ static void peer_remove(struct server *s, struct peer *p)
     c->handshakes -= !p->known;
     address_add(c, p->address_bytes, -1);
     list_remove(&p->waiting);
+    free(p->sasl);
     free(p);
 }
 
 /* ---- going ---- */
 
-static void tell_closed(struct server *s, const struct peer *p, const char *reason)
+void clients_tell(struct server *s, const struct peer *p, struct log_gate *gate,
+                  enum log_level level, const char *event, const char *reason)
 {
     uint64_t held_back;
-    if (reason[0] == 0 ||
-        !log_gate_pass(&s->clients.closed_gate, loop_now_ns(&s->loop), &held_back))
+    if (!log_gate_pass(gate, loop_now_ns(&s->loop), &held_back))
         return;
     char address[LISTEN_ADDRESS_BYTES];
     listen_address_text((const struct sockaddr *)&p->address, address);
     struct log_line l;
-    log_begin(&l, LOG_INFO, "connection_closed");
+    log_begin(&l, level, event);
     log_text(&l, "peer", address);
     log_int(&l, "port", listen_address_port((const struct sockaddr *)&p->address));
     log_text(&l, "reason", reason);
@@ -116,7 +117,8 @@ static void tell_closed(struct server *s, const struct peer *p, const char *reas
 
 void clients_close(struct server *s, struct peer *p, const char *reason)
 {
-    tell_closed(s, p, reason);
+    if (reason[0] != 0)
+        clients_tell(s, p, &s->clients.closed_gate, LOG_INFO, "connection_closed", reason);
     conn_close(p->conn);
     peer_remove(s, p);
 }
@@ -134,19 +136,7 @@ static void tell_no_handshake(struct server *s, const struct peer *p, const char
 {
     metric_inc(node_metrics(s->node), METRIC_UNSUCCESSFUL_HANDSHAKE);
     metric_inc(node_metrics(s->node), METRIC_AUTH_FAILED_COUNT);
-    uint64_t held_back;
-    if (!log_gate_pass(&s->clients.handshake_gate, loop_now_ns(&s->loop), &held_back))
-        return;
-    char address[LISTEN_ADDRESS_BYTES];
-    listen_address_text((const struct sockaddr *)&p->address, address);
-    struct log_line l;
-    log_begin(&l, LOG_WARN, "tls_handshake_failed");
-    log_text(&l, "peer", address);
-    log_int(&l, "port", listen_address_port((const struct sockaddr *)&p->address));
-    log_text(&l, "reason", reason);
-    if (held_back > 0)
-        log_int(&l, "not_shown", (int64_t)held_back);
-    log_end(&l);
+    clients_tell(s, p, &s->clients.handshake_gate, LOG_WARN, "tls_handshake_failed", reason);
 }
 
 static void on_conn_end(struct conn *c, const char *reason)

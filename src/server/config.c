@@ -155,7 +155,7 @@ static const char *effect_text(enum config_effect effect)
     case CONFIG_EFFECT_TLS:
         return "has no effect yet: TLS is for clients alone";
     case CONFIG_EFFECT_SASL:
-        return "has no effect yet: there is no SASL";
+        return "has no effect yet: SASL is DIGEST-MD5 for clients alone";
     case CONFIG_EFFECT_LATER:
         return "has no effect yet";
     case CONFIG_EFFECT_NOTHING:
@@ -294,10 +294,11 @@ static void check_sessions(struct config *c)
 /* Whether anybody could prove an identity of that scheme to this server. */
 static bool scheme_is_available(const struct config *c, const char *scheme, size_t len)
 {
-    static const char *const schemes[] = {"ip", "digest", "ensemble", "x509"};
+    static const char *const schemes[] = {"ip", "digest", "ensemble", "x509", "sasl"};
     const bool there[] = {true, config_flag(c, CONFIG_DIGEST_AUTH),
                           config_text(c, CONFIG_ENSEMBLE_AUTH_NAME)[0] != 0,
-                          config_has_tls(c) && config_client_auth(c) != CONFIG_CLIENT_AUTH_NONE};
+                          config_has_tls(c) && config_client_auth(c) != CONFIG_CLIENT_AUTH_NONE,
+                          config_text(c, CONFIG_JAAS)[0] != 0};
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
         if (strlen(schemes[i]) == len && strncmp(scheme, schemes[i], len) == 0)
             return there[i];
@@ -308,9 +309,9 @@ static bool scheme_is_available(const struct config *c, const char *scheme, size
 /* Otherwise the server would start, and refuse everybody (AuthenticationHelper). */
 static void check_enforced_auth(struct config *c)
 {
-    if (config_flag(c, CONFIG_REQUIRE_SASL))
+    if (config_flag(c, CONFIG_REQUIRE_SASL) && config_text(c, CONFIG_JAAS)[0] == 0)
         config_tell(c, CONFIG_WRONG, config_property_of(c, CONFIG_REQUIRE_SASL),
-                    "nobody could pass: there is no SASL");
+                    "nobody could pass: it wants java.security.auth.login.config");
     if (!config_flag(c, CONFIG_ENFORCE_AUTH))
         return;
     const char *at = config_text(c, CONFIG_ENFORCE_AUTH_SCHEMES);

@@ -199,11 +199,12 @@
     X(ENFORCE_AUTH, "enforce.auth.enabled", BOOL, "false", 0, 0, OBEYED) \
     X(ENFORCE_AUTH_SCHEMES, "enforce.auth.schemes", TEXT, "", 0, 127, OBEYED) \
     X(REQUIRE_SASL, "sessionRequireClientSASLAuth", BOOL, "false", 0, 0, OBEYED) \
-    X(ALLOW_SASL_FAILED, "allowSaslFailedClients", BOOL, "false", 0, 0, SASL) \
-    X(SASL_SUPER, "superUser", TEXT, "", 0, 0, SASL) \
-    X(SASL_SUPER_PASSWORD, "SASLAuthenticationProvider.superPassword", TEXT, "", 0, 0, SASL) \
-    X(SASL_ANY_USER, "letAnySaslUserDoX", TEXT, "", 0, 0, SASL) \
-    X(SASL_CONTEXT, "sasl.serverconfig", TEXT, "Server", 0, 0, SASL) \
+    X(ALLOW_SASL_FAILED, "allowSaslFailedClients", BOOL, "false", 0, 0, OBEYED) \
+    X(SASL_SUPER, "superUser", TEXT, "", 0, 0, OBEYED) \
+    X(SASL_SUPER_PASSWORD, "SASLAuthenticationProvider.superPassword", TEXT, "", 0, 0, OBEYED) \
+    X(SASL_ANY_USER, "letAnySaslUserDoX", TEXT, "", 0, 0, LATER) \
+    X(JAAS, "java.security.auth.login.config", TEXT, "", 0, 0, OBEYED) \
+    X(SASL_CONTEXT, "sasl.serverconfig", TEXT, "Server", 0, 0, OBEYED) \
     X(KERBEROS_HOST, "kerberos.removeHostFromPrincipal", BOOL, "false", 0, 0, SASL) \
     X(KERBEROS_REALM, "kerberos.removeRealmFromPrincipal", BOOL, "false", 0, 0, SASL) \
     X(KERBEROS_CANONICAL, "kerberos.canonicalizeHostNames", BOOL, "false", 0, 0, SASL) \
@@ -302,7 +303,7 @@
     Z("group", OBEYED) \
     Z("weight", OBEYED) \
     Z("authProvider.", LATER) \
-    Z("superUser.", SASL) \
+    Z("superUser.", OBEYED) \
     Z("metricsProvider.", NOTHING)
 /* clang-format on */
 

@@ -58,6 +58,7 @@ void options_node(const struct config *c, struct node_options *ret)
         .digest_auth_enabled = config_flag(c, CONFIG_DIGEST_AUTH),
         .enforce_auth = config_flag(c, CONFIG_ENFORCE_AUTH),
         .require_sasl = config_flag(c, CONFIG_REQUIRE_SASL),
+        .allow_sasl_failed = config_flag(c, CONFIG_ALLOW_SASL_FAILED),
         .x509 = config_has_tls(c),
         .digest = digest_auth,
     };

@@ -170,6 +170,8 @@ static int start(struct server *s, struct recovery *r, struct err *err)
     if (rc == 0)
         rc = lock_if_there(s, err);
     if (rc == 0)
+        rc = sasl_open(s->config, &s->sasl, err);
+    if (rc == 0)
         rc = clients_listen(s, err); /* a port that is taken shows before the long load */
     if (rc == 0)
         rc = recover_state(s, r, err);
@@ -184,6 +186,10 @@ static int start(struct server *s, struct recovery *r, struct err *err)
     struct node_ensemble ensemble;
     struct epochs epochs;
     options_node(s->config, &options);
+    if (s->sasl != NULL) {
+        options.sasl = sasl_step;
+        options.sasl_driver = s;
+    }
     if (membership_is_on(s)) {
         rc = membership_read_epochs(s, tree_last_zxid(r->tree), &epochs, err);
         if (rc < 0)
@@ -263,6 +269,7 @@ static void tear_down(struct server *s)
     clients_deinit(s);
     node_free(s->node);
     audit_free(s->audit);
+    sasl_close(s->sasl);
     carry_deinit(&s->carry);
     effects_deinit(&s->fx);
 }

@@ -58,6 +58,8 @@ enum {
 };
 
 struct server;
+struct digest_md5;
+struct sasl;
 
 struct peer {
     uint64_t id;
@@ -65,9 +67,10 @@ struct peer {
     struct conn *conn;
     struct list waiting; /* clients.silent, or clients.held_up, or nothing */
     int64_t opened_ns;
-    bool secure;  /* it came to speak TLS */
-    bool known;   /* the node knows it: at once, or after the TLS handshake */
-    bool greeted; /* its first frame went to the node */
+    bool secure;             /* it came to speak TLS */
+    bool known;              /* the node knows it: at once, or after the TLS handshake */
+    struct digest_md5 *sasl; /* its conversation; NULL = none */
+    bool greeted;            /* its first frame went to the node */
     uint8_t address_bytes[16];
     struct sockaddr_in6 address;     /* large enough for both kinds */
     uint32_t chain_head, chain_tail; /* its sends while effects are carried out; carry.c */
@@ -94,7 +97,7 @@ struct clients {
     int64_t silent_ns_max;
     size_t frame_bytes_max;
     struct throttle throttle;
-    struct log_gate refused_gate, closed_gate, trouble_gate, handshake_gate;
+    struct log_gate refused_gate, closed_gate, trouble_gate, handshake_gate, sasl_gate;
     bool trouble_told;
 };
 
@@ -178,6 +181,7 @@ struct server {
     struct membership membership;
     struct server_info info;
     struct audit *audit; /* NULL = off */
+    struct sasl *sasl;   /* NULL = there is no login context */
     struct tree_options tree_options;
     enum server_phase phase;
     int exit_code;
@@ -208,6 +212,12 @@ void auditing_open(struct server *s);
 void auditing_request(struct server *s, uint64_t client, struct slice frame);
 void auditing_commit(struct server *s, const struct trace_effect *t);
 
+/* ---- sasl.c ---- */
+/* Untouched if none is configured. */
+int sasl_open(const struct config *c, struct sasl **ret, struct err *err);
+void sasl_close(struct sasl *s); /* NULL is fine */
+node_sasl_fn sasl_step;          /* driver: the server */
+
 /* ---- clients.c ---- */
 int clients_listen(struct server *s, struct err *err);
 int clients_port(const struct listener *l); /* -1 = there is none */
@@ -221,6 +231,9 @@ struct peer *clients_find(struct server *s, uint64_t id);
 void clients_close(struct server *s, struct peer *p, const char *reason);
 void clients_close_all(struct server *s);
 void clients_resume_held_up(struct server *s);
+/* A line about a peer, of those that it can cause as often as it likes. */
+void clients_tell(struct server *s, const struct peer *p, struct log_gate *gate,
+                  enum log_level level, const char *event, const char *reason);
 /* Closes those who have not asked for a session in time; when the next one is due. */
 void clients_expire_silent(struct server *s);
 int64_t clients_deadline_ns(const struct server *s);

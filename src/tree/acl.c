@@ -105,6 +105,21 @@ static bool digest_id_valid(struct slice id)
     return colons == 1;
 }
 
+/* What KerberosName of Java takes: no "@", or "service/host@realm" with at most one "/" before. */
+static bool principal_valid(struct slice id)
+{
+    const uint8_t *at = id.len > 0 ? memchr(id.ptr, '@', id.len) : NULL;
+    if (at == NULL)
+        return true;
+    size_t slashes = 0;
+    for (const uint8_t *c = id.ptr; c < at; c++)
+        slashes += *c == '/';
+    struct slice realm = slice_from(id, (size_t)(at - id.ptr) + 1);
+    bool plain = realm.len == 0 || (memchr(realm.ptr, '@', realm.len) == NULL &&
+                                    memchr(realm.ptr, '/', realm.len) == NULL);
+    return slashes <= 1 && plain;
+}
+
 /* A scheme needs a provider (ProviderRegistry). The providers, and the question for world:anyone,
  * stumble over a null id; unknown schemes do not get to it. */
 static int32_t check_id(const struct rec_id *id, unsigned schemes)
@@ -112,11 +127,13 @@ static int32_t check_id(const struct rec_id *id, unsigned schemes)
     bool is_ip = slice_eq_str(id->scheme, "ip");
     bool is_digest = slice_eq_str(id->scheme, "digest");
     bool is_x509 = (schemes & ACL_SCHEME_X509) != 0 && slice_eq_str(id->scheme, "x509");
-    bool has_provider = is_ip || is_digest || is_x509;
+    bool is_sasl = (schemes & ACL_SCHEME_SASL) != 0 && slice_eq_str(id->scheme, "sasl");
+    bool has_provider = is_ip || is_digest || is_x509 || is_sasl;
     if (slice_is_null(id->id) && (has_provider || slice_eq_str(id->scheme, "world")))
         return ZK_MARSHALLINGERROR;
     bool valid = (is_ip && acl_ip_valid(id->id)) || (is_digest && digest_id_valid(id->id)) ||
-                 (is_x509 && acl_x509_valid(id->id)) || is_world(id);
+                 (is_x509 && acl_x509_valid(id->id)) || (is_sasl && principal_valid(id->id)) ||
+                 is_world(id);
     return valid ? 0 : ZK_INVALIDACL;
 }
 

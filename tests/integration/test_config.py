@@ -19,7 +19,7 @@ OBEYED = ("OBEYED", "CLAMPED")
 EXCUSES = {
     "ENSEMBLE": "concerns an ensemble",
     "TLS": "TLS is for clients alone",
-    "SASL": "there is no SASL",
+    "SASL": "DIGEST-MD5 for clients alone",
     "LATER": "has no effect yet",
     "NOTHING": "does not exist here",
 }
@@ -48,6 +48,7 @@ def a_good_value(key, folder):
         "clientPort": free_port(),
         "dynamicConfigFile": None,  # a test of its own
         "electionAlg": 3,
+        "java.security.auth.login.config": None,  # a file
         "ssl.keyStore.type": "PEM",
         "ssl.trustStore.type": "PEM",
         "ssl.context.supplier.class": None,  # a class of Java's
