@@ -77,6 +77,6 @@ bool secure_sasl(const struct secure *s, char password[SECURE_PASSWORD_BYTES],
                 "--sasl-user wants a password: --sasl-password-file, or $CAUCUS_SASL_PASSWORD");
         return false;
     }
-    strcpy(password, given);
+    memcpy(password, given, strlen(given) + 1);
     return true;
 }
