@@ -230,7 +230,9 @@ static void on_fired(struct machine *m, struct machine_watch *w, const struct ca
 
 static bool has_our_data(const struct presence *p, const struct caucus_result *r)
 {
-    return r->data_bytes == p->data_bytes && (r->data != NULL) == (p->data != NULL) &&
+    if (r->data == NULL || p->data == NULL)
+        return r->data == p->data;
+    return r->data_bytes == p->data_bytes &&
            (p->data_bytes == 0 || memcmp(r->data, p->data, p->data_bytes) == 0);
 }
 
@@ -466,7 +468,7 @@ void presence_update(struct presence *p, const void *data, size_t data_bytes)
     pthread_mutex_lock(&p->machine.lock);
     free(p->next_data);
     p->next_data = mem_dup(data, data_bytes);
-    p->next_bytes = data_bytes;
+    p->next_bytes = data != NULL ? data_bytes : 0;
     p->has_next = true;
     pthread_mutex_unlock(&p->machine.lock);
     machine_post(&p->machine, run_update);
@@ -522,7 +524,7 @@ int presence_init(struct presence *p, const struct presence_calls *calls, struct
                            .policy = o->policy,
                            .take_over = o->take_over,
                            .data = mem_dup(o->data, o->data_bytes),
-                           .data_bytes = o->data_bytes};
+                           .data_bytes = o->data != NULL ? o->data_bytes : 0};
     machine_init(&p->machine, &machine_calls, c);
     return 0;
 }
