@@ -99,6 +99,9 @@ int cli_check_path(struct cli *cli, const char *path, bool sequential);
  * also where what is missing may not be seen or made; or what was told. */
 int cli_create_parents(struct cli *cli, const char *path);
 
+/* Whether it can be the name of a node. */
+bool cli_is_name(const char *name);
+
 /* What the commands.c table names; grouped by file. */
 int run_ls(struct cli *cli, int argc, char **argv);
 int run_tree(struct cli *cli, int argc, char **argv);
@@ -129,6 +132,9 @@ int run_restore(struct cli *cli, int argc, char **argv);
 int run_top(struct cli *cli, int argc, char **argv);
 int run_bench(struct cli *cli, int argc, char **argv);
 int run_elect(struct cli *cli, int argc, char **argv);
+int run_members(struct cli *cli, int argc, char **argv);
+int run_register(struct cli *cli, int argc, char **argv);
+int run_discover(struct cli *cli, int argc, char **argv);
 int run_lock(struct cli *cli, int argc, char **argv);
 int run_shell(struct cli *cli, int argc, char **argv);
 int run_complete(struct cli *cli, int argc, char **argv);

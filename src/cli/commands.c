@@ -197,6 +197,39 @@ const struct command commands[] = {
      "  -g, --grace MS                 from SIGTERM to SIGKILL, see elect\n"
      "Exit codes: as of elect; 3 if the lock was lost.\n",
      COMMAND_OUTSIDE | COMMAND_SESSION, run_lock},
+    {"members", NULL, "[OPTION]... PATH [-- COMMAND [WORD]...]",
+     "who is in a group; be in it, alone or while a command runs",
+     "Without options: the members, with their tokens, sessions and data.\n"
+     "  -f, --follow          print them, and what changes, a line each, until interrupted\n"
+     "  --join                be a member, and print joining and leaving, until interrupted; or\n"
+     "                        run COMMAND as one: stopped as that of elect is, before others\n"
+     "                        can be told that this member is gone, and run again when it is back\n"
+     "  -i, --id NAME         the member's, one holder at a time (host-pid)\n"
+     "  -d, --data TEXT       what the others see of it\n"
+     "  --take-over           of another who has the id, once; else this waits until it is gone\n"
+     "  -p, --policy POLICY   strict: out when the connection is lost; until-lost: only when it\n"
+     "                        does not come back in time (strict)\n"
+     "  -g, --grace MS        from SIGTERM to SIGKILL (a fifth of the session's timeout)\n"
+     "  -1, --once            end when the first membership does\n"
+     "Exit codes: with COMMAND those of elect.\n",
+     COMMAND_OUTSIDE | COMMAND_SESSION, run_members},
+    {"register", NULL, "[OPTION]... --address HOST PATH NAME",
+     "an instance of the service NAME, until interrupted",
+     "Is listed below PATH/NAME as Curator's x-discovery has it. Prints when it is, and is not.\n"
+     "  -a, --address HOST     where it can be reached\n"
+     "  -p, --port N           in the clear\n"
+     "  --tls-port N           with TLS\n"
+     "  -i, --id NAME          the instance's, one holder at a time (a uuid)\n"
+     "  --payload TEXT         more about it\n"
+     "  --payload-json JSON    likewise, as a JSON value\n"
+     "  --take-over            of another who has the id, once; else this waits until it is gone\n",
+     COMMAND_OUTSIDE | COMMAND_SESSION, run_register},
+    {"discover", NULL, "[OPTION]... PATH NAME", "the instances of a service",
+     "Services are the children of PATH (ls).\n"
+     "  -f, --follow    print them, and what changes, a line each, until interrupted\n"
+     "  -1, --pick      print one of them at random as HOST:PORT; exit code 1 if there is none\n"
+     "  -w, --wait MS   with --pick: for so long until there is one\n",
+     COMMAND_OUTSIDE | COMMAND_SESSION, run_discover},
     {"shell", NULL, "[-e]", "many commands in one session, from a terminal or a pipe",
      "Exit code: that of the first command that failed. Words may be quoted as in a shell; '#'\n"
      "begins a comment.\n"

@@ -84,6 +84,14 @@ int cli_check_path(struct cli *cli, const char *path, bool sequential)
     return cli_usage(cli, "'%s' is not a path: %s", path, problem);
 }
 
+bool cli_is_name(const char *name)
+{
+    char path[1024];
+    int n = snprintf(path, sizeof path, "/%s", name);
+    return n > 1 && n < (int)sizeof path && strchr(name, '/') == NULL &&
+           path_check(slice_str(path), false) == NULL;
+}
+
 static bool read_auth(const char *auth, char *scheme, size_t bytes, const char **ret_rest)
 {
     const char *colon = strchr(auth, ':');
