@@ -115,7 +115,7 @@ def test_each_callback_sees_the_list_as_of_its_change(standing, members, path, b
     for turn in range(12):
         for number in range(6):
             if turn % 3 == 0:
-                crowd.join(f"m{number}", f"{turn}", number)
+                crowd.join(f"m{number}", f"{turn}", number).joined(number)
             elif turn % 3 == 1:
                 crowd.ask(f"update {number} {turn}", "updates", number)
             else:
