@@ -37,12 +37,12 @@
  * Revoking: whoever waits may ask the holders to give the lock up (caucus_lock_ask). They are told
  * (ASKED), and do as they like: there is no force.
  *
- * Other libraries on the same path. Names are those of Curator's: InterProcessMutex (MUTEX) and
- * InterProcessReadWriteLock (READ, WRITE) exclude each other and ours as if all were one library,
- * and so does revoking; or, with CAUCUS_NAMES_KAZOO, those of kazoo's: Lock, ReadLock and
- * WriteLock. Ours understand both at any time, but kazoo's see Curator's names only if they are
- * told to (extra_lock_patterns, such as ["-lock-"]), and Curator's never see kazoo's. Ours are told
- * apart by their last letters, so that a mutex is a writer to readers.
+ * Other libraries on the same path. Names are those of Curator's: MUTEX is its InterProcessMutex,
+ * READ and WRITE are its InterProcessReadWriteLock, and revoking is the same. Or, with
+ * CAUCUS_NAMES_KAZOO, those of kazoo's Lock, ReadLock and WriteLock. Ours understand both at any
+ * time, and to our readers a mutex is a writer. Curator's do not understand kazoo's; kazoo's
+ * understand Curator's if they are told the names of those they have to wait for, such as
+ * extra_lock_patterns=["-lock-"].
  *
  * Lost replies, trouble, and where callbacks run: as of election.h. caucus_election_list lists who
  * stands in a lock's queue. */
@@ -81,7 +81,7 @@ enum caucus_lock_news {
 struct caucus_lock_change {
     enum caucus_lock_news news;
     int64_t token;    /* HELD, LOST */
-    const char *path; /* HELD: of the node; else NULL */
+    const char *path; /* HELD: of the node, of several of the one that was taken last; else NULL */
     size_t index;     /* ASKED, TROUBLE: which of several */
     int rc;           /* LOST: CAUCUS_CONNECTIONLOSS (nobody knows whether the session lives),
                          CAUCUS_SESSIONEXPIRED, CAUCUS_NONODE (the node was deleted), CAUCUS_CLOSING

@@ -617,7 +617,7 @@ void queue_run_yield(void *context)
 void queue_let_in(struct queue *q, size_t limit)
 {
     q->limit = limit;
-    q->look_line = q->path != NULL;
+    q->look_line |= q->rule == QUEUE_RANK && q->path != NULL;
     q->is_kept_out = false;
     q->entry.is_stopped = q->is_closed || q->is_over;
     advance(q);

@@ -63,7 +63,10 @@ def hello_server(tmp_path_factory):
 
 def test_the_headers_are_c99_and_cxx11(prefix, tmp_path):
     source = tmp_path / "all.c"
-    source.write_text("#include <caucus/caucus.h>\nint main(void) { return caucus_error_name(0) == 0; }\n")
+    headers = sorted(header.name for header in (prefix / "include/caucus").glob("*.h"))
+    assert "caucus.h" in headers
+    source.write_text("".join(f"#include <caucus/{name}>\n" for name in headers)
+                      + "int main(void) { return caucus_error_name(0) == 0; }\n")
     strict = ["-Wall", "-Wextra", "-Werror", "-pedantic", "-fsyntax-only", f"-I{prefix}/include"]
     run(program("gcc"), "-std=c99", *strict, source)
     run(program("g++"), "-std=c++11", *strict, "-x", "c++", source)

@@ -227,6 +227,60 @@ def test_a_deletion_whose_reply_was_lost_is_repeated_and_nothing_else_deleted(se
     t.quit()
 
 
+@pytest.mark.parametrize("kind", ["mutex", "several"])
+def test_a_reply_that_is_lost_at_any_step_makes_no_difference(server, takers, proxied, path, kind):
+    s = raw(server)
+    proxy = proxied(server)
+    t = takers(proxy.hosts, policy="lost")
+    paths = several(path) if kind == "several" else path
+    t.acquire(paths).held()
+    t.release()
+    last = 0
+    for op in (CREATE2, GET, GET_CHILDREN, DELETE):
+        proxy.lose(op)
+        t.acquire(paths)
+        token, _, node = t.held()
+        assert token > last
+        last = token
+        parent = node.rpartition("/")[0]
+        t.release()
+        assert proxy.lost.wait(60)
+        wait_for_children(s, 0, parent)
+    t.never("trouble")
+    t.quit()
+
+
+def test_two_never_hold_at_once_while_connections_are_lost(own, takers, proxied, path):
+    s = raw(own)
+    proxies = [proxied(own) for _ in range(4)]
+    them = []
+    for number, proxy in enumerate(proxies, 1):
+        them.append(takers(proxy.hosts).acquire(path))
+        wait_for_children(s, number, path)
+    times = []
+    for turn in range(24):
+        holder = turn % 4
+        token, began_ns, _ = them[holder].held()
+        wait_for_children(s, 4, path)
+        if turn % 3 == 0:
+            proxies[holder].lose(DELETE)
+        if turn % 3 == 1:
+            proxies[holder].cut()
+        else:
+            them[holder].say("release 0")
+        same, _, ended_ns = them[holder].lost()
+        assert same == token
+        times.append((began_ns, ended_ns, token))
+        if turn % 3 == 1:
+            them[holder].say("release 0")
+        them[holder].hear("released")
+        them[holder].acquire(path)
+    for before, after in itertools.pairwise(times):
+        assert before[1] < after[0] and before[2] < after[2]
+    for t in them:
+        t.never("trouble")
+
+
 # --- connections, pauses, sessions ---
 
 
@@ -335,6 +389,34 @@ def test_a_lock_whose_node_is_deleted_is_lost_and_a_waiter_queues_again(server, 
 
 
 # --- what the user does ---
+
+
+def watches(server):
+    return int(dict(line.split("\t") for line in server.four_letter("mntr").splitlines())["zk_watch_count"])
+
+
+@pytest.mark.parametrize("kind", ["mutex", "read", "several", "leases:1"])
+def test_no_watch_is_left_behind(start_server, takers, path, kind):
+    server = start_server({**CONFIG, "4lw.commands.whitelist": "*"}, backend="caucusd")
+    kind, paths = ("mutex", several(path)) if kind == "several" else (kind, path)
+    t = takers(server.hosts, count=3)
+    for _ in range(5):
+        for number in range(3):
+            t.acquire(paths, number, "write" if kind == "read" and number != 1 else kind)
+            if number == 0:
+                t.held(0)
+        t.release(1)  # who waits, or is about to
+        t.release(0)
+        t.held(2)
+        t.release(2)
+    s = raw(server)
+    for parent in {"several": [f"{path}/{x}" for x in "abc"], "leases:1": [f"{path}/leases", f"{path}/locks"]}.get(
+            "several" if "," in paths else kind, [path]):
+        wait_for_children(s, 0, parent)
+    s.close_session()
+    t.ask("sync", "synced", None)
+    assert watches(server) == 0
+    t.quit()
 
 
 @pytest.mark.parametrize("kind", ["mutex", "read", "leases:2"])
