@@ -413,7 +413,7 @@ class Ensemble:
         """After a stop: where two have a transaction in their log files, it is the same one."""
         known = {}
         for m in members or self:
-            for txn in zkfiles.all_txns(m.data_dir):
+            for txn in zkfiles.all_txns(m.data_dir, torn=m.is_apache):
                 if txn.type == rawzk.MULTI and _MULTI_ERROR in txn.body:
                     # Apache rewrites the parts of a failed multi when it applies it, which may be
                     # before it writes or sends it.

@@ -50,8 +50,10 @@ def snapshots(data_dir):
     return by_zxid(data_dir, "snapshot")
 
 
-def read_log(path):
-    """All transactions; the rest of the file must be zeros."""
+def read_log(path, torn=False):
+    """All transactions; the rest of the file must be zeros. `torn`: the last entry may be one that was
+    not written to its end. Apache writes its log in pieces of 8 KiB, so a kill leaves such entries; it
+    takes them for the end of the file, and goes on in a new one."""
     data = pathlib.Path(path).read_bytes()
     r = Reader(data)
     assert r.take(4) == b"ZKLG"
@@ -63,6 +65,9 @@ def read_log(path):
         if checksum == 0 and length == 0:
             assert not any(data[r.at :]), "bytes behind the end of the log"
             break
+        if torn and data[r.at + length : r.at + length + 1] != b"B":
+            assert not any(data[r.at + length :]), "bytes behind a torn entry"
+            break
         entry = r.take(length)
         assert checksum == zlib.adler32(entry), f"check sum of entry {len(txns)}"
         assert r.take(1) == b"B"
@@ -71,8 +76,8 @@ def read_log(path):
     return txns
 
 
-def all_txns(data_dir):
-    return [txn for _, path in logs(data_dir) for txn in read_log(path)]
+def all_txns(data_dir, torn=False):
+    return [txn for _, path in logs(data_dir) for txn in read_log(path, torn)]
 
 
 def unsnappy(data):
