@@ -95,6 +95,10 @@ static void open_session(struct node *n, struct client *c, struct effects *fx)
         member_open_session(n, c, fx);
         return;
     }
+    if (!propose_ready(n, fx)) {
+        client_close(c, "session could not be proposed", fx);
+        return;
+    }
     struct session *s =
         session_add(n->sessions, session_fresh_id(n), c->timeout_ms, node_now_ms(n));
     session_attach(c, s);

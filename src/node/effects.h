@@ -74,7 +74,8 @@ struct election_effect {
 
 /* On quorum links (numbers: node.h). In order with each other. */
 enum link_effect_type {
-    LINK_CONNECT,   /* to the quorum port of `sid`; answered by NODE_LINK_OPEN or _CLOSED */
+    LINK_CONNECT,   /* to the quorum port of `sid`, or its port for observers; answered by
+                       NODE_LINK_OPEN or _CLOSED */
     LINK_SEND,      /* bytes; `after` as in send_effect */
     LINK_CLOSE,     /* after what was sent before; NODE_LINK_CLOSED is not given for it */
     LINK_WANT_ROOM, /* NODE_LINK_ROOM, once, when nearly everything sent has left */
@@ -88,6 +89,7 @@ struct link_effect {
     uint64_t link;
     uint64_t after;
     int64_t sid;
+    bool observers; /* of LINK_CONNECT: to the port for observers */
     int64_t after_zxid, until_zxid;
     const char *reason; /* of LINK_CLOSE; static */
     size_t at, len;     /* in send_bytes */

@@ -83,6 +83,7 @@ static struct zab *make_zab(struct node *n, const struct node_ensemble *o)
     struct zab_options options = {
         .sid = n->options.server_id,
         .observer = o->observer,
+        .observer_masters = o->observer_masters,
         .tick_ms = n->options.tick_ms,
         .init_limit = o->init_limit,
         .sync_limit = o->sync_limit,
@@ -301,6 +302,7 @@ static void end_role(struct node *n)
     const char *reason = e->lost;
     enum node_role from = e->role;
     e->lost = NULL;
+    e->rolling_over = false;
     fx_trace(n->fx, (struct trace_effect){
                         .type = TRACE_ROLE_LOST, .zxid = n->last_proposed_zxid, .text = reason});
     zab_idle(e->zab);
@@ -365,7 +367,10 @@ void on_ensemble_event(struct node *n, const struct node_event *ev)
             take_newer_config(n);
         break;
     case NODE_LINK_OPEN:
-        zab_link_open(e->zab, ev->link.link, ev->link.inbound, n->now_ns);
+        if (ev->link.observers)
+            zab_observer_open(e->zab, ev->link.link, n->now_ns);
+        else
+            zab_link_open(e->zab, ev->link.link, ev->link.inbound, n->now_ns);
         break;
     case NODE_LINK_BYTES:
         zab_link_bytes(e->zab, ev->link.link, ev->link.bytes, n->now_ns);

@@ -20,6 +20,7 @@
 #include "node/node.h"
 
 struct client;
+struct session;
 struct proposal;
 struct request;
 struct proposal_request;
@@ -70,7 +71,7 @@ struct ensemble {
     bool voting;    /* an election runs */
     bool serving;   /* requests are answered */
     bool read_only; /* ... of those who are content with that */
-    bool handing_over, left;
+    bool handing_over, rolling_over, left;
     const char *lost;         /* the role is over; NULL = it is not */
     struct buf newer_config;  /* of another server, seen in the election; empty = none */
     int64_t look_at_ns;       /* no election before */
@@ -124,6 +125,8 @@ void replicate_config_next(struct node *n, const struct quorum *q);
 /* The proposal that was just made goes to the followers. */
 void replicate_propose(struct node *n, int64_t zxid, struct slice entry, uint64_t ticket,
                        const struct quorum *next_config);
+/* It was the last of the epoch, and stays with us. */
+void replicate_roll_over(struct node *n, int64_t zxid, struct slice entry, uint64_t ticket);
 
 /* ---- transfer.c: whole states ---- */
 void transfer_host(struct zab_host *host);
@@ -150,6 +153,8 @@ void member_requests_host(struct zab_host *host);
 void member_requests_role_over(struct node *n);
 /* A request was heard of a session: true = its expiry is not our business. */
 bool member_touch(struct node *n, struct client *c);
+/* The leader is to be told that this session was heard of. */
+void member_heard(struct node *n, struct session *s);
 
 /* ---- owner.c: requests and sessions of learners, on the leader ---- */
 void owner_host(struct zab_host *host);

@@ -294,6 +294,19 @@ static void revalidated(void *arg, int64_t session_id, bool valid)
 
 /* ---- who lives: told with the answer to the leader's next ping ---- */
 
+void member_heard(struct node *n, struct session *s)
+{
+    struct ensemble *e = n->ensemble;
+    if (s->heard)
+        return;
+    s->heard = true;
+    if (e->heard_count == e->heard_cap) {
+        e->heard_cap = e->heard_cap ? e->heard_cap * 2 : RING_FIRST;
+        e->heard = mem_realloc(e->heard, e->heard_cap * sizeof *e->heard);
+    }
+    e->heard[e->heard_count++] = s->id;
+}
+
 bool member_touch(struct node *n, struct client *c)
 {
     struct ensemble *e = n->ensemble;
@@ -306,14 +319,7 @@ bool member_touch(struct node *n, struct client *c)
     }
     if (e->role == NODE_LEADING)
         return false;
-    if (s->heard)
-        return true;
-    s->heard = true;
-    if (e->heard_count == e->heard_cap) {
-        e->heard_cap = e->heard_cap ? e->heard_cap * 2 : RING_FIRST;
-        e->heard = mem_realloc(e->heard, e->heard_cap * sizeof *e->heard);
-    }
-    e->heard[e->heard_count++] = s->id;
+    member_heard(n, s);
     return true;
 }
 

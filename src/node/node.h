@@ -106,6 +106,7 @@ struct node_ensemble {
      * tree's last; learners that are behind are served from them. Empty is fine. */
     struct slice recent;
     bool observer;                                 /* peerType=observer */
+    bool observer_masters;                         /* observerMasterPort is set */
     int32_t init_limit, sync_limit, connect_limit; /* ticks */
     size_t commit_log_count;
     bool log_sync; /* snapshotSizeFactor > 0 */
@@ -117,6 +118,7 @@ struct node_ensemble {
     bool read_only_mode; /* readonlymode.enabled */
     bool standalone_enabled;
     int64_t observer_election_delay_ms;
+    uint32_t zxid_counter_max; /* the last counter of an epoch; 0 = ZXID_COUNTER_MAX */
 };
 
 struct node;
@@ -193,6 +195,7 @@ struct node_event {
             uint64_t
                 link; /* the driver's number, below NODE_LINK_OURS; ours (LINK_CONNECT) above */
             bool inbound;
+            bool observers;        /* inbound: on the port for observers */
             struct slice bytes;    /* NODE_LINK_BYTES; NODE_LOG_READ: {int length, entry}* */
             enum zab_log_read how; /* NODE_LOG_READ */
         } link;

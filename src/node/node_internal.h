@@ -236,6 +236,9 @@ struct proposal_request {
     bool always_txn;    /* as in prep.h, of a request that was forwarded to us */
     int32_t refused;
 };
+/* Whether there can be a proposal now. Asked before anything changes for its sake: at the end of an
+ * epoch this begins the next one, and says no until it is there. */
+bool propose_ready(struct node *n, struct effects *fx);
 /* 0 when a proposal was made (its zxid in *ret_zxid, an error txn included), else the error to
  * answer at once. */
 int32_t propose(struct node *n, const struct proposal_request *req, struct effects *fx,

@@ -42,7 +42,9 @@ static void touch(void *arg, int64_t sid, int64_t session_id, int32_t timeout_ms
     struct node *n = arg;
     (void)sid;
     struct session *s = session_find(n->sessions, session_id);
-    if (s != NULL && node_proposes(n))
+    if (s != NULL && n->ensemble->role == NODE_FOLLOWING)
+        member_heard(n, s); /* of an observer of ours: the leader hears it from us */
+    else if (s != NULL && node_proposes(n))
         session_touch(n->sessions, s, timeout_ms, node_now_ms(n));
 }
 
@@ -122,6 +124,8 @@ static void request(void *arg, int64_t sid, const struct zab_request *r)
         zab_answer_sync(e->zab, sid);
         return;
     }
+    if (!propose_ready(n, n->fx))
+        return;
     struct proposal_request req = {
         .session_id = r->session_id,
         .cxid = r->cxid,

@@ -126,26 +126,65 @@ static void plan_reconfig(struct node *n, const struct proposal_request *req,
     prep->config_text = buf_slice(text);
 }
 
-/* The last number of an epoch is never given to a transaction: a new epoch has to begin. */
-static bool epoch_is_full(struct node *n)
+/* What lies in persist_bytes goes into our log. */
+static void append_txn(struct node *n, const struct prep_result *res, size_t at, size_t len,
+                       uint64_t client, struct effects *fx)
 {
-    if (zxid_counter(n->last_proposed_zxid + 1) != ZXID_COUNTER_MAX)
-        return false;
-    ensemble_lose(n, "the epoch has no zxid left");
-    return true;
+    n->last_proposed_zxid = res->hdr.zxid;
+    fx_persist(fx, (struct persist_effect){.type = PERSIST_APPEND,
+                                           .ticket = ++n->last_ticket,
+                                           .zxid = res->hdr.zxid,
+                                           .at = at,
+                                           .len = len});
+    struct proposal p = {
+        .zxid = res->hdr.zxid,
+        .ticket = n->last_ticket,
+        .client = client,
+        .hdr = res->hdr,
+        .digest = res->digest,
+    };
+    proposal_push(n, p, slice_of(fx->persist_bytes.ptr + res->txn_at, res->txn_len));
+    metric_inc(&n->metrics, METRIC_SYNC_PROCESSOR_REQUEST_QUEUED);
+}
+
+/* The last zxid of an epoch belongs to no request: a new epoch has to begin, and with it in our log
+ * alone we are the one who leads it. Like a request that failed, it changes nothing. */
+static void roll_over(struct node *n, struct effects *fx)
+{
+    struct prep_request prep = {
+        .zxid = n->last_proposed_zxid + 1, .now_ms = n->wall_ms, .refused = ZK_CONNECTIONLOSS};
+    struct prep_result res;
+    size_t at = fx->persist_bytes.len;
+    prep_request(n->prep, &prep, &fx->persist_bytes, &res);
+    size_t len = fx->persist_bytes.len - at;
+    append_txn(n, &res, at, len, 0, fx);
+    replicate_roll_over(n, prep.zxid, buf_part(&fx->persist_bytes, at, len), n->last_ticket);
+}
+
+static bool epoch_is_full(const struct node *n)
+{
+    uint32_t max = n->ensemble->options.zxid_counter_max;
+    return zxid_counter(n->last_proposed_zxid + 1) >= (max > 0 ? max : ZXID_COUNTER_MAX);
 }
 
 /* Not behind the end of the role, which may come in the middle of a step: what zab does not take
  * may not be in our log either. */
-static bool may_propose(struct node *n)
+bool propose_ready(struct node *n, struct effects *fx)
 {
-    return zab_serving(n->ensemble->zab) && !epoch_is_full(n);
+    if (n->ensemble == NULL)
+        return true;
+    if (!zab_serving(n->ensemble->zab) || n->ensemble->rolling_over)
+        return false;
+    if (!epoch_is_full(n))
+        return true;
+    roll_over(n, fx);
+    return false;
 }
 
 int32_t propose(struct node *n, const struct proposal_request *req, struct effects *fx,
                 int64_t *ret_zxid)
 {
-    if (n->ensemble != NULL && !may_propose(n))
+    if (!propose_ready(n, fx))
         return ZK_CONNECTIONLOSS;
     struct prep_request prep = {
         .session_id = req->session_id,
@@ -177,28 +216,14 @@ int32_t propose(struct node *n, const struct proposal_request *req, struct effec
 
     if (res.err == ZK_QUOTAEXCEEDED)
         metric_namespace_quota_exceeded(&n->metrics, prep_quota_path(n->prep));
-    n->last_proposed_zxid = prep.zxid;
     size_t len = fx->persist_bytes.len - at;
     bool reconfig = res.hdr.type == ZK_OP_RECONFIG;
     if (reconfig && next_config != NULL)
         replicate_config_next(n, next_config);
-    fx_persist(fx, (struct persist_effect){.type = PERSIST_APPEND,
-                                           .ticket = ++n->last_ticket,
-                                           .zxid = prep.zxid,
-                                           .at = at,
-                                           .len = len});
-    struct proposal p = {
-        .zxid = prep.zxid,
-        .ticket = n->last_ticket,
-        .client = req->client,
-        .hdr = res.hdr,
-        .digest = res.digest,
-    };
-    proposal_push(n, p, slice_of(fx->persist_bytes.ptr + res.txn_at, res.txn_len));
-    metric_inc(&n->metrics, METRIC_SYNC_PROCESSOR_REQUEST_QUEUED);
+    append_txn(n, &res, at, len, req->client, fx);
     if (n->ensemble != NULL) {
         metric_proposal_size(&n->metrics, len);
-        replicate_propose(n, prep.zxid, buf_part(&fx->persist_bytes, at, len), p.ticket,
+        replicate_propose(n, prep.zxid, buf_part(&fx->persist_bytes, at, len), n->last_ticket,
                           reconfig ? next_config : NULL);
         quorum_free(next_config);
     }

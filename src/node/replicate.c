@@ -112,6 +112,12 @@ void replicate_propose(struct node *n, int64_t zxid, struct slice entry, uint64_
     zab_propose(n->ensemble->zab, zxid, entry, ticket, next_config);
 }
 
+void replicate_roll_over(struct node *n, int64_t zxid, struct slice entry, uint64_t ticket)
+{
+    n->ensemble->rolling_over = n->ensemble->dirty = true;
+    zab_roll_over(n->ensemble->zab, zxid, entry, ticket);
+}
+
 /* ---- serving ---- */
 
 /* Everything in our log is committed by now. The tree enters the epoch with us, so that what it
@@ -162,11 +168,12 @@ static void lost(void *arg, const char *reason)
 
 /* ---- links ---- */
 
-static uint64_t connect_link(void *arg, int64_t sid)
+static uint64_t connect_link(void *arg, int64_t sid, bool observers)
 {
     struct node *n = arg;
     uint64_t link = NODE_LINK_OURS | ++n->ensemble->last_link;
-    fx_link(n->fx, (struct link_effect){.type = LINK_CONNECT, .link = link, .sid = sid});
+    fx_link(n->fx, (struct link_effect){
+                       .type = LINK_CONNECT, .link = link, .sid = sid, .observers = observers});
     return link;
 }
 

@@ -70,6 +70,12 @@ static void on_write(struct node *n, struct client *c, const struct request *r, 
     if (n->ensemble != NULL && member_write(n, c, r, fx))
         return;
     struct fifo_entry entry = request_entry(r, FIFO_WRITE, 0);
+    if (!propose_ready(n, fx)) {
+        /* The role ends, and with it the connection: that is the answer. */
+        entry.zxid = INT64_MAX;
+        request_enqueue(n, c, entry, (struct slice){0}, fx);
+        return;
+    }
     struct proposal_request req = {
         .client = c->id,
         .session_id = c->session_id,

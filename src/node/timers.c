@@ -13,7 +13,8 @@ enum {
 static void expire_sessions(struct node *n, struct effects *fx)
 {
     struct session *s;
-    while ((s = session_next_expired(n->sessions, node_now_ms(n))) != NULL) {
+    while ((s = session_next_expired(n->sessions, node_now_ms(n))) != NULL &&
+           propose_ready(n, fx)) {
         session_mark_closing(n->sessions, s);
         metric_inc(&n->metrics, METRIC_STALE_SESSIONS_EXPIRED);
         struct proposal_request req = {.session_id = s->id, .op = ZK_OP_CLOSE_SESSION};
@@ -83,10 +84,17 @@ static int64_t next_reaping_ns(const struct node *n)
     return n->reap_at < n->reap_paths.len ? n->next_reap_ns : n->next_container_check_ns;
 }
 
-/* On a full or failed disk nothing may be proposed; what is due stays due. */
+/* On a full or failed disk, and at the end of an epoch, nothing may be proposed; what is due stays
+ * due. */
+static bool must_wait(const struct node *n)
+{
+    return n->disk_full || n->disk_failed || n->stopping ||
+           (n->ensemble != NULL && n->ensemble->rolling_over);
+}
+
 void run_timers(struct node *n, struct effects *fx)
 {
-    if (n->disk_full || n->disk_failed || n->stopping)
+    if (must_wait(n))
         return;
     if (n->local_sessions != NULL)
         local_sessions_expire(n, fx);
@@ -103,7 +111,7 @@ int64_t next_deadline_ns(const struct node *n)
     int64_t deadline = throttler_deadline_ns(n);
     if (n->ensemble != NULL && ensemble_deadline_ns(n) < deadline)
         deadline = ensemble_deadline_ns(n);
-    if (n->disk_full || n->disk_failed || n->stopping)
+    if (must_wait(n))
         return deadline;
     if (n->local_sessions != NULL) {
         int64_t local_ms = session_next_deadline_ms(n->local_sessions);

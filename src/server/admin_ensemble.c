@@ -73,10 +73,9 @@ const char *admin_run_observers(const struct admin_call *call, struct json *j)
     const struct server_info *info = call->info;
     struct server_ensemble e;
     standing_read(info, &e);
-    bool leads = standing_leads(&e);
-    json_integer(j, "synced_observers", leads ? (int64_t)e.synced_observers : 0);
+    json_integer(j, "synced_observers", (int64_t)e.synced_observers);
     json_array_open(j, "observers");
-    if (leads && info->each_learner != NULL)
+    if (info->each_learner != NULL)
         info->each_learner(info->driver, put_observer, j);
     json_array_close(j);
     return NULL;

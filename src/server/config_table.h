@@ -28,7 +28,7 @@
     X(DATA_DIR, "dataDir", TEXT, "", 0, 0, OBEYED) \
     X(DATA_LOG_DIR, "dataLogDir", TEXT, "", 0, 0, OBEYED) \
     X(TICK_TIME, "tickTime", INT, "3000", 1, CONFIG_INT_MAX, OBEYED) \
-    X(OBSERVER_MASTER_PORT, "observerMasterPort", INT, "0", CONFIG_INT_MIN, 65535, ENSEMBLE) \
+    X(OBSERVER_MASTER_PORT, "observerMasterPort", INT, "0", CONFIG_INT_MIN, 65535, OBEYED) \
     X(DYNAMIC_CONFIG_FILE, "dynamicConfigFile", TEXT, "", 0, 0, OBEYED)
 
 #define CONFIG_STORAGE(X) \
@@ -131,6 +131,7 @@
     X(OBSERVER_RECONNECT, "observer.reconnectDelayMs", INT, "0", 0, CONFIG_LONG_MAX, ENSEMBLE) \
     X(OBSERVER_ELECTION, "observer.election.DelayMs", INT, "200", 0, CONFIG_LONG_MAX, OBEYED) \
     X(OBSERVER_MASTER_SIZE, "observerMaster.sizeLimit", INT, "33554432", 1, CONFIG_INT_MAX, ENSEMBLE) \
+    X(ZXID_COUNTER_MAX, "caucus.zxidCounterMax", INT, "4294967295", 2, 4294967295, OBEYED) \
     X(QUORUM_LISTEN_ALL, "quorumListenOnAllIPs", BOOL, "false", 0, 0, OBEYED) \
     X(MULTI_ADDRESS, "multiAddress.enabled", BOOL, "false", 0, 0, OBEYED) \
     X(MULTI_ADDRESS_TIMEOUT, "multiAddress.reachabilityCheckTimeoutMs", INT, "1000", 0, CONFIG_INT_MAX, NOTHING) \

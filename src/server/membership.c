@@ -60,6 +60,23 @@ static void move_clients(struct server *s, const struct quorum *active)
     clients_move(s, any ? "" : me->client_host, me->client_port);
 }
 
+/* Everybody's port for observers has the same number, at the addresses of the quorum port. */
+static void at_observer_port(const struct server *s, struct connect_target *targets, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        targets[i].port = (int)config_int(s->config, CONFIG_OBSERVER_MASTER_PORT);
+}
+
+/* Voters have it; whether they serve observers is up to their role. */
+static void listen_for_observers(struct server *s, struct connect_target *ours, size_t count)
+{
+    if (config_int(s->config, CONFIG_OBSERVER_MASTER_PORT) <= 0)
+        return;
+    bool voter = quorum_is_voter(zab_config(node_zab(s->node)), s->config->my_id);
+    at_observer_port(s, ours, count);
+    quorum_links_listen_observers(s->membership.links, ours, voter ? count : 0);
+}
+
 static void take_config(struct server *s)
 {
     struct membership *m = &s->membership;
@@ -72,6 +89,7 @@ static void take_config(struct server *s)
     size_t count = targets_of(s, s->config->my_id, ours);
     if (count > 0)
         quorum_links_listen(m->links, ours, count);
+    listen_for_observers(s, ours, count);
     move_clients(s, active);
 }
 
@@ -110,10 +128,12 @@ static void on_port_failed(void *arg, const char *reason)
     server_fail(arg, "port_failed", reason);
 }
 
-static void on_link_open(void *arg, uint64_t link, bool inbound)
+static void on_link_open(void *arg, uint64_t link, enum quorum_link_side side)
 {
-    give(arg,
-         &(struct node_event){.type = NODE_LINK_OPEN, .link = {.link = link, .inbound = inbound}});
+    give(arg, &(struct node_event){.type = NODE_LINK_OPEN,
+                                   .link = {.link = link,
+                                            .inbound = side != QUORUM_LINK_OURS,
+                                            .observers = side == QUORUM_LINK_OBSERVER}});
 }
 
 static void on_link_bytes(void *arg, uint64_t link, struct slice bytes)
@@ -144,13 +164,21 @@ void membership_resume_reading(struct server *s)
 
 /* ---- effects ---- */
 
+static void connect_link(struct server *s, const struct link_effect *e)
+{
+    struct connect_target targets[CONNECT_TARGETS_MAX];
+    size_t count = targets_of(s, e->sid, targets);
+    if (e->observers)
+        at_observer_port(s, targets, count);
+    quorum_links_connect(s->membership.links, e->link, targets, count);
+}
+
 static void carry_link(struct server *s, const struct link_effect *e)
 {
     struct membership *m = &s->membership;
-    struct connect_target targets[CONNECT_TARGETS_MAX];
     switch (e->type) {
     case LINK_CONNECT:
-        quorum_links_connect(m->links, e->link, targets, targets_of(s, e->sid, targets));
+        connect_link(s, e);
         break;
     case LINK_SEND:
         invariant(e->after <= s->storage.durable_ticket);
@@ -382,13 +410,12 @@ void membership_describe(void *driver, struct server_ensemble *ret)
         .self = quorum_find(config, s->config->my_id),
         .phase = phase_of(s),
         .sync_mode = m->sync_mode,
+        .observer_masters = config_int(s->config, CONFIG_OBSERVER_MASTER_PORT) > 0,
         .leader = zab_leader(zab),
         .pending_syncs = zab_counts(zab)->pending_syncs,
         .local_sessions = node_local_sessions(s->node),
     };
-    if (ret->role != NODE_LEADING)
-        return;
-    if (ret->serving && !ret->read_only)
+    if (ret->role == NODE_LEADING && ret->serving && !ret->read_only)
         ret->leader_uptime_ms = (loop_now_ns(&s->loop) - m->serving_since_ns) / NS_PER_MS;
     struct learner_count count = {config, ret};
     zab_each_learner(zab, count_learner, &count);

@@ -82,6 +82,7 @@ void options_ensemble(const struct config *c, const struct epochs *epochs,
         .accepted_epoch = epochs->accepted,
         .current_epoch = epochs->current,
         .observer = c->observer,
+        .observer_masters = config_int(c, CONFIG_OBSERVER_MASTER_PORT) > 0,
         .init_limit = (int32_t)config_int(c, CONFIG_INIT_LIMIT),
         .sync_limit = (int32_t)config_int(c, CONFIG_SYNC_LIMIT),
         .connect_limit = (int32_t)config_int(c, CONFIG_CONNECT_LIMIT),
@@ -99,6 +100,7 @@ void options_ensemble(const struct config *c, const struct epochs *epochs,
         .read_only_mode = config_flag(c, CONFIG_READ_ONLY_MODE),
         .standalone_enabled = config_flag(c, CONFIG_STANDALONE_ENABLED),
         .observer_election_delay_ms = config_int(c, CONFIG_OBSERVER_ELECTION),
+        .zxid_counter_max = (uint32_t)config_int(c, CONFIG_ZXID_COUNTER_MAX),
     };
 }
 

@@ -31,7 +31,7 @@ struct link {
 
 struct quorum_links {
     struct quorum_links_options options;
-    struct peer_port *port;
+    struct peer_port *port, *observer_port;
     struct map links;
     struct list all, dirty;
     uint64_t last_number;
@@ -138,9 +138,9 @@ static bool attach(struct link *l, int fd)
 
 /* ---- inbound ---- */
 
-static void on_accept(void *arg, int fd, const struct sockaddr *peer)
+static void accept_link(struct quorum_links *q, int fd, const struct sockaddr *peer,
+                        enum quorum_link_side side)
 {
-    struct quorum_links *q = arg;
     uint64_t held_back;
     if (q->inbound_count >= QUORUM_LINKS_MAX) {
         close(fd);
@@ -157,9 +157,19 @@ static void on_accept(void *arg, int fd, const struct sockaddr *peer)
     }
     struct link *l = add(q, ++q->last_number, true);
     if (attach(l, fd))
-        q->options.on_open(q->options.arg, l->number, true);
+        q->options.on_open(q->options.arg, l->number, side);
     else
         forget(l);
+}
+
+static void on_learner(void *arg, int fd, const struct sockaddr *peer)
+{
+    accept_link(arg, fd, peer, QUORUM_LINK_LEARNER);
+}
+
+static void on_observer(void *arg, int fd, const struct sockaddr *peer)
+{
+    accept_link(arg, fd, peer, QUORUM_LINK_OBSERVER);
 }
 
 static void on_port_failed(void *arg, const char *reason)
@@ -177,7 +187,7 @@ static void on_connected(void *arg, int fd, const struct err *err)
     uint64_t number = l->number;
     l->connector = NULL;
     if (fd >= 0 && attach(l, fd)) {
-        q->options.on_open(q->options.arg, number, false);
+        q->options.on_open(q->options.arg, number, QUORUM_LINK_OURS);
         return;
     }
     tell_end(l, fd < 0 ? err->text : "cannot be polled");
@@ -313,11 +323,14 @@ struct quorum_links *quorum_links_create(const struct quorum_links_options *opti
         .what = "quorum",
         .retries = options->bind_retries,
         .all_addresses = options->all_addresses,
-        .on_accept = on_accept,
+        .on_accept = on_learner,
         .on_failed = on_port_failed,
         .arg = q,
     };
     q->port = peer_port_open(options->loop, &port);
+    port.what = "observers";
+    port.on_accept = on_observer;
+    q->observer_port = peer_port_open(options->loop, &port);
     return q;
 }
 
@@ -328,10 +341,18 @@ void quorum_links_listen(struct quorum_links *q, const struct connect_target *ad
         peer_port_listen(q->port, addresses, count);
 }
 
+void quorum_links_listen_observers(struct quorum_links *q, const struct connect_target *addresses,
+                                   size_t count)
+{
+    if (q->observer_port != NULL)
+        peer_port_listen(q->observer_port, addresses, count);
+}
+
 void quorum_links_stop_listening(struct quorum_links *q)
 {
     peer_port_close(q->port);
-    q->port = NULL;
+    peer_port_close(q->observer_port);
+    q->port = q->observer_port = NULL;
 }
 
 void quorum_links_free(struct quorum_links *q)

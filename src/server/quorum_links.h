@@ -1,5 +1,5 @@
-/* quorum_links.h: connections on the quorum port, by number: bytes in both directions, without
- * meaning.
+/* quorum_links.h: connections on the quorum port and the port for observers, by number: bytes in
+ * both directions, without meaning.
  *
  * Inbound ones get our numbers, rising from 1; outgoing ones have those of the caller. What is sent
  * in one turn of the loop leaves together, when quorum_links_flush is called at its end. Nothing is
@@ -17,13 +17,19 @@ enum {
     QUORUM_LINK_GATHER_BYTES = 1 << 18 /* leaves without waiting for the end of the turn */
 };
 
+enum quorum_link_side {
+    QUORUM_LINK_OURS,     /* we connected */
+    QUORUM_LINK_LEARNER,  /* on the quorum port */
+    QUORUM_LINK_OBSERVER, /* on the port for observers */
+};
+
 struct quorum_links_options {
     struct loop *loop;
     bool all_addresses;
     int bind_retries;
     int64_t connect_timeout_ms;
     int64_t dead_ms; /* a cut peer is noticed after about that long */
-    void (*on_open)(void *arg, uint64_t link, bool inbound);
+    void (*on_open)(void *arg, uint64_t link, enum quorum_link_side side);
     void (*on_bytes)(void *arg, uint64_t link, struct slice bytes);
     void (*on_closed)(void *arg, uint64_t link);
     void (*on_room)(void *arg, uint64_t link);
@@ -36,6 +42,8 @@ struct quorum_links;
 struct quorum_links *quorum_links_create(const struct quorum_links_options *options);
 void quorum_links_listen(struct quorum_links *q, const struct connect_target *addresses,
                          size_t count);
+void quorum_links_listen_observers(struct quorum_links *q, const struct connect_target *addresses,
+                                   size_t count);
 void quorum_links_stop_listening(struct quorum_links *q);
 void quorum_links_free(struct quorum_links *q); /* cuts off what is left */
 

@@ -56,9 +56,10 @@ struct server_conf {
  * node, and nothing else. */
 struct server_ensemble {
     enum node_role role;
-    bool serving;   /* requests are answered, if only those of read-only clients */
-    bool read_only; /* without a quorum */
-    bool observer;  /* peerType=observer, or not a voter of the configuration */
+    bool serving;          /* requests are answered, if only those of read-only clients */
+    bool read_only;        /* without a quorum */
+    bool observer;         /* peerType=observer, or not a voter of the configuration */
+    bool observer_masters; /* observerMasterPort is set */
     int64_t sid;
     int init_limit, sync_limit;       /* ticks */
     const struct quorum *config;      /* active; NULL = alone */

@@ -36,23 +36,30 @@ static void greet_early_links(struct zab *z)
     }
 }
 
+void lead_reset(struct zab *z)
+{
+    struct leader *le = &z->lead;
+    le->walking = le->walk_refused = false;
+    le->snap_next = (struct sid_set){0};
+    le->syncs.first = le->syncs.end = 0;
+    le->revalidations.first = le->revalidations.end = 0;
+    le->follower_count = le->observer_count = 0;
+    le->half_tick_ns = z->now_ns + ticks_ns(z, 1) / 2;
+}
+
 void lead_start(struct zab *z, int64_t last_zxid)
 {
     struct leader *le = &z->lead;
+    lead_reset(z);
     z->follow.claim_nothing_to = -1;
     int64_t log_epoch = zxid_epoch(last_zxid); /* at most the accepted one, unless files are lost */
     le->epoch = 1 + (log_epoch > z->accepted_epoch ? log_epoch : z->accepted_epoch);
     le->history_end = last_zxid;
     le->may_commit = true;
-    le->handing_over = le->handing_over_told = false;
+    le->handing_over = le->handing_over_told = le->rolling_over = false;
     le->sent = le->logged = z->window.end;
     le->reconfig_zxid = 0;
     le->both_until = 0;
-    le->walking = le->walk_refused = false;
-    le->snap_next = (struct sid_set){0};
-    le->sync_first = le->sync_end = 0;
-    le->follower_count = le->observer_count = 0;
-    le->half_tick_ns = z->now_ns + ticks_ns(z, 1) / 2;
     le->odd_half = true;
     for (int sid = 0; sid <= QUORUM_SID_MAX; sid++)
         le->stale_acked[sid] = -1;
@@ -239,7 +246,7 @@ void lead_learner_gone(struct zab *z, struct zab_link *l)
     if (zab_fault(z, ZAB_FAULT_4785) && l->sid >= 0 && l->sid <= QUORUM_SID_MAX &&
         l->acked > z->lead.stale_acked[l->sid])
         z->lead.stale_acked[l->sid] = l->acked;
-    if (l->state == LEARNER_SERVING && l->sid >= 0)
+    if (z->role == ZAB_LEADING && l->state == LEARNER_SERVING && l->sid >= 0)
         z->host.learner_gone(z->host.arg, l->sid);
 }
 
@@ -277,7 +284,7 @@ static void drop_late_learners(struct zab *z)
 {
     for (struct zab_link *l = link_first(z), *next; l != NULL; l = next) {
         next = link_next(z, l);
-        const char *reason = learner_is_late(z, l);
+        const char *reason = l->inbound ? learner_is_late(z, l) : NULL;
         if (reason != NULL)
             link_drop(z, l, reason);
     }
@@ -285,12 +292,19 @@ static void drop_late_learners(struct zab *z)
 
 static void ping_learners(struct zab *z)
 {
+    int64_t zxid = z->role == ZAB_LEADING ? z->last_proposed : z->committed;
     for (struct zab_link *l = link_first(z); l != NULL; l = link_next(z, l)) {
         if (l->state < LEARNER_NEWLEADER)
             continue;
-        zab_send_packet(z, l->id, PACKET_PING, z->last_proposed, (struct slice){0});
+        zab_send_packet(z, l->id, PACKET_PING, zxid, (struct slice){0});
         z->counts.pings++;
     }
+}
+
+void lead_tend_learners(struct zab *z)
+{
+    drop_late_learners(z);
+    ping_learners(z);
 }
 
 static bool has_synced_quorum(const struct zab *z, const struct quorum *q)

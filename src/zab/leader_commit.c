@@ -95,10 +95,16 @@ void zab_propose(struct zab *z, int64_t zxid, struct slice entry, uint64_t ticke
     config_see(z, quorum_copy(next_config));
 }
 
+/* What is proposed to others ends here. */
+static uint64_t proposed_end(const struct zab *z)
+{
+    return z->lead.rolling_over ? z->window.end - 1 : z->window.end;
+}
+
 static void send_proposals(struct zab *z)
 {
     struct leader *le = &z->lead;
-    uint64_t end = z->window.end;
+    uint64_t end = proposed_end(z);
     if (le->sent == end)
         return;
     if (le->follower_count > 0) {
@@ -106,7 +112,7 @@ static void send_proposals(struct zab *z)
         for (struct zab_link *l = link_first(z); l != NULL; l = link_next(z, l)) {
             if (l->state < LEARNER_NEWLEADER || l->observer)
                 continue;
-            owe(z, l, z->last_proposed);
+            owe(z, l, window_before(&z->window, end));
             l->proposals_sent += end - le->sent;
         }
     }
@@ -190,6 +196,16 @@ static void put_informs(struct zab *z, uint64_t from, uint64_t to)
     }
 }
 
+void lead_inform(struct zab *z, uint64_t from, uint64_t to)
+{
+    struct leader *le = &z->lead;
+    if (le->observer_count == 0 || from == to)
+        return;
+    buf_clear(&z->out);
+    put_informs(z, from, to);
+    z->host.send(z->host.arg, le->observers, le->observer_count, buf_slice(&z->out));
+}
+
 static void tell_commits(struct zab *z, uint64_t from, uint64_t to)
 {
     struct leader *le = &z->lead;
@@ -201,33 +217,36 @@ static void tell_commits(struct zab *z, uint64_t from, uint64_t to)
             packet_put_empty(&z->out, PACKET_COMMIT, window_at(&z->window, seq)->zxid);
         z->host.send(z->host.arg, le->followers, le->follower_count, buf_slice(&z->out));
     }
-    if (le->observer_count > 0) {
-        buf_clear(&z->out);
-        put_informs(z, from, to);
-        z->host.send(z->host.arg, le->observers, le->observer_count, buf_slice(&z->out));
-    }
+    lead_inform(z, from, to);
+}
+
+void lead_inform_activation(struct zab *z, uint64_t seq, int64_t designated)
+{
+    struct leader *le = &z->lead;
+    if (le->observer_count == 0)
+        return;
+    struct buf data = {0};
+    buf_put_i64(&data, designated);
+    buf_put_slice(&data, window_data(&z->window, seq));
+    buf_clear(&z->out);
+    packet_put(&z->out, PACKET_INFORMANDACTIVATE, window_at(&z->window, seq)->zxid,
+               buf_slice(&data));
+    z->host.send(z->host.arg, le->observers, le->observer_count, buf_slice(&z->out));
+    buf_deinit(&data);
 }
 
 static void tell_activation(struct zab *z, uint64_t seq, int64_t designated)
 {
     struct leader *le = &z->lead;
-    int64_t zxid = window_at(&z->window, seq)->zxid;
-    uint8_t who[8];
-    store_be64(who, (uint64_t)designated);
     if (le->follower_count > 0) {
+        uint8_t who[8];
+        store_be64(who, (uint64_t)designated);
         buf_clear(&z->out);
-        packet_put(&z->out, PACKET_COMMITANDACTIVATE, zxid, slice_of(who, sizeof who));
+        packet_put(&z->out, PACKET_COMMITANDACTIVATE, window_at(&z->window, seq)->zxid,
+                   slice_of(who, sizeof who));
         z->host.send(z->host.arg, le->followers, le->follower_count, buf_slice(&z->out));
     }
-    if (le->observer_count > 0) {
-        struct buf data = {0};
-        buf_put(&data, who, sizeof who);
-        buf_put_slice(&data, window_data(&z->window, seq));
-        buf_clear(&z->out);
-        packet_put(&z->out, PACKET_INFORMANDACTIVATE, zxid, buf_slice(&data));
-        z->host.send(z->host.arg, le->observers, le->observer_count, buf_slice(&z->out));
-        buf_deinit(&data);
-    }
+    lead_inform_activation(z, seq, designated);
 }
 
 /* Who leads in configuration q: we, if we are a voter of it at the same address; else the one of
@@ -291,24 +310,29 @@ static bool commit_some(struct zab *z, int64_t zxid)
 
 /* ---- syncs ---- */
 
-static void sync_push(struct leader *le, struct pending_sync s)
+void pending_push(struct pending_ring *r, struct pending p)
 {
-    if (le->sync_end - le->sync_first == le->sync_cap) {
-        size_t cap = le->sync_cap > 0 ? le->sync_cap * 2 : 64;
-        struct pending_sync *ring = mem_alloc(cap * sizeof *ring);
-        for (uint64_t i = le->sync_first; i < le->sync_end; i++)
-            ring[i & (cap - 1)] = le->syncs[i & (le->sync_cap - 1)];
-        free(le->syncs);
-        le->syncs = ring;
-        le->sync_cap = cap;
+    if (r->end - r->first == r->cap) {
+        size_t cap = r->cap > 0 ? r->cap * 2 : 64;
+        struct pending *items = mem_alloc(cap * sizeof *items);
+        for (uint64_t i = r->first; i < r->end; i++)
+            items[i & (cap - 1)] = r->items[i & (r->cap - 1)];
+        free(r->items);
+        r->items = items;
+        r->cap = cap;
     }
-    le->syncs[le->sync_end++ & (le->sync_cap - 1)] = s;
+    r->items[r->end++ & (r->cap - 1)] = p;
 }
 
-static void send_sync(struct zab *z, uint64_t link)
+void lead_send_sync(struct zab *z, uint64_t link)
 {
     if (link_find(z, link) != NULL)
         zab_send_packet(z, link, PACKET_SYNC, 0, (struct slice){0});
+}
+
+static void count_syncs(struct zab *z)
+{
+    z->counts.pending_syncs = (size_t)(z->lead.syncs.end - z->lead.syncs.first);
 }
 
 /* The serving link of a learner, NULL = it has none. */
@@ -330,23 +354,21 @@ void zab_answer_sync(struct zab *z, int64_t sid)
         return;
     l->syncs--;
     if (z->committed_seq == z->window.end)
-        send_sync(z, l->id);
+        lead_send_sync(z, l->id);
     else
-        sync_push(&z->lead, (struct pending_sync){z->last_proposed, l->id});
-    z->counts.pending_syncs = (size_t)(z->lead.sync_end - z->lead.sync_first);
+        pending_push(&z->lead.syncs, (struct pending){z->last_proposed, l->id});
+    count_syncs(z);
 }
 
 static void answer_syncs(struct zab *z)
 {
-    struct leader *le = &z->lead;
-    while (le->sync_first < le->sync_end) {
-        struct pending_sync s = le->syncs[le->sync_first & (le->sync_cap - 1)];
-        if (s.zxid > z->committed)
-            break;
-        le->sync_first++;
-        send_sync(z, s.link);
+    struct pending_ring *r = &z->lead.syncs;
+    const struct pending *s;
+    while ((s = pending_first(r)) != NULL && s->value <= z->committed) {
+        r->first++;
+        lead_send_sync(z, s->link);
     }
-    z->counts.pending_syncs = (size_t)(le->sync_end - le->sync_first);
+    count_syncs(z);
 }
 
 /* ---- the end of a step ---- */
@@ -355,10 +377,8 @@ static void answer_syncs(struct zab *z)
  * clients by their order, syncs among them. */
 static int64_t before_next_sync(const struct leader *le, int64_t zxid)
 {
-    if (le->sync_first == le->sync_end)
-        return zxid;
-    int64_t sync_zxid = le->syncs[le->sync_first & (le->sync_cap - 1)].zxid;
-    return sync_zxid < zxid ? sync_zxid : zxid;
+    const struct pending *s = pending_first(&le->syncs);
+    return s != NULL && s->value < zxid ? s->value : zxid;
 }
 
 static void commit_what_is_acked(struct zab *z)
@@ -381,7 +401,7 @@ static void trim_window(struct zab *z)
 }
 
 /* Learners for whose sake too much is kept have to come again. */
-static void bound_window(struct zab *z)
+void lead_bound_window(struct zab *z)
 {
     if (z->window.bytes <= z->options.pinned_bytes_max)
         return;
@@ -393,7 +413,6 @@ static void bound_window(struct zab *z)
         if ((l->state == LEARNER_SNAP || l->state == LEARNER_WINDOW) && l->cursor == oldest)
             link_drop(z, l, "too slow: too much is kept for it");
     }
-    trim_window(z);
 }
 
 static bool everything_left(const struct zab *z)
@@ -413,15 +432,28 @@ void zab_hand_over(struct zab *z)
     z->lead.hand_over_until_ns = z->now_ns + ticks_ns(z, z->options.sync_limit);
 }
 
+void zab_roll_over(struct zab *z, int64_t zxid, struct slice entry, uint64_t ticket)
+{
+    if (z->role != ZAB_LEADING || z->over)
+        return;
+    invariant(z->lead.phase == LEAD_SERVING && zxid > z->last_proposed && !z->lead.rolling_over);
+    window_append(&z->window, zxid, entry, zab_ticket(z, ticket));
+    z->last_proposed = zxid;
+    z->lead.rolling_over = true;
+    zab_hand_over(z);
+}
+
 /* All is committed: the role ends when the learners have been told, or are gone. */
 static void hand_over(struct zab *z)
 {
-    bool nothing_left = !z->lead.may_commit || z->committed_seq == z->window.end;
+    const char *reason =
+        z->lead.rolling_over ? "the epoch has no zxid left, the next one begins" : "handed over";
+    bool nothing_left = !z->lead.may_commit || z->committed_seq >= proposed_end(z);
     if (!nothing_left)
         return;
     if (z->lead.handing_over_told) {
         if (everything_left(z))
-            zab_lose(z, "handed over");
+            zab_lose(z, reason);
         return;
     }
     z->lead.handing_over_told = true;
@@ -432,7 +464,7 @@ static void hand_over(struct zab *z)
         z->host.want_room(z->host.arg, l->id);
     }
     if (everything_left(z))
-        zab_lose(z, "handed over");
+        zab_lose(z, reason);
 }
 
 void lead_flush(struct zab *z)
@@ -448,5 +480,6 @@ void lead_flush(struct zab *z)
     if (le->handing_over && !z->over)
         hand_over(z);
     trim_window(z);
-    bound_window(z);
+    lead_bound_window(z);
+    trim_window(z);
 }

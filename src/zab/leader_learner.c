@@ -42,6 +42,16 @@ static bool has_newer_epoch(const struct zab *z, const struct zab_link *l)
            quorum_is_voter(z->active, l->sid);
 }
 
+/* By a follower. One that has accepted a newer epoch goes where there is a leader of it. */
+static bool may_be_served(struct zab *z, struct zab_link *l)
+{
+    if (!l->observer)
+        refuse(z, l, "only observers are served on this port");
+    else if (l->accepted_epoch > z->lead.epoch)
+        refuse(z, l, "has accepted a newer epoch");
+    return !l->gone;
+}
+
 static void on_info(struct zab *z, struct zab_link *l, const struct rec_quorum_packet *p)
 {
     if (p->type != PACKET_FOLLOWERINFO && p->type != PACKET_OBSERVERINFO) {
@@ -72,6 +82,8 @@ static void on_info(struct zab *z, struct zab_link *l, const struct rec_quorum_p
     }
 
     drop_older_link(z, l);
+    if (z->role != ZAB_LEADING && !may_be_served(z, l))
+        return;
     if (has_newer_epoch(z, l)) {
         zab_lose(z, "a voter has accepted a newer epoch");
         return;
@@ -91,6 +103,13 @@ static bool is_ahead(const struct zab *z, int64_t current_epoch, int64_t last_zx
            (current_epoch == z->current_epoch && last_zxid > z->lead.history_end);
 }
 
+/* A follower may be behind the one that an observer comes from. It would take from it what is
+ * committed; the observer does better to ask another, or soon again. (ZooKeeper takes it.) */
+static bool knows_more(const struct zab *z, const struct zab_link *l)
+{
+    return zxid_epoch(l->last_zxid) == z->lead.epoch && l->last_zxid > z->committed;
+}
+
 static void on_ackepoch(struct zab *z, struct zab_link *l, const struct rec_quorum_packet *p)
 {
     if (p->type != PACKET_ACKEPOCH || p->data.len < 4) {
@@ -99,6 +118,10 @@ static void on_ackepoch(struct zab *z, struct zab_link *l, const struct rec_quor
     }
     int32_t current_epoch = (int32_t)load_be32(p->data.ptr);
     l->last_zxid = p->zxid;
+    if (z->role != ZAB_LEADING && knows_more(z, l)) {
+        refuse(z, l, "knows more of this epoch than we do");
+        return;
+    }
     if (z->lead.phase > LEAD_ELECTING) {
         l->state = LEARNER_EPOCH_ACKED;
         lead_sync(z, l);
@@ -192,6 +215,10 @@ static void on_revalidate(struct zab *z, struct zab_link *l, const struct rec_qu
         return;
     }
     z->counts.revalidations++;
+    if (z->role != ZAB_LEADING) {
+        master_revalidate(z, l, p);
+        return;
+    }
     struct dec d = dec_of(p->data);
     uint8_t answer[9];
     int64_t session_id = dec_i64(&d);
@@ -225,12 +252,16 @@ static void on_request(struct zab *z, struct zab_link *l, const struct rec_quoru
         refuse(z, l, "malformed REQUEST");
         return;
     }
+    l->requests_received++;
+    if (z->role != ZAB_LEADING) {
+        master_request(z, l, p);
+        return;
+    }
     struct dec d = dec_of(p->data);
     struct zab_request r = {.session_id = dec_i64(&d), .cxid = dec_i32(&d), .op = dec_i32(&d)};
     r.record = dec_rest(&d);
     r.who_count = read_identities(z, p->auth_info);
     r.who = z->lead.who;
-    l->requests_received++;
     if (r.op == ZK_OP_SYNC)
         l->syncs++;
     z->host.request(z->host.arg, l->sid, &r);

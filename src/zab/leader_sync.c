@@ -217,7 +217,7 @@ static void log_finished(struct zab *z, struct zab_link *l)
 void zab_log_read(struct zab *z, uint64_t link, struct slice entries, enum zab_log_read how)
 {
     struct zab_link *l = link_find(z, link);
-    if (l == NULL || z->role != ZAB_LEADING || z->over || l->state != LEARNER_READING ||
+    if (l == NULL || !zab_serves_learners(z) || z->over || l->state != LEARNER_READING ||
         !l->log.active)
         return;
     l->log.active = false;
@@ -465,7 +465,7 @@ void lead_walk_left(struct zab *z)
 void zab_snapshot_free(struct zab *z)
 {
     z->lead.walk_refused = false;
-    if (z->role == ZAB_LEADING && !z->over) {
+    if (zab_serves_learners(z) && !z->over) {
         lead_walk(z);
         lead_advance(z);
     }

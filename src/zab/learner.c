@@ -12,12 +12,35 @@ enum {
     CONNECT_TRIES = 5
 };
 
+static bool asks_in_turn(const struct zab *z)
+{
+    return z->role == ZAB_OBSERVING && z->options.observer_masters;
+}
+
+/* Where followers serve observers, an observer asks the voters in turn; each observer begins
+ * elsewhere (Observer.findLearnerMaster). One of them leads, and does not serve on that port: when
+ * all have said no, the leader is asked as if there were no such ports. (ZooKeeper's observers of a
+ * single voter stay outside.) */
+static void connect_master(struct zab *z)
+{
+    struct learner *f = &z->follow;
+    const struct quorum *q = z->active;
+    size_t turn = ((size_t)z->options.sid + f->master_turn++) % q->voter_count;
+    size_t at = 0;
+    while (!quorum_is_voter(q, q->servers[at].sid) || turn-- > 0)
+        at++;
+    f->link = z->host.connect(z->host.arg, q->servers[at].sid, true);
+}
+
 static void connect_leader(struct zab *z)
 {
     struct learner *f = &z->follow;
-    f->tries++;
     f->retry_ns = INT64_MAX;
-    f->link = z->host.connect(z->host.arg, f->leader_sid);
+    if (asks_in_turn(z) && (size_t)f->tries < z->active->voter_count)
+        connect_master(z);
+    else
+        f->link = z->host.connect(z->host.arg, f->leader_sid, false);
+    f->tries++;
     f->has_link = true;
     link_add(z, f->link, false);
 }
@@ -29,6 +52,7 @@ void follow_start(struct zab *z, int64_t leader_sid, int64_t last_zxid)
     bool same_leader = f->claim_nothing_to == leader_sid;
     *f = (struct learner){.phase = FOLLOW_CONNECTING,
                           .leader_sid = leader_sid,
+                          .master_turn = f->master_turn,
                           .last_zxid = last_zxid,
                           .connect_until_ns = z->now_ns + ticks_ns(z, limit),
                           .skip_until = -1,
@@ -48,6 +72,7 @@ void follow_stop(struct zab *z)
     struct learner *f = &z->follow;
     if (f->phase == FOLLOW_SNAP)
         z->host.install_abort(z->host.arg);
+    master_stop(z);
     quorum_free(f->offer);
     f->offer = NULL;
     f->phase = FOLLOW_CONNECTING;
@@ -81,12 +106,15 @@ void follow_closed(struct zab *z)
 {
     struct learner *f = &z->follow;
     f->has_link = false;
+    if (f->phase == FOLLOW_REGISTERING && asks_in_turn(z))
+        f->phase = FOLLOW_CONNECTING; /* it does not serve observers, or not now */
     if (f->phase != FOLLOW_CONNECTING) {
         zab_lose(z, "the connection to the leader is lost");
         return;
     }
     int64_t retry_ns = z->now_ns + z->options.connect_retry_ms * NS_PER_MS;
-    if (f->tries >= CONNECT_TRIES || retry_ns >= f->connect_until_ns)
+    int tries_max = CONNECT_TRIES + (asks_in_turn(z) ? (int)z->active->voter_count : 0);
+    if (f->tries >= tries_max || retry_ns >= f->connect_until_ns)
         zab_lose(z, "cannot connect to the leader");
     else
         f->retry_ns = retry_ns;
@@ -195,7 +223,7 @@ int64_t follow_deadline(const struct zab *z)
     const struct learner *f = &z->follow;
     if (f->phase == FOLLOW_CONNECTING)
         return f->retry_ns < f->connect_until_ns ? f->retry_ns : f->connect_until_ns;
-    return read_deadline(z);
+    return read_deadline(z) < master_deadline(z) ? read_deadline(z) : master_deadline(z);
 }
 
 void follow_tick(struct zab *z)
@@ -208,6 +236,7 @@ void follow_tick(struct zab *z)
             connect_leader(z);
         return;
     }
+    master_tick(z);
     if (z->now_ns >= read_deadline(z))
         zab_lose(z, f->phase >= FOLLOW_ACKED ? "the leader is silent for longer than syncLimit"
                                              : "the leader is silent for longer than initLimit");

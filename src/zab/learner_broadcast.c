@@ -1,4 +1,5 @@
 /* A learner that serves (Follower.processPacket, Observer.processPacket). */
+#include "wire/zk.h"
 #include "zab/zab_internal.h"
 
 /* In order, each when it is durable here. */
@@ -19,10 +20,29 @@ void follow_send_acks(struct zab *z)
         zab_send(z, f->link, buf_slice(&z->out));
 }
 
+static void commit_until(struct zab *z, int64_t zxid)
+{
+    if (zxid <= z->committed)
+        return;
+    if (zab_serves_learners(z))
+        lead_inform(z, z->committed_seq, window_behind(&z->window, zxid));
+    zab_commit_to(z, zxid);
+}
+
 static void apply_commits(struct zab *z)
 {
-    if (z->follow.commit_to > z->committed)
-        zab_commit_to(z, z->follow.commit_to);
+    commit_until(z, z->follow.commit_to);
+}
+
+/* Our observers hear of a new configuration as we do. */
+static void apply_activation(struct zab *z, int64_t zxid, int64_t designated)
+{
+    uint64_t seq = window_behind(&z->window, zxid) - 1;
+    if (zab_serves_learners(z) && zxid > z->committed) {
+        commit_until(z, window_before(&z->window, seq));
+        lead_inform_activation(z, seq, designated);
+    }
+    zab_commit_to(z, zxid);
 }
 
 static void on_commit(struct zab *z, int64_t zxid)
@@ -51,8 +71,9 @@ static void on_activate(struct zab *z, const struct rec_quorum_packet *p)
         on_commit(z, p->zxid);
     if (z->over)
         return;
-    apply_commits(z);
-    follow_activate(z, p->zxid, (int64_t)load_be64(p->data.ptr));
+    int64_t designated = (int64_t)load_be64(p->data.ptr);
+    apply_activation(z, p->zxid, designated);
+    follow_activate(z, p->zxid, designated);
 }
 
 static void on_ping(struct zab *z, const struct rec_quorum_packet *p)
@@ -68,14 +89,15 @@ static void on_ping(struct zab *z, const struct rec_quorum_packet *p)
     z->counts.pings++;
 }
 
-static void on_revalidate(struct zab *z, struct slice data)
+static void on_revalidate(struct zab *z, const struct rec_quorum_packet *p)
 {
-    if (data.len < 9) {
+    if (p->data.len < 9) {
         zab_lose(z, "malformed REVALIDATE");
         return;
     }
     apply_commits(z);
-    z->host.revalidated(z->host.arg, (int64_t)load_be64(data.ptr), data.ptr[8] != 0);
+    if (!master_revalidated(z, p))
+        z->host.revalidated(z->host.arg, (int64_t)load_be64(p->data.ptr), p->data.ptr[8] != 0);
 }
 
 void follow_serve_packet(struct zab *z, struct zab_link *l, const struct rec_quorum_packet *p)
@@ -104,11 +126,12 @@ void follow_serve_packet(struct zab *z, struct zab_link *l, const struct rec_quo
         on_activate(z, p);
         break;
     case PACKET_REVALIDATE:
-        on_revalidate(z, p->data);
+        on_revalidate(z, p);
         break;
     case PACKET_SYNC:
         apply_commits(z);
-        z->host.synced(z->host.arg);
+        if (!master_synced(z))
+            z->host.synced(z->host.arg);
         break;
     default: /* ZooKeeper passes over them */
         zab_trace(z, ZAB_TRACE_REFUSED, z->follow.leader_sid, p->zxid, p->type,
@@ -117,14 +140,24 @@ void follow_serve_packet(struct zab *z, struct zab_link *l, const struct rec_quo
     }
 }
 
+static void trim_window(struct zab *z)
+{
+    uint64_t acked = z->role == ZAB_FOLLOWING ? z->follow.acked : z->window.end;
+    uint64_t cursor = lead_oldest_cursor(z);
+    zab_trim_window(z, cursor < acked ? cursor : acked);
+}
+
 void follow_flush(struct zab *z)
 {
     if (z->follow.phase != FOLLOW_SERVING)
         return;
     apply_commits(z);
     follow_send_acks(z);
-    uint64_t keep = z->role == ZAB_FOLLOWING ? z->follow.acked : z->window.end;
-    zab_trim_window(z, keep);
+    trim_window(z);
+    if (zab_serves_learners(z)) {
+        lead_bound_window(z);
+        trim_window(z);
+    }
 }
 
 /* ---- for our clients ---- */
@@ -151,6 +184,8 @@ void zab_forward(struct zab *z, const struct zab_request *r)
     for (size_t i = 0; i < r->who_count; i++)
         rec_put_id(&z->out, &r->who[i]);
     zab_send(z, z->follow.link, buf_slice(&z->out));
+    if (r->op == ZK_OP_SYNC)
+        master_own_sync(z);
 }
 
 void zab_revalidate(struct zab *z, int64_t session_id, int32_t timeout_ms)
@@ -162,4 +197,5 @@ void zab_revalidate(struct zab *z, int64_t session_id, int32_t timeout_ms)
     store_be32(data + 8, (uint32_t)timeout_ms);
     z->counts.revalidations++;
     follow_send(z, PACKET_REVALIDATE, -1, slice_of(data, sizeof data));
+    master_own_revalidation(z, session_id);
 }

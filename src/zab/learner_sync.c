@@ -394,6 +394,7 @@ static void on_uptodate(struct zab *z)
         log_late(z);
     f->phase = FOLLOW_SERVING;
     z->serving = true;
+    master_start(z);
     f->claim_nothing_to = -1;
     zab_commit_to(z, f->commit_to);
     follow_send(z, PACKET_ACK, zxid_make(f->epoch, 0), (struct slice){0});

@@ -19,7 +19,7 @@ static size_t packet_bytes_max(const struct zab *z)
 static void dispatch(struct zab *z, struct zab_link *l, const struct rec_quorum_packet *p)
 {
     l->heard_ns = z->now_ns;
-    if (z->role == ZAB_LEADING)
+    if (l->inbound)
         lead_packet(z, l, p);
     else
         follow_packet(z, l, p);
@@ -36,7 +36,7 @@ static void malformed(struct zab *z, struct zab_link *l)
 
 static bool may_consume(const struct zab *z, const struct zab_link *l)
 {
-    return !l->gone && !l->held && !z->over && (l->inbound ? z->role == ZAB_LEADING : true);
+    return !l->gone && !l->held && !z->over && (l->inbound ? zab_serves_learners(z) : true);
 }
 
 /* How many of the bytes were consumed. */

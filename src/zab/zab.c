@@ -50,7 +50,8 @@ void zab_free(struct zab *z)
     quorum_free(z->follow.offer);
     free(z->lead.followers);
     free(z->lead.observers);
-    free(z->lead.syncs);
+    free(z->lead.syncs.items);
+    free(z->lead.revalidations.items);
     free(z->lead.who);
     buf_deinit(&z->out);
     free(z);
@@ -161,7 +162,7 @@ static void link_forget(struct zab *z, struct zab_link *l)
     list_remove(&l->node);
     z->link_count--;
     l->gone = true;
-    if (z->role == ZAB_LEADING)
+    if (l->inbound && zab_serves_learners(z))
         lead_learner_gone(z, l);
     if (l->busy == 0)
         link_free(l);
@@ -172,7 +173,7 @@ void link_drop(struct zab *z, struct zab_link *l, const char *reason)
     if (l->gone)
         return;
     z->host.disconnect(z->host.arg, l->id, reason);
-    if (z->role == ZAB_LEADING)
+    if (l->inbound && zab_serves_learners(z))
         zab_trace(z, ZAB_TRACE_LEARNER_GONE, l->sid, 0, 0, reason);
     link_forget(z, l);
 }
@@ -212,6 +213,17 @@ void zab_link_open(struct zab *z, uint64_t link, bool inbound, int64_t now_ns)
     l->synced_until_ns = now_ns + ticks_ns(z, z->options.init_limit + z->options.sync_limit);
 }
 
+void zab_observer_open(struct zab *z, uint64_t link, int64_t now_ns)
+{
+    z->now_ns = now_ns;
+    if (z->role != ZAB_FOLLOWING || !zab_serves_learners(z) || z->over ||
+        z->link_count >= LEARNERS_MAX) {
+        z->host.disconnect(z->host.arg, link, "not following");
+        return;
+    }
+    link_add(z, link, true);
+}
+
 void zab_link_bytes(struct zab *z, uint64_t link, struct slice bytes, int64_t now_ns)
 {
     z->now_ns = now_ns;
@@ -228,7 +240,7 @@ void zab_link_closed(struct zab *z, uint64_t link, int64_t now_ns)
     if (l == NULL)
         return;
     bool inbound = l->inbound;
-    if (z->role == ZAB_LEADING)
+    if (inbound && zab_serves_learners(z))
         zab_trace(z, ZAB_TRACE_LEARNER_GONE, l->sid, 0, 0, "connection closed");
     link_forget(z, l);
     if (!inbound && !z->over && (z->role == ZAB_FOLLOWING || z->role == ZAB_OBSERVING))
@@ -238,7 +250,7 @@ void zab_link_closed(struct zab *z, uint64_t link, int64_t now_ns)
 void zab_link_room(struct zab *z, uint64_t link)
 {
     struct zab_link *l = link_find(z, link);
-    if (l == NULL || z->over || z->role != ZAB_LEADING)
+    if (l == NULL || z->over || !zab_serves_learners(z))
         return;
     l->room_wanted = false;
     l->heard_ns = z->now_ns; /* it takes what we send: that is a sign of life while it syncs */
@@ -465,7 +477,7 @@ const struct quorum *zab_last_seen_config(const struct zab *z)
 
 void zab_each_learner(const struct zab *z, zab_learner_visit *visit, void *arg)
 {
-    if (z->role != ZAB_LEADING)
+    if (!zab_serves_learners(z))
         return;
     for (struct zab_link *l = link_first(z); l != NULL; l = link_next(z, l)) {
         if (l->state < LEARNER_INFO)

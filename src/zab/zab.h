@@ -104,15 +104,15 @@ struct zab_host {
     void (*config_active)(void *arg, const struct quorum *q);
 
     /* ---- links ---- */
-    /* Connects to the quorum port of a server of the active configuration: the link's number.
-     * Answered by zab_link_open or zab_link_closed. */
-    uint64_t (*connect)(void *arg, int64_t sid);
+    /* Connects to the quorum port of a server of the active configuration, or to its port for
+     * observers: the link's number. Answered by zab_link_open or zab_link_closed. */
+    uint64_t (*connect)(void *arg, int64_t sid, bool observers);
     void (*send)(void *arg, const uint64_t *links, size_t count, struct slice bytes);
     void (*disconnect)(void *arg, uint64_t link, const char *reason);
     /* zab_link_room is wanted when what was sent to the link has (nearly) left. */
     void (*want_room)(void *arg, uint64_t link);
 
-    /* ---- leader ---- */
+    /* ---- leader; touch and the snapshots also on a follower that serves observers ---- */
     void (*request)(void *arg, int64_t sid, const struct zab_request *r);
     void (*touch)(void *arg, int64_t sid, int64_t session_id, int32_t timeout_ms);
     bool (*revalidate)(void *arg, int64_t sid, int64_t session_id, int32_t timeout_ms);
@@ -153,6 +153,8 @@ struct zab_options {
     size_t snap_syncs_max, diff_syncs_max; /* leader.maxConcurrentSnapSyncs, ...DiffSyncs */
     int64_t connect_retry_ms;              /* leaderConnectDelayDuringRetryMs, 100 */
     int64_t accepted_epoch, current_epoch; /* as on disk */
+    bool observer_masters;   /* observerMasterPort is set: as a follower we serve observers, as an
+                                observer we go to a follower */
     bool reconfig_enabled;   /* reconfigEnabled: configurations are taken over from the protocol */
     size_t packet_bytes_max; /* of one packet; 0 = jute.maxbuffer's default, doubled, and slack */
     size_t window_bytes;     /* transactions kept in memory beyond commit_log_count; 0 = 16 MiB */
@@ -185,6 +187,8 @@ void zab_idle(struct zab *z);
 
 /* ---- what happens ---- */
 void zab_link_open(struct zab *z, uint64_t link, bool inbound, int64_t now_ns);
+/* An observer connected to our port for observers: served while we follow. */
+void zab_observer_open(struct zab *z, uint64_t link, int64_t now_ns);
 void zab_link_bytes(struct zab *z, uint64_t link, struct slice bytes, int64_t now_ns);
 void zab_link_closed(struct zab *z, uint64_t link, int64_t now_ns);
 void zab_link_room(struct zab *z, uint64_t link);
@@ -217,6 +221,10 @@ void zab_propose(struct zab *z, int64_t zxid, struct slice entry, uint64_t ticke
 void zab_answer_sync(struct zab *z, int64_t sid);
 /* Whether a quorum of `q` is connected and synced (reconfig needs it). */
 bool zab_has_synced_quorum(const struct zab *z, const struct quorum *q);
+/* The epoch has no zxid left but this one. Its entry goes into our log and nobody else's: so we win
+ * the election that brings the next epoch. lost is called when all before it is committed and
+ * told; it is committed when we lead again. */
+void zab_roll_over(struct zab *z, int64_t zxid, struct slice entry, uint64_t ticket);
 /* No new proposals come; lost is called when all are committed and told (hand-over). */
 void zab_hand_over(struct zab *z);
 

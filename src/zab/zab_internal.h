@@ -5,7 +5,9 @@
  *   config.c     active and last seen configuration
  *   leader*.c    leader.c: discovery, establishment, time; leader_sync.c: what a learner lacks;
  *                leader_commit.c: broadcast; leader_learner.c: packets of learners
- *   learner*.c   learner.c: connection, discovery, time; learner_sync.c; learner_broadcast.c */
+ *   learner*.c   learner.c: connection, discovery, time; learner_sync.c; learner_broadcast.c
+ *   master.c     a follower that serves observers, with the parts of a leader that serve learners
+ */
 #ifndef CAUCUS_ZAB_ZAB_INTERNAL_H
 #define CAUCUS_ZAB_ZAB_INTERNAL_H
 
@@ -89,9 +91,16 @@ enum leader_phase {
     LEAD_SERVING,
 };
 
-struct pending_sync {
-    int64_t zxid;
-    uint64_t link;
+/* A queue of what links wait for. */
+struct pending {
+    int64_t value; /* of a sync: the zxid it waits for; of a revalidation: the session */
+    uint64_t link; /* 0 = our own clients */
+};
+
+struct pending_ring {
+    struct pending *items; /* cap is a power of two, or 0 */
+    size_t cap;
+    uint64_t first, end;
 };
 
 struct leader {
@@ -104,6 +113,7 @@ struct leader {
     bool odd_half;
     bool may_commit; /* false behind a reconfig that made somebody else the leader */
     bool handing_over, handing_over_told;
+    bool rolling_over; /* the last of the window is for us alone */
     int64_t hand_over_until_ns;
 
     uint64_t sent;   /* of the window: proposals before it are with the followers */
@@ -123,9 +133,8 @@ struct leader {
     int64_t walk_zxid;
     struct sid_set snap_next; /* a DIFF broke off: these get everything */
 
-    struct pending_sync *syncs; /* a ring */
-    size_t sync_cap;
-    uint64_t sync_first, sync_end;
+    struct pending_ring syncs;
+    struct pending_ring revalidations; /* master.c */
     struct rec_id *who;
     size_t who_cap;
     int64_t stale_acked[QUORUM_SID_MAX + 1]; /* planted: ZAB_FAULT_4785 */
@@ -150,8 +159,9 @@ enum learner_phase {
 struct learner {
     enum learner_phase phase;
     int64_t leader_sid;
-    int64_t last_zxid; /* of our log when we started */
-    uint64_t link;     /* 0 = none */
+    size_t master_turn; /* an observer's: which voter is asked next; lives on from role to role */
+    int64_t last_zxid;  /* of our log when we started */
+    uint64_t link;      /* 0 = none */
     bool has_link;
     int tries;
     int64_t connect_until_ns, retry_ns; /* INT64_MAX = no retry planned */
@@ -233,6 +243,13 @@ void zab_commit_to(struct zab *z, int64_t zxid); /* tells the host, moves commit
 void zab_trim_window(struct zab *z, uint64_t pinned);
 int64_t ticks_ns(const struct zab *z, int64_t ticks);
 
+/* Learners are served: by a leader; observers by a follower as well, once it serves. */
+static inline bool zab_serves_learners(const struct zab *z)
+{
+    return z->role == ZAB_LEADING ||
+           (z->role == ZAB_FOLLOWING && z->options.observer_masters && z->serving);
+}
+
 /* ---- link.c ---- */
 void link_feed(struct zab *z, struct zab_link *l, struct slice bytes);
 void link_hold(struct zab *z, struct zab_link *l);
@@ -255,6 +272,9 @@ void lead_stop(struct zab *z);
 void lead_advance(struct zab *z); /* whatever can go on goes on */
 void lead_tick(struct zab *z);
 int64_t lead_deadline(const struct zab *z);
+void lead_reset(struct zab *z); /* no learner is there yet */
+void lead_tend_learners(
+    struct zab *z); /* each half tick: who is late goes, the others are pinged */
 void lead_learner_gone(struct zab *z, struct zab_link *l);
 bool lead_quorum(const struct zab *z, const struct quorum *q, const struct sid_set *set);
 struct sid_set lead_set(const struct zab *z, enum learner_state at_least);
@@ -276,7 +296,32 @@ void lead_flush(struct zab *z);
 void lead_forward(struct zab *z, struct zab_link *l); /* everything new, from now on */
 void lead_unforward(struct zab *z, struct zab_link *l);
 void lead_logged(struct zab *z);
+/* INFORM and INFORMANDACTIVATE of committed entries to observers. */
+void lead_inform(struct zab *z, uint64_t from, uint64_t to);
+void lead_inform_activation(struct zab *z, uint64_t seq, int64_t designated);
+void lead_send_sync(struct zab *z, uint64_t link);
+void lead_bound_window(struct zab *z);
+void pending_push(struct pending_ring *r, struct pending p);
+static inline struct pending *pending_first(const struct pending_ring *r) /* NULL = empty */
+{
+    return r->first < r->end ? &r->items[r->first & (r->cap - 1)] : NULL;
+}
 int64_t lead_designate(const struct zab *z, const struct quorum *q, int64_t zxid);
+
+/* ---- master.c ---- */
+void master_start(struct zab *z); /* a follower begins to serve */
+void master_stop(struct zab *z);
+void master_tick(struct zab *z);
+int64_t master_deadline(const struct zab *z);
+/* What observers say. */
+void master_request(struct zab *z, struct zab_link *l, const struct rec_quorum_packet *p);
+void master_revalidate(struct zab *z, struct zab_link *l, const struct rec_quorum_packet *p);
+/* What the leader answers: whether it was an observer's. */
+bool master_synced(struct zab *z);
+bool master_revalidated(struct zab *z, const struct rec_quorum_packet *p);
+/* Our own clients ask. */
+void master_own_sync(struct zab *z);
+void master_own_revalidation(struct zab *z, int64_t session_id);
 
 /* ---- learner*.c ---- */
 void follow_start(struct zab *z, int64_t leader_sid, int64_t last_zxid);

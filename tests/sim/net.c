@@ -235,7 +235,7 @@ static void forget_unsent(struct world *w, struct net_stream *st, int dir)
 {
     struct net_pipe *p = &st->pipes[dir];
     size_t left = p->bytes.len - p->start;
-    if (st->kind == STREAM_QUORUM && left > 0) {
+    if (stream_is_link(st->kind) && left > 0) {
         left =
             world_random(w, left + 1); /* some of it still arrives, up to the middle of a packet */
         p->bytes.len = p->start + left;
@@ -329,7 +329,7 @@ void net_send(struct world *w, int who, uint64_t number, struct slice bytes)
     struct net_stream *st = stream_of(w, who, number, &end);
     if (st == NULL || bytes.len == 0)
         return;
-    if (st->kind == STREAM_QUORUM)
+    if (stream_is_link(st->kind))
         trace_packets(w, st, end, bytes);
     stream_send(w, st, end, bytes);
 }
@@ -466,7 +466,7 @@ static void on_pipe(struct world *w, uint64_t id, int dir, uint64_t upto)
     }
     if (upto > p->sent)
         upto = p->sent; /* it was broken meanwhile */
-    if (st->kind == STREAM_QUORUM)
+    if (stream_is_link(st->kind))
         deliver_bytes(w, st, dir, upto);
     else
         deliver_frames(w, id, dir, upto);
@@ -521,7 +521,7 @@ void net_break_some(struct world *w)
 {
     for (int tries = 0; w->net.stream_count > 0 && tries < 8; tries++) {
         struct net_stream *st = &w->net.streams[world_random(w, w->net.stream_count)];
-        if (st->used && (st->kind == STREAM_QUORUM || world_random(w, 4) == 0)) {
+        if (st->used && (stream_is_link(st->kind) || world_random(w, 4) == 0)) {
             break_stream(w, st);
             return;
         }
@@ -532,14 +532,14 @@ void net_break_from(struct world *w, int learner)
 {
     for (size_t i = 0; i < w->net.stream_count; i++) {
         struct net_stream *st = &w->net.streams[i];
-        if (st->used && st->kind == STREAM_QUORUM && st->ends[0].who == learner)
+        if (st->used && stream_is_link(st->kind) && st->ends[0].who == learner)
             break_stream(w, st);
     }
 }
 
 static bool is_link_between(const struct net_stream *st, int a, int b)
 {
-    return st->used && st->kind == STREAM_QUORUM &&
+    return st->used && stream_is_link(st->kind) &&
            ((st->ends[0].who == a && st->ends[1].who == b) ||
             (st->ends[0].who == b && st->ends[1].who == a));
 }

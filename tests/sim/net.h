@@ -25,9 +25,15 @@ enum {
 
 enum stream_kind {
     STREAM_QUORUM,
+    STREAM_OBSERVERS, /* a quorum link too, on the port for observers */
     STREAM_ELECTION,
     STREAM_CLIENT,
 };
+
+static inline bool stream_is_link(enum stream_kind kind)
+{
+    return kind == STREAM_QUORUM || kind == STREAM_OBSERVERS;
+}
 
 enum end_state {
     END_NONE, /* not there yet */

@@ -98,6 +98,8 @@ void plan_profile(struct world *w, const struct plan_options *o)
                                              : 0;
     if (p->servers + p->observers > SERVERS_MAX)
         p->observers = SERVERS_MAX - p->servers;
+    p->observer_masters = p->observers > 0 && world_random(w, 2) == 0;
+    p->zxid_counter_max = world_random(w, 6) == 0 ? 20 + (uint32_t)world_random(w, 100) : 0;
     p->alone = p->servers == 1 && p->observers == 0 && world_random(w, 4) != 0;
     p->clients = 2 + (int)world_random(w, CLIENTS_MAX - 3);
     p->tick_ms = 100 + (int32_t)world_random(w, 2) * 100;

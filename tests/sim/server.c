@@ -92,7 +92,8 @@ static void carry_link(struct world *w, struct server *v, const struct link_effe
             world_violate(w, "server %d connects to server %lld, which does not exist",
                           v->index + 1, (long long)l->sid);
         else
-            net_connect(w, STREAM_QUORUM, v->index, l->link, (int)l->sid - 1);
+            net_connect(w, l->observers ? STREAM_OBSERVERS : STREAM_QUORUM, v->index, l->link,
+                        (int)l->sid - 1);
         break;
     case LINK_SEND:
         must_be_durable(w, v, l->after);
@@ -309,6 +310,7 @@ static struct node *create_node(struct world *w, struct server *v)
             .accepted_epoch = v->disk.accepted_epoch,
             .current_epoch = v->disk.current_epoch,
             .observer = v->observer,
+            .observer_masters = p->observer_masters,
             .init_limit = p->init_limit,
             .sync_limit = p->sync_limit,
             .connect_limit = p->sync_limit,
@@ -323,6 +325,7 @@ static struct node *create_node(struct world *w, struct server *v)
             .leader_serves = true,
             .standalone_enabled = false,
             .observer_election_delay_ms = 30,
+            .zxid_counter_max = p->zxid_counter_max,
         };
         put_recent(w, &v->disk, &recent);
         e.recent = buf_slice(&recent);
@@ -520,9 +523,11 @@ void server_stream_open(struct world *w, int who, enum stream_kind kind, uint64_
     struct node_event ev = {0};
     switch (kind) {
     case STREAM_QUORUM:
+    case STREAM_OBSERVERS:
         ev.type = NODE_LINK_OPEN;
         ev.link.link = number;
         ev.link.inbound = inbound;
+        ev.link.observers = inbound && kind == STREAM_OBSERVERS;
         break;
     case STREAM_ELECTION:
         world_trace(w, who, "has a channel to %d", other + 1);
@@ -546,6 +551,7 @@ void server_stream_bytes(struct world *w, int who, enum stream_kind kind, uint64
     struct node_event ev = {0};
     switch (kind) {
     case STREAM_QUORUM:
+    case STREAM_OBSERVERS:
         ev.type = NODE_LINK_BYTES;
         ev.link.link = number;
         ev.link.bytes = bytes;
@@ -572,6 +578,7 @@ void server_stream_closed(struct world *w, int who, enum stream_kind kind, uint6
     struct node_event ev = {0};
     switch (kind) {
     case STREAM_QUORUM:
+    case STREAM_OBSERVERS:
         ev.type = NODE_LINK_CLOSED;
         ev.link.link = number;
         break;

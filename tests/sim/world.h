@@ -28,7 +28,9 @@ enum sim_plant {
 /* What a seed is like. */
 struct profile {
     int servers, observers;
-    bool alone; /* one server, no ensemble */
+    bool observer_masters;     /* followers serve observers */
+    uint32_t zxid_counter_max; /* an epoch is over early; 0 = as in the product */
+    bool alone;                /* one server, no ensemble */
     int clients;
     int32_t tick_ms, init_limit, sync_limit, session_timeout_ms;
     int64_t finalize_wait_ms, notification_ms_max;

@@ -359,7 +359,8 @@ static inline void ens_link_effect(struct ens *k, int server, const struct link_
                  (struct slice){0});
         ens_push(
             k, to,
-            (struct node_event){.type = NODE_LINK_OPEN, .link = {.link = at_b, .inbound = true}},
+            (struct node_event){.type = NODE_LINK_OPEN,
+                                .link = {.link = at_b, .inbound = true, .observers = l->observers}},
             (struct slice){0});
         break;
     }

@@ -71,9 +71,81 @@ static void a_server_whose_disk_is_stuck_keeps_nobody_from_leading(void **state)
     ens_close(k);
 }
 
+/* A new epoch, by the same leader: its log is longer than the others' by the last of the old one.
+ */
+static void at_the_end_of_an_epoch_the_leader_leads_on(void **state)
+{
+    (void)state;
+    struct ens *k = ens_new(3, 0);
+    for (int i = 1; i <= 3; i++)
+        k->servers[i].ensemble.zxid_counter_max = 20;
+    ens_up(k);
+    int leader = ens_leader(k), made = 0, refused = 0;
+    for (int round = 1; round <= 5; round++) {
+        int64_t epoch = zab_current_epoch(node_zab(k->servers[leader].node));
+        ens_connect(k, 1, round % 2 == 1 ? ens_follower(k) : leader);
+        while (!k->clients[1].closed) {
+            char path[16];
+            snprintf(path, sizeof path, "/n%d", ++made);
+            ens_create(k, 1, made, path);
+            ens_create(k, 1, made + 1000, "/no/such"); /* takes a zxid too */
+            ens_settle(k);
+            while (ens_has_reply(k, 1)) {
+                struct ens_reply r = ens_reply(k, 1);
+                refused += r.err == ZK_CONNECTIONLOSS;
+                if (r.err == 0)
+                    assert_true(ens_has(k, leader, path));
+            }
+        }
+        ens_run(k, 1000);
+        assert_int_equal(ens_leader(k), leader);
+        assert_int_equal(zab_current_epoch(node_zab(k->servers[leader].node)), epoch + 1);
+        assert_string_equal(k->servers[leader].lost,
+                            "the epoch has no zxid left, the next one begins");
+        ens_same(k);
+    }
+    assert_true(made > 40 && refused <= 10);
+    ens_close(k);
+}
+
+/* It is elsewhere when the others elect: what only it had is taken back. */
+static void at_the_end_of_an_epoch_another_may_lead(void **state)
+{
+    (void)state;
+    struct ens *k = ens_new(3, 0);
+    for (int i = 1; i <= 3; i++)
+        k->servers[i].ensemble.zxid_counter_max = 20;
+    ens_up(k);
+    int leader = ens_leader(k);
+    ens_connect(k, 1, leader);
+    for (int i = 1; !k->clients[1].closed; i++) {
+        char path[16];
+        snprintf(path, sizeof path, "/n%d", i);
+        ens_create(k, 1, i, path);
+        if (i == 19) {
+            ens_step(k, leader, (struct node_event){.type = NODE_TICK});
+            ens_isolate(k, leader, true);
+        }
+        ens_settle(k);
+        ens_run(k, i >= 19 ? 20000 : 0);
+    }
+    int other = ens_leader(k);
+    assert_int_not_equal(other, leader);
+    ens_connect(k, 2, other);
+    ens_create(k, 2, 1, "/later");
+    ens_settle(k);
+    ens_isolate(k, leader, false);
+    ens_run(k, 20000);
+    assert_true(ens_has(k, leader, "/later"));
+    ens_same(k);
+    ens_close(k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(at_the_end_of_an_epoch_the_leader_leads_on),
+        cmocka_unit_test(at_the_end_of_an_epoch_another_may_lead),
         cmocka_unit_test(nothing_is_proposed_when_the_role_is_over),
         cmocka_unit_test(a_server_whose_disk_is_stuck_keeps_nobody_from_leading),
     };

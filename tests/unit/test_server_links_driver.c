@@ -521,10 +521,10 @@ static void addresses_that_are_none_are_refused(void **state)
 
 /* ---- quorum port ---- */
 
-static void here_opened(void *arg, uint64_t link, bool inbound)
+static void here_opened(void *arg, uint64_t link, enum quorum_link_side side)
 {
     struct world *w = arg;
-    assert_false(inbound);
+    assert_int_equal(side, QUORUM_LINK_OURS);
     w->opened_here = link;
 }
 
@@ -540,10 +540,10 @@ static void here_closed(void *arg, uint64_t link)
     ((struct world *)arg)->closed_here = link;
 }
 
-static void there_opened(void *arg, uint64_t link, bool inbound)
+static void there_opened(void *arg, uint64_t link, enum quorum_link_side side)
 {
     struct world *w = arg;
-    assert_true(inbound);
+    assert_int_equal(side, QUORUM_LINK_LEARNER);
     w->opened_there = link;
     if (w->closes_at_once)
         quorum_links_close(w->there, link);

@@ -163,9 +163,10 @@ static int kit_slot(struct kit *k, uint64_t link)
     abort();
 }
 
-static uint64_t kit_connect(void *arg, int64_t sid)
+static uint64_t kit_connect(void *arg, int64_t sid, bool observers)
 {
     struct kit *k = arg;
+    (void)observers;
     uint64_t link = ++k->next_link;
     k->links[kit_slot(k, 0)].id = link;
     note(k, "connect %d -> %d", (int)sid, (int)link);

@@ -423,9 +423,10 @@ static int pipe_end(const struct pipe *p, const struct server *s)
     return s->sid == p->from ? 0 : 1;
 }
 
-static uint64_t host_connect(void *arg, int64_t sid)
+static uint64_t host_connect(void *arg, int64_t sid, bool observers)
 {
     struct server *s = arg;
+    (void)observers;
     struct net *n = s->net;
     struct pipe *p = net_pipe(n, 0);
     if (p == NULL)
