@@ -173,10 +173,19 @@ static void release(struct caucus *c, struct call *call)
     call_free(call);
 }
 
+/* At the end what the session itself has sent is released, too, and the count is wrong. */
+static int why_no_room(struct caucus *c)
+{
+    pthread_mutex_lock(&c->lock);
+    int rc = c->refusal != 0 ? c->refusal : CAUCUS_BUSY;
+    pthread_mutex_unlock(&c->lock);
+    return rc;
+}
+
 /* Leaves the handle. */
 static int start(struct caucus *c, struct call *call)
 {
-    int rc = reserve(c, call) ? inbox_put(c, &call->note) : CAUCUS_BUSY;
+    int rc = reserve(c, call) ? inbox_put(c, &call->note) : why_no_room(c);
     if (rc != 0)
         release(c, call);
     leave(c);
