@@ -30,6 +30,13 @@ char *copy_joined(const char *parent, const char *name)
     return path;
 }
 
+char *copy_above(const char *path)
+{
+    char *above = copy_text(path);
+    *strrchr(above, '/') = '\0';
+    return above;
+}
+
 struct caucus_acl *copy_acl(const struct caucus_acl *acl, size_t count)
 {
     if (count == 0)

@@ -11,6 +11,8 @@ bool copy_is_name(const char *name);
 char *copy_text(const char *text);
 /* "parent/name" */
 char *copy_joined(const char *parent, const char *name);
+/* The path without its last name; "" above the first. */
+char *copy_above(const char *path);
 /* One block, freed with free; NULL for none. */
 struct caucus_acl *copy_acl(const struct caucus_acl *acl, size_t count);
 

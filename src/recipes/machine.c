@@ -31,9 +31,8 @@ void machine_advance(struct machine *m)
         m->calls->advance(m);
 }
 
-static void run_advance(void *context)
+void machine_settle(struct machine *m)
 {
-    struct machine *m = context;
     machine_advance(m);
     machine_drop(m);
 }
@@ -160,7 +159,7 @@ static void on_pause_over(void *context)
 {
     struct machine *m = context;
     m->is_pausing = false;
-    run_advance(m);
+    machine_settle(m);
 }
 
 void machine_pause(struct machine *m)
@@ -183,7 +182,7 @@ static void run_close(void *context)
     end(m);
     m->is_pausing = false;
     set_silent(m, false);
-    run_advance(m);
+    machine_settle(m);
 }
 
 void machine_close(struct machine *m)
@@ -330,6 +329,35 @@ void machine_on_event(void *context, const struct caucus_event *event)
     if (w->fired != NULL)
         w->fired(m, w, event);
     machine_watch_free(w);
-    machine_advance(m);
-    machine_drop(m);
+    machine_settle(m);
+}
+
+/* ---- Flights ---- */
+
+void machine_take_off(struct machine *m, struct machine_flight *f)
+{
+    machine_hold(m);
+    f->is_up = true;
+    f->up_serial = f->serial;
+}
+
+bool machine_land(struct machine_flight *f)
+{
+    f->is_up = false;
+    return f->up_serial == f->serial;
+}
+
+struct machine_watch *machine_land_watch(struct machine_flight *f, bool is_set)
+{
+    struct machine_watch *w = f->watch;
+    f->watch = NULL;
+    if (w == NULL)
+        return NULL;
+    if (is_set && f->up_serial == f->serial)
+        return w;
+    if (is_set)
+        machine_watch_forget(w);
+    else
+        machine_watch_free(w);
+    return NULL;
 }

@@ -6,13 +6,13 @@
  *
  *   machine_init -> machine_start -> ... advance, advance ... -> closed -> machine_retire -> free
  *
- *   closed by the user   `end` is called once, advance goes on until the recipe has cleared away
- * what it made and retires the handle closes    `end` is called once; it is retired at once,
- * nothing can be sent any more
+ *   closed by the user   `end` is called once; advance goes on until the recipe has cleared away
+ *                        what it made, and retires
+ *   the handle closes    `end` is called once; it is retired at once, for nothing can be sent
  *
  * Invariants:
- *  1. `advance`, `state` and `end` run on the event thread, and never while the user is being
- * called (is_calling): what happened meanwhile is looked at after the callback.
+ *  1. `advance`, `state` and `end` run on the event thread; advance never while the user is being
+ *     called (is_calling): what happened meanwhile is looked at after the callback.
  *  2. After is_closed nobody is told anything.
  *  3. No lock is held while the recipe or the user is called.
  *
@@ -107,6 +107,27 @@ struct machine_watch *machine_watch_new(struct machine *m, enum caucus_watch_kin
 void machine_watch_free(struct machine_watch *w);   /* one that was not set */
 void machine_watch_forget(struct machine_watch *w); /* one that was set; NULL is fine */
 void machine_on_event(void *watch, const struct caucus_event *event); /* caucus_watch_fn */
+
+/* ---- One request at a time ----
+ *
+ * A request that is answered after its reason is gone (the session is over, the user wants
+ * something else) must not be taken for an answer. Whoever has a flight counts `serial` up when
+ * that happens. */
+struct machine_flight {
+    uint64_t serial, up_serial;
+    struct machine_watch *watch; /* is about to be set; NULL: none */
+    bool is_up;
+};
+
+/* With a reference, for the completion to drop. */
+void machine_take_off(struct machine *m, struct machine_flight *f);
+/* False: it is void. */
+bool machine_land(struct machine_flight *f);
+/* A flight that has landed, or never took off. The watch, if it was set and counts: it is the
+ * caller's. Otherwise NULL, and it is gone. */
+struct machine_watch *machine_land_watch(struct machine_flight *f, bool is_set);
+/* Drops the completion's reference, after advance. */
+void machine_settle(struct machine *m);
 
 /* ---- Blocking calls of what ends with one call ---- */
 

@@ -17,6 +17,12 @@ void place_prefix(const uint8_t chance[PLACE_CHANCE_BYTES], const char *label,
              b[14], b[15], label);
 }
 
+void place_plain(const uint8_t chance[PLACE_CHANCE_BYTES], char ret[PLACE_PREFIX_BYTES])
+{
+    for (size_t i = 0; i < PLACE_CHANCE_BYTES; i++)
+        snprintf(ret + 2 * i, PLACE_PREFIX_BYTES - 2 * i, "%02x", chance[i]);
+}
+
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';

@@ -22,6 +22,9 @@ enum {
 void place_prefix(const uint8_t chance[PLACE_CHANCE_BYTES], const char *label,
                   char ret[PLACE_PREFIX_BYTES]);
 
+/* The uuid alone, 32 digits: a name for what is in no order. */
+void place_plain(const uint8_t chance[PLACE_CHANCE_BYTES], char ret[PLACE_PREFIX_BYTES]);
+
 /* False: the name is not a place's. */
 bool place_sequence(const char *name, int32_t *ret);
 

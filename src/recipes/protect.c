@@ -17,12 +17,25 @@ bool protect_is_passing(int rc)
            rc == CAUCUS_SESSIONEXPIRED || rc == CAUCUS_SESSIONMOVED;
 }
 
+static void take_chance(uint8_t chance[PLACE_CHANCE_BYTES])
+{
+    if (getrandom(chance, PLACE_CHANCE_BYTES, 0) != PLACE_CHANCE_BYTES)
+        abort(); /* 16 bytes are never cut short */
+}
+
 void protect_rename(struct protect *p, const char *label)
 {
     uint8_t chance[PLACE_CHANCE_BYTES];
-    if (getrandom(chance, sizeof(chance), 0) != sizeof(chance))
-        abort(); /* 16 bytes are never cut short */
+    take_chance(chance);
     place_prefix(chance, label, p->prefix);
+    p->may_exist = false;
+}
+
+void protect_rename_plain(struct protect *p)
+{
+    uint8_t chance[PLACE_CHANCE_BYTES];
+    take_chance(chance);
+    place_plain(chance, p->prefix);
     p->may_exist = false;
 }
 
@@ -42,43 +55,15 @@ static void search(struct protect *p);
 
 /* ---- Parents ---- */
 
-/* Where the path ends that is longer by one name than `at` bytes. */
-static size_t next_end(const char *path, size_t at)
-{
-    return at + 1 + strcspn(path + at + 1, "/");
-}
-
-static void make_parent(struct protect *p);
-
-static void on_parent(void *context, const struct caucus_result *r)
+static void on_parents(void *context, int rc)
 {
     struct protect *p = context;
-    if (r->rc == CAUCUS_CLOSING) {
-        finish(p, r->rc, NULL);
+    if (rc == CAUCUS_CLOSING) {
+        finish(p, rc, NULL);
         return;
     }
-    if (!protect_is_passing(r->rc)) {
-        /* One that exists may be refused with NOAUTH: the creation below it will tell. */
-        if (r->rc != 0 && r->rc != CAUCUS_NODEEXISTS)
-            p->parent_rc = r->rc;
-        p->parent_at = next_end(p->parent, p->parent_at);
-    }
-    make_parent(p);
-}
-
-static void make_parent(struct protect *p)
-{
-    if (p->parent[p->parent_at] == '\0') {
-        create(p);
-        return;
-    }
-    struct caucus_create_options options = {
-        .mode = CAUCUS_CONTAINER, .acl = p->acl, .acl_count = p->acl_count};
-    size_t len = next_end(p->parent, p->parent_at);
-    char *path = mem_calloc(1, len + 1);
-    memcpy(path, p->parent, len);
-    finish_if_refused(p, caucus_create(p->c, path, "", 0, &options, on_parent, p));
-    free(path);
+    p->parent_rc = rc != 0 ? rc : p->parent_rc;
+    create(p);
 }
 
 static void make_parents(struct protect *p)
@@ -89,17 +74,36 @@ static void make_parents(struct protect *p)
         finish(p, p->parent_rc != 0 ? p->parent_rc : CAUCUS_NONODE, NULL);
     } else {
         p->parent_rounds++;
-        p->parent_at = 0;
-        make_parent(p);
+        p->parents = (struct parents){.c = p->c,
+                                      .path = p->parent,
+                                      .acl = p->acl,
+                                      .acl_count = p->acl_count,
+                                      .done = on_parents,
+                                      .context = p};
+        parents_start(&p->parents);
     }
 }
 
 /* ---- The node ---- */
 
+static bool is_sequential(const struct protect *p)
+{
+    return p->mode == CAUCUS_EPHEMERAL_SEQUENTIAL || p->mode == CAUCUS_PERSISTENT_SEQUENTIAL;
+}
+
+static void finish_plain(struct protect *p)
+{
+    char *path = copy_joined(p->parent, p->prefix);
+    finish(p, 0, path);
+    free(path);
+}
+
 static void on_created(void *context, const struct caucus_result *r)
 {
     struct protect *p = context;
-    if (r->rc == CAUCUS_CONNECTIONLOSS)
+    if (r->rc == CAUCUS_NODEEXISTS && !is_sequential(p))
+        finish_plain(p);
+    else if (r->rc == CAUCUS_CONNECTIONLOSS && is_sequential(p))
         search(p);
     else if (protect_is_passing(r->rc))
         create(p); /* it was never sent, or refused */
@@ -111,12 +115,16 @@ static void on_created(void *context, const struct caucus_result *r)
 
 static void create(struct protect *p)
 {
+    if (p->is_stopped && p->may_exist && !is_sequential(p)) {
+        finish_plain(p); /* for the caller to delete, whether it is there or not */
+        return;
+    }
     if (p->is_stopped) {
         finish(p, CAUCUS_CLOSING, NULL);
         return;
     }
     struct caucus_create_options options = {
-        .mode = CAUCUS_EPHEMERAL_SEQUENTIAL, .acl = p->acl, .acl_count = p->acl_count};
+        .mode = p->mode, .acl = p->acl, .acl_count = p->acl_count};
     char *path = copy_joined(p->parent, p->prefix);
     p->may_exist = true;
     finish_if_refused(p,
@@ -168,7 +176,7 @@ void protect_start(struct protect *p)
 {
     p->parent_rounds = 0;
     p->parent_rc = 0;
-    if (p->may_exist)
+    if (p->may_exist && is_sequential(p))
         search(p);
     else
         create(p);

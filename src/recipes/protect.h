@@ -1,4 +1,4 @@
-/* protect.h: an ephemeral sequential node that is made once, even if replies are lost.
+/* protect.h: a node that is made once, even if replies are lost.
  *
  * A creation whose reply was lost may have happened. The name carries a uuid: the server catches up
  * (sync), the parent is listed, and the node is made again only if it is not there. Parents that
@@ -8,6 +8,8 @@
  *      |                       |
  *      +-- no parent --> PARENTS --> CREATE
  *
+ * A node without a sequence needs no search: where it is there already it is ours.
+ *
  * One run ends with exactly one call of `done`. A run that is stopped makes nothing any more, but
  * goes on until it is known whether there is a node: the caller has to delete it. The node may
  * belong to a session that is over by now; the caller looks at its owner. On the event thread.
@@ -16,6 +18,7 @@
 #define CAUCUS_RECIPES_PROTECT_H
 
 #include "caucus/caucus.h"
+#include "recipes/parents.h"
 #include "recipes/place.h"
 
 /* rc 0: `path` is the node's. CAUCUS_CLOSING: there is none, since it was stopped. Anything else
@@ -29,19 +32,21 @@ struct protect {
     size_t data_bytes;
     const struct caucus_acl *acl;
     size_t acl_count;
+    enum caucus_create_mode mode; /* with PERSISTENT and EPHEMERAL the name is the uuid alone */
     protect_done_fn *done;
     void *context;
 
     char prefix[PLACE_PREFIX_BYTES];
-    bool may_exist;   /* a creation of this name may have happened */
-    bool is_stopped;  /* set by the caller at any time */
-    size_t parent_at; /* bytes of the parent's path that exist */
-    int parent_rc;    /* what the last of them could not be made for */
+    bool may_exist;  /* a creation of this name may have happened */
+    bool is_stopped; /* set by the caller at any time */
+    struct parents parents;
+    int parent_rc; /* what the last of them could not be made for */
     int parent_rounds;
 };
 
 /* A name of its own for the next node. */
 void protect_rename(struct protect *p, const char *label);
+void protect_rename_plain(struct protect *p);
 void protect_start(struct protect *p);
 
 /* The connection or the session is to blame, and the next one may do. */

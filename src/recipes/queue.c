@@ -686,6 +686,7 @@ int queue_init(struct queue *q, const struct queue_calls *calls, struct caucus *
                                 .data_bytes = o->data_bytes,
                                 .acl = q->acl,
                                 .acl_count = o->acl_count,
+                                .mode = CAUCUS_EPHEMERAL_SEQUENTIAL,
                                 .done = on_entered,
                                 .context = q};
     protect_rename(&q->entry, q->label);

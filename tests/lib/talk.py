@@ -44,7 +44,9 @@ class Talk:
         self._pending.append(line)
 
     def _take(self, is_wanted, wanted):
-        while not (found := [line for line in self._pending if is_wanted(line)]):
+        at = 0  # those before it were looked at
+        while not (found := [line for line in self._pending[at:] if is_wanted(line)]):
+            at = len(self._pending)
             self._wait_for_line(wanted)
         return found[0]
 
@@ -72,6 +74,16 @@ class Talk:
                 self._pending = [line for line in self._pending if line not in found]
                 return [line.split() for line in found]
             self._wait_for_line(wanted)
+
+    def lines(self, word, number=0):
+        """The words of all that this number has said of this so far."""
+        return [line.split()[1:] for line in self.heard if line.startswith(f"{number} {word} ")]
+
+    def once(self, word, number=0):
+        """The first that this number says of this, whether it was heard already or not."""
+        while not self.lines(word, number):
+            self._wait_for_line(word)
+        return self.lines(word, number)[0]
 
     def ask(self, line, wanted, number=0):
         self.say(line)

@@ -404,6 +404,18 @@ def test_an_election_outlives_its_client_and_waits_for_no_server(start_server, c
     c.quit()
 
 
+def test_a_client_is_closed_while_its_candidate_begins(start_server, candidates):
+    server = start_server(CONFIG, backend="caucusd")
+    many = 40
+    c = candidates(server.hosts, count=many)
+    c.hear_all([f"{number} state CONNECTED" for number in range(many)])
+    for number in range(many):
+        c.say(f"stand {number}")
+        c.say(f"leave {number}")
+    c.hear_all([f"{number} left" for number in range(many)])
+    c.quit()
+
+
 def test_waiting_ends_with_the_term_the_time_or_the_election(start_server, candidates):
     server = start_server(CONFIG, backend="caucusd")
     c = candidates(server.hosts, count=2)
