@@ -171,6 +171,11 @@ def main():
          b'{"@class":"c","v":[1,-2.5e+3,true,false,null,{}]},"registrationTimeUTC":1325129459728,'
          b'"serviceType":"DYNAMIC","uriSpec":{"parts":[]},"enabled":true}')
     seed("fuzz_instance", "text", b' {"id":"\\u00e4\\ud83d\\uddf3\\n" , "name":"\\"\\/","payload":"x"}\n')
+    messages = i32(2) + text("one") + text("")
+    member = bytes(range(16)) + i64(5)
+    seed("fuzz_broadcast", "record", b"CBr1" + i64(7) + i64(3) + i64(4) + i64(2) + i32(1) + member)
+    seed("fuzz_broadcast", "slot", b"CBs1" + i64(3) + i64(6) + messages)
+    seed("fuzz_broadcast", "batch", b"CBb1" + i64(7) + i32(2) + member + messages + member + i32(0))
     seed("fuzz_properties", "all", b"# c\n! c\na=b\nc : d\\\n  e\n\\ k\\=\\:=\\u00e9\\t\nlast \\\\\r\nk\r\n")
     keys = config_keys()
     for at in range(0, len(keys), 24):
