@@ -136,6 +136,7 @@ int run_members(struct cli *cli, int argc, char **argv);
 int run_register(struct cli *cli, int argc, char **argv);
 int run_discover(struct cli *cli, int argc, char **argv);
 int run_lock(struct cli *cli, int argc, char **argv);
+int run_barrier(struct cli *cli, int argc, char **argv);
 int run_shell(struct cli *cli, int argc, char **argv);
 int run_complete(struct cli *cli, int argc, char **argv);
 int run_help(struct cli *cli, int argc, char **argv);

@@ -230,6 +230,16 @@ const struct command commands[] = {
      "  -1, --pick      print one of them at random as HOST:PORT; exit code 1 if there is none\n"
      "  -w, --wait MS   with --pick: for so long until there is one\n",
      COMMAND_OUTSIDE | COMMAND_SESSION, run_discover},
+    {"barrier", NULL, "[OPTION]... wait|set|lift PATH | enter -n MEMBERS PATH -- COMMAND [WORD]...",
+     "wait for one, or for each other",
+     "wait: until there is no node at PATH; set makes it, lift deletes it.\n"
+     "enter: runs the command when as many are there, in a session each; ends when all have.\n"
+     "Its environment is that of elect, but for the token, which is none.\n"
+     "  -n, --members MEMBERS  how many enter\n"
+     "  -w, --wait MS          exit code 1 if it is not so within this time (for ever)\n"
+     "  -i, --id NAME          shown to others (host/pid)\n"
+     "Exit codes: as of elect; 3 if the session was lost meanwhile.\n",
+     COMMAND_OUTSIDE | COMMAND_SESSION, run_barrier},
     {"shell", NULL, "[-e]", "many commands in one session, from a terminal or a pipe",
      "Exit code: that of the first command that failed. Words may be quoted as in a shell; '#'\n"
      "begins a comment.\n"
