@@ -187,13 +187,16 @@ class EnsembleBench:
         follower.wipe_data()
         clients = self.start_clients(one, znodes)
         time.sleep(2 if self.quick else 4)
-        self.end_clients(clients, "ens snap, before", one.name)
+        before = self.end_clients(clients, "ens snap, before", one.name)
 
         clients = self.start_clients(one, znodes)
         time.sleep(0.5)
         seconds = one.start_member(follower)
-        self.end_clients(clients, "ens snap", one.name)
+        meanwhile = self.end_clients(clients, "ens snap", one.name)
         self.results.add("ens snap", one.name, seconds)
+        for mode, worst_ms in meanwhile.items():
+            self.results.add(f"ens snap: {mode} waits longer", one.name,
+                             max(0.0, worst_ms - before[mode]))
 
     def start_clients(self, one, znodes):
         """One read and one write in flight at the leader."""
@@ -203,8 +206,12 @@ class EnsembleBench:
                 for mode in ("read", "write")}
 
     def end_clients(self, clients, row, name):
+        """The worst latency of each."""
+        worst_ms = {}
         for mode, load in clients.items():
             got = load.end()
             self.results.add(f"{row}: {mode} max", name, got["max_us"] / 1e3)
             self.results.add(f"{row}: {mode} p999", name, got["p999_us"] / 1e3)
             self.results.add(f"{row}: {mode} rate", name, got["ops_per_s"])
+            worst_ms[mode] = got["max_us"] / 1e3
+        return worst_ms
