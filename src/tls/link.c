@@ -105,6 +105,15 @@ static struct tls_link *link_new(struct tls_context *c, int fd)
     return l;
 }
 
+/* OpenSSL copies the name, but casts its const away. */
+static bool ask_for_host(SSL *ssl, const char *host)
+{
+    char *name = mem_dup(host, strlen(host) + 1);
+    bool ok = SSL_set_tlsext_host_name(ssl, name) == 1;
+    free(name);
+    return ok;
+}
+
 /* A certificate names addresses and names apart, and a server chooses its certificate by names
  * only. */
 static bool expect_host(SSL *ssl, const char *host, bool any_host)
@@ -112,7 +121,7 @@ static bool expect_host(SSL *ssl, const char *host, bool any_host)
     uint8_t address[16];
     bool is_address =
         inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
-    if (!is_address && SSL_set_tlsext_host_name(ssl, host) != 1)
+    if (!is_address && !ask_for_host(ssl, host))
         return false;
     if (any_host)
         return true;
