@@ -73,9 +73,10 @@ const char *admin_run_observers(const struct admin_call *call, struct json *j)
     const struct server_info *info = call->info;
     struct server_ensemble e;
     standing_read(info, &e);
-    json_integer(j, "synced_observers", (int64_t)e.synced_observers);
+    bool serves = standing_leads(&e) || standing_serves_observers(&e);
+    json_integer(j, "synced_observers", serves ? (int64_t)e.synced_observers : 0);
     json_array_open(j, "observers");
-    if (info->each_learner != NULL)
+    if (serves && info->each_learner != NULL)
         info->each_learner(info->driver, put_observer, j);
     json_array_close(j);
     return NULL;

@@ -79,7 +79,7 @@ static void add_ensemble(struct gauges *g, const struct server_ensemble *e,
     if (!standing_in_quorum(e))
         return;
     add(g, "quorum_size", e->config != NULL ? (int64_t)e->config->voter_count : 0);
-    if (e->role == NODE_FOLLOWING && e->observer_masters)
+    if (standing_serves_observers(e))
         add(g, "synced_observers", (int64_t)e->synced_observers);
     if (!standing_leads(e))
         return;

@@ -38,6 +38,11 @@ bool standing_in_quorum(const struct server_ensemble *e)
     return e->serving && !e->read_only && e->role != NODE_ALONE;
 }
 
+bool standing_serves_observers(const struct server_ensemble *e)
+{
+    return standing_in_quorum(e) && e->role == NODE_FOLLOWING && e->observer_masters;
+}
+
 bool standing_leads(const struct server_ensemble *e)
 {
     return standing_in_quorum(e) && e->role == NODE_LEADING;

@@ -19,6 +19,8 @@ const char *standing_not_ready(const struct server_info *info);
 /* One of those that lead, follow or observe, and serve: ZooKeeper has another kind of server for
  * each of these, and none of them while it looks for a leader. */
 bool standing_in_quorum(const struct server_ensemble *e);
+bool standing_serves_observers(
+    const struct server_ensemble *e);                 /* a follower with a port for them */
 bool standing_leads(const struct server_ensemble *e); /* and serves */
 
 /* "standalone", "leader", "follower", "observer", "read-only"; "leaderelection" = it does not serve

@@ -342,8 +342,11 @@ static void observers_are_told_by_their_leader(void **state)
         "\"command\":\"observers\",\"error\":null}");
     s->learner.observer = false; /* a follower is none */
     assert_holds(call(s, "observers"), "\"observers\":[],");
+    s->learner.observer = true;
     stand(s, NODE_FOLLOWING);
     assert_holds(call(s, "observers"), "{\"synced_observers\":0,\"observers\":[],");
+    s->standing.observer_masters = true; /* observers come to it */
+    assert_holds(call(s, "observers"), "{\"synced_observers\":1,\"observers\":[{");
 }
 
 static void the_voting_view_lists_the_voters(void **state)
