@@ -377,6 +377,11 @@ static bool answer_truncate(struct world *w, struct server *v, bool done, bool w
     struct recovered r = {0};
     if (done && with_tree) {
         r = disk_recover(w, v);
+        if (w->violation[0] != 0) { /* what it recovers is wrong: nobody takes it over */
+            tree_free(r.tree);
+            free(r.sessions);
+            return false;
+        }
         ev.replace.tree = r.tree;
         ev.replace.sessions = r.sessions;
         ev.replace.session_count = r.session_count;
