@@ -149,9 +149,10 @@ static void config(void *arg, const struct quorum *q)
     FUZZ_CHECK(q->voter_count > 0, "a configuration has voters");
 }
 
-static uint64_t connect_leader(void *arg, int64_t sid)
+static uint64_t connect_leader(void *arg, int64_t sid, bool observers)
 {
     struct world *w = arg;
+    (void)observers;
     check_alive(w);
     FUZZ_CHECK(!w->links[0].open, "one link to the leader");
     w->links[0].open = true;
@@ -515,7 +516,10 @@ static void open_event(struct world *w, struct fz *f)
     } else if (i > 0 && !w->links[i].open) {
         w->links[i].open = true;
         w->links[i].stage = 0;
-        zab_link_open(w->z, i + 1, true, w->now_ns);
+        if (zab_role(w->z) == ZAB_FOLLOWING)
+            zab_observer_open(w->z, i + 1, w->now_ns);
+        else
+            zab_link_open(w->z, i + 1, true, w->now_ns);
     }
 }
 
@@ -695,6 +699,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                             .connect_retry_ms = 10,
                             .reconfig_enabled = fz_one_in(&f, 2)};
     o.observer = o.sid == 4;
+    o.observer_masters = o.sid % 2 == 0;
     struct zab_host host = {w,
                             set_epoch,
                             set_current_epoch,
