@@ -174,8 +174,10 @@ static int check(struct meeting *m, int words)
 
 int run_barrier(struct cli *cli, int argc, char **argv)
 {
-    struct meeting m = {.h = {.cli = cli, .token = token_of, .policy_name = "until-lost"},
-                        .wait_ms = -1};
+    /* Until the process ends: what a signal interrupted is answered when the handle is closed. */
+    static struct meeting m;
+    m = (struct meeting){.h = {.cli = cli, .token = token_of, .policy_name = "until-lost"},
+                         .wait_ms = -1};
     const struct option options[] = {
         {'n', "members", OPTION_NUMBER, &m.members},
         {'w', "wait", OPTION_NUMBER, &m.wait_ms},
