@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import signal
+import sys
 import time
 
 import pytest
@@ -121,10 +122,23 @@ def test_a_command_that_cannot_be_run_is_told_before_its_turn(tmp_path):
     assert "Permission denied" in nowhere.fails(126, "elect", "/e", "--", str(tmp_path / "text"))
 
 
+# Not a shell's trap: a signal that comes just before its wait is told when the wait is over.
+TELLS_SIGNALS = """
+import signal
+import sys
+wanted = {signal.SIGHUP: "hup", signal.SIGUSR1: "usr1", signal.SIGTERM: "term"}
+signal.pthread_sigmask(signal.SIG_BLOCK, wanted)
+print("begin", flush=True)
+word = None
+while word != "term":
+    word = wanted[signal.sigwait(wanted)]
+    print(word, flush=True)
+raise SystemExit(5)
+"""
+
+
 def test_signals_are_passed_on(cli, path, follower):
-    script = 'trap "echo hup" HUP; trap "echo usr1" USR1; trap "echo term; exit 5" TERM; echo begin; ' \
-             "while :; do sleep 1000 & wait; done"
-    f = follower("-s", cli.hosts, "elect", path, "--", "sh", "-c", script)
+    f = follower("-s", cli.hosts, "elect", path, "--", sys.executable, "-c", TELLS_SIGNALS)
     assert f.line() == "begin"
     for number, word in ((signal.SIGHUP, "hup"), (signal.SIGUSR1, "usr1"), (signal.SIGTERM, "term")):
         f.process.send_signal(number)
