@@ -319,8 +319,8 @@ static bool last_key_exists(struct load *l)
     return err == ZK_OK && length == LENGTH_BYTES + l->data_bytes + STAT_BYTES;
 }
 
-/* A server of an ensemble may be behind the one through which the keys were created. A write that it
- * has answered is applied there; Apache 3.8 now and then leaves a sync without an answer. */
+/* A server of an ensemble may be behind the one through which the keys were created. A write that
+ * it has answered is applied there; Apache 3.8 now and then leaves a sync without an answer. */
 static void catch_up_all(struct load *l)
 {
     uint8_t body[64];
