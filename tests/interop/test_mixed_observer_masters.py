@@ -7,7 +7,7 @@ import threading
 import mixes
 import pytest
 from ensemble import Ensemble, Loopback
-from rawzk import EPHEMERAL, NONODE, create, delete, exists, get_data, ping, set_data
+from rawzk import EPHEMERAL, NONODE, Closed, create, delete, exists, get_data, ping, set_data
 from server import free_port
 
 # name: (participants, observers). The largest id leads, so the others serve the observers.
@@ -115,12 +115,22 @@ def test_everything_is_sent_to_one_that_lost_its_disk(fleet, at):
     fleet.check_same_trees()
 
 
+def is_served(at, observer):
+    """Whether something written through it comes through; it may not have noticed yet whom it lost."""
+    try:
+        at(observer.sid).catch_up()
+        return True
+    except (OSError, Closed):
+        return False
+
+
 def test_when_a_follower_ends_its_observers_go_elsewhere(fleet, at):
     for follower in fleet.followers:
         at.end()
         follower.kill()
         fleet.wait_settled()
         for observer in fleet.observers:
+            fleet.wait_until(lambda: is_served(at, observer), f"{observer} is served")
             at(observer.sid).ok(create(f"/f{follower.sid}-{observer.sid}"))
         at.end()
         follower.start()
