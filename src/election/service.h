@@ -1,0 +1,247 @@
+/* service.h: what a server of the election does for whoever asks: voters, the committee, people
+ * who look.
+ *
+ * The doors (REST, gRPC) translate requests into these calls and replies into their own answers;
+ * they decide nothing. Behind the calls are the replicas of this process, and for states it has no
+ * replica of, other servers: which is which cannot be told from outside.
+ *
+ * Everything is called from the one thread of the loop, and every callback runs there, exactly
+ * once, never inside the call that started it. What a call is given is copied or used up before it
+ * returns; what a callback is given is valid until it returns.
+ *
+ * Strings from outside are slices of any bytes; what is wrong with them is an outcome. */
+#ifndef CAUCUS_ELECTION_SERVICE_H
+#define CAUCUS_ELECTION_SERVICE_H
+
+#include "vote/commit.h"
+#include "vote/nation.h"
+#include "vote/shard_effects.h"
+
+enum {
+    STATES_MAX = 64,
+    SERVER_NAME_BYTES_MAX = 64,
+    ADDRESS_BYTES_MAX = 272, /* HOST:PORT */
+    DETAIL_BYTES_MAX = 256,
+};
+
+struct service;
+
+/* ---- The definition of the election: fixed while the process lives ----------------------------
+ */
+
+struct candidate_info {
+    const char *id;   /* "harris" */
+    const char *name; /* "Kamala D. Harris" */
+};
+
+struct state_info {
+    struct state_names names;
+    uint32_t electors;
+    uint8_t districts;
+    uint64_t roll;      /* voters on it; 0 = not known here */
+    uint64_t on_ballot; /* bit per candidate */
+    bool divided;       /* electors by district */
+    int column, row;    /* of the tile on the map, from 1; 0 = none */
+};
+
+struct election_info {
+    const char *id, *title;
+    const struct candidate_info *candidates;
+    uint32_t candidate_count;
+    const struct state_info *states; /* in alphabetical order of codes */
+    uint32_t state_count;
+    struct hash config;
+    bool live; /* counts may be shown before the end */
+};
+const struct election_info *service_election(const struct service *s);
+/* By code, key or name, any case. -1: no such state. */
+int service_find_state(const struct service *s, struct slice name);
+
+/* ---- Votes ------------------------------------------------------------------------------------
+ */
+
+#define CAST_OUTCOME_MAP(X)                                                                        \
+    X(CAST_COMMITTED, "COMMITTED")                                                                 \
+    X(CAST_DUPLICATE, "DUPLICATE") /* it was, under this request id, before */                     \
+    X(CAST_NOT_STARTED, "ELECTION_NOT_STARTED")                                                    \
+    X(CAST_CLOSING, "ELECTION_CLOSING") /* not taken now */                                        \
+    X(CAST_CLOSED, "ELECTION_CLOSED")   /* not counted, and never will be */                       \
+    X(CAST_NO_STATE, "STATE_NOT_FOUND")                                                            \
+    X(CAST_NO_VOTER, "VOTER_NOT_FOUND")                                                            \
+    X(CAST_NO_CANDIDATE, "UNKNOWN_CANDIDATE") /* or not on this state's ballot */                  \
+    X(CAST_INVALID, "INVALID_REQUEST")                                                             \
+    X(CAST_UNAUTHENTICATED, "UNAUTHENTICATED") /* no credential, or a bad one */                   \
+    X(CAST_FORBIDDEN, "FORBIDDEN")             /* somebody else's credential */                    \
+    X(CAST_CONFLICT, "REQUEST_ID_REUSED") /* the request id came with another choice before */     \
+    X(CAST_REVISION, "REVISION_MISMATCH")                                                          \
+    X(CAST_TOO_MANY, "TOO_MANY_REVISIONS")                                                         \
+    X(CAST_BUSY, "BUSY")               /* nothing was taken; later */                              \
+    X(CAST_UNAVAILABLE, "UNAVAILABLE") /* nothing was taken; again with the same id */             \
+    X(CAST_UNKNOWN, "OUTCOME_UNKNOWN") /* maybe counted: again with the same id */
+
+enum cast_outcome {
+#define CAST_OUTCOME_ENUM(name, text) name,
+    CAST_OUTCOME_MAP(CAST_OUTCOME_ENUM)
+#undef CAST_OUTCOME_ENUM
+    CAST_OUTCOME_COUNT
+};
+const char *cast_outcome_name(enum cast_outcome o);
+
+struct cast_request {
+    struct slice state, voter, candidate; /* as they were written; candidate: id or exact name */
+    struct request_id request;            /* all zero: none was given */
+    uint32_t expect_revision;             /* 0 = any */
+    struct slice credential;              /* ptr NULL: none */
+    int64_t timeout_ms;                   /* then CAST_UNKNOWN; 0 = 5,000; at most 60,000 */
+};
+
+struct cast_reply {
+    enum cast_outcome outcome;
+    int state;               /* -1: not known */
+    struct receipt receipt;  /* of COMMITTED and DUPLICATE */
+    uint32_t retry_after_ms; /* of BUSY and UNAVAILABLE */
+    const char *detail;      /* one line for people; never the voter, never the choice */
+};
+typedef void cast_done_fn(void *arg, const struct cast_reply *reply);
+void service_cast(struct service *s, const struct cast_request *request, cast_done_fn *done,
+                  void *arg);
+
+/* ---- Counts -----------------------------------------------------------------------------------
+ */
+
+/* Of the newest Commit this server has seen; linearizable: of one read after the call. */
+struct state_result {
+    int state;
+    bool known; /* false: nothing can be said now, `why` says why; the rest is zero */
+    const char *why;
+    enum phase phase;
+    uint64_t round, epoch, index, commit_version;
+    int64_t commit_mtime_ms;
+    struct hash chain, root;
+    const char *leader; /* of the shard: the server's name; "" = nobody */
+    bool final;         /* closed, and nothing will be added */
+    const struct tally *tally;
+};
+typedef void state_result_fn(void *arg, const struct state_result *result);
+void service_state(struct service *s, int state, bool linearizable, state_result_fn *done,
+                   void *arg);
+
+struct national_result {
+    struct global global;
+    const struct state_result *states; /* service_election()->state_count of them, in order */
+    struct nation nation;
+    int64_t zxid; /* the counts are one snapshot, of this moment */
+};
+
+typedef void national_result_fn(void *arg, int rc, const char *detail,
+                                const struct national_result *result); /* rc < 0: NULL */
+void service_nation(struct service *s, national_result_fn *done, void *arg);
+
+/* Told whenever a state's Commit or the phase of the nation (state -1, result NULL) was seen to
+ * change: often, under load. Look at the newest with service_peek and pace yourself. */
+typedef void service_changed_fn(void *arg, int state);
+struct service_watch;
+struct service_watch *service_watch(struct service *s, service_changed_fn *changed, void *arg);
+void service_unwatch(struct service_watch *w);
+/* The newest that is known here, at once. Valid until the loop goes on. */
+const struct state_result *service_peek(struct service *s, int state);
+const struct global *service_peek_global(const struct service *s);
+
+/* One voter's own record: whether, which revision, when; never the choice. */
+struct voter_result {
+    enum cast_outcome outcome; /* CAST_COMMITTED: the rest is there */
+    bool voted;
+    uint8_t revision;
+    struct receipt receipt;
+    const char *detail;
+};
+typedef void voter_result_fn(void *arg, const struct voter_result *result);
+void service_voter(struct service *s, struct slice state, struct slice voter,
+                   struct slice credential, voter_result_fn *done, void *arg);
+
+/* ---- The committee ----------------------------------------------------------------------------
+ */
+
+enum command_verb {
+    COMMAND_START,
+    COMMAND_STOP,
+};
+
+#define COMMAND_OUTCOME_MAP(X)                                                                     \
+    X(COMMAND_DONE, "DONE")               /* also for a repeated command id */                     \
+    X(COMMAND_WRONG_PHASE, "WRONG_PHASE") /* start when open, stop when not; or another round */   \
+    X(COMMAND_NOT_READY, "NOT_READY")     /* states are named in not_ready; nothing was done */    \
+    X(COMMAND_UNAVAILABLE, "UNAVAILABLE") /* nothing is known to be done: ask again, same id */
+
+enum command_outcome {
+#define COMMAND_OUTCOME_ENUM(name, text) name,
+    COMMAND_OUTCOME_MAP(COMMAND_OUTCOME_ENUM)
+#undef COMMAND_OUTCOME_ENUM
+    COMMAND_OUTCOME_COUNT
+};
+const char *command_outcome_name(enum command_outcome o);
+
+struct command {
+    enum command_verb verb;
+    uint8_t command_id[16]; /* all zero: none was given */
+    uint64_t round;         /* 0 = the next (start), the current (stop) */
+    bool force;             /* start: although not_ready states are */
+    bool now;               /* stop: without waiting for what was taken */
+    uint32_t drain_ms;      /* stop: at most this long; 0 = 10,000 */
+};
+struct command_reply {
+    enum command_outcome outcome;
+    struct global global;
+    int64_t zxid;
+    const int *not_ready; /* states */
+    size_t not_ready_count;
+    const char *detail;
+};
+typedef void command_done_fn(void *arg, const struct command_reply *reply);
+void service_command(struct service *s, const struct command *command, command_done_fn *done,
+                     void *arg);
+
+/* Every replica of a state counts its log again from its files. */
+struct replica_recount {
+    const char *server;
+    bool known; /* false: it did not answer; why in `detail` */
+    uint64_t index;
+    struct hash chain, root;
+    const struct tally *tally;
+    bool agrees; /* with Commit (or the seal) */
+    const char *detail;
+};
+struct recount_reply {
+    int state;
+    bool agree; /* all members answered, and all agree */
+    const char *verdict;
+    const struct replica_recount *replicas;
+    size_t replica_count;
+};
+typedef void recount_done_fn(void *arg, const struct recount_reply *reply);
+void service_recount(struct service *s, int state, recount_done_fn *done, void *arg);
+
+/* ---- Servers ----------------------------------------------------------------------------------
+ */
+
+struct replica_info {
+    uint32_t member;
+    const char *server;      /* name */
+    const char *rest, *grpc; /* addresses; "" = none */
+    bool live, leading;
+    bool known; /* what follows is: of replicas of this process */
+    uint64_t epoch, last, committed, counted;
+};
+/* Members of a state's shard; returns how many were written to ret. */
+size_t service_replicas(const struct service *s, int state,
+                        struct replica_info ret[SHARD_MEMBERS_MAX]);
+
+/* Whether every replica of this process has read what it must, and serves. *ret_why: what is
+ * missing. */
+bool service_is_ready(const struct service *s, const char **ret_why);
+const char *service_server_name(const struct service *s);
+
+/* Metrics in Prometheus' text form, appended. */
+void service_metrics(const struct service *s, struct buf *out);
+
+#endif
