@@ -25,6 +25,7 @@ LAYERS = {
     "zab": ["base", "wire"],
     "node": ["base", "wire", "tree", "session", "watch", "fle", "zab"],
     "io": ["base", "tls", "wire"],
+    "grpc": ["base", "tls", "io"],
     "datadir": ["base", "wire", "tree", "io"],
     "server": ["base", "tls", "wire", "tree", "session", "watch", "fle", "zab", "node", "io", "datadir"],
     "client": ["base", "wire", "caucus"],  # "caucus": the public headers, include/caucus
