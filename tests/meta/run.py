@@ -33,6 +33,7 @@ LAYERS = {
     "recipes": ["base", "caucus"],  # the public client alone, like everybody's program
     "vote": ["base"],  # the election's core: nothing of coordination, ours or anybody's
     "vote_io": ["base", "vote"],
+    "election": ["base", "vote", "vote_io", "caucus"],  # coordination is anybody's: the public client alone
     # Of "client" only the list of hosts; sessions by "caucus". Of "datadir" what names neither tree nor io: a header
     # that brings them along is found.
     "cli": ["base", "tls", "wire", "client", "caucus", "datadir"],
@@ -313,7 +314,7 @@ def main(argv):
         ".c", ".h", ".py", ".md", ".sh", ".txt", ".cmake", ".json", ".js", ".java", ".schema", "Makefile",
         "run", "test")]
     archives = {m: os.path.join(build, f"libcaucus_{m}.a") for m in PURE}
-    all_archives = {m: os.path.join(build, f"libcaucus_{m}.a") for m in LAYERS}
+    all_archives = {m: a for m in LAYERS if os.path.exists(a := os.path.join(build, f"libcaucus_{m}.a"))}
     missing = [a for a in archives.values() if not os.path.exists(a)]
     folders = sorted({"/".join(f.split("/")[:2]) for f, _ in code})
 
