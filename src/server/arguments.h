@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
+#include "io/log.h"
 #include "server/config.h"
-#include "server/log.h"
 
 enum arguments_action {
     ARGUMENTS_SERVE,

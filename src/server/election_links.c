@@ -7,8 +7,8 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "io/conn.h"
+#include "io/log.h"
 #include "server/election_hello.h"
-#include "server/log.h"
 
 enum {
     NS_PER_MS = 1000000,

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "server/log.h"
+#include "io/log.h"
 
 /* One address of ours. Its timer lives until it is closed; then it is freed. */
 struct spot {

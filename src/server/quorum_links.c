@@ -7,7 +7,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "io/conn.h"
-#include "server/log.h"
+#include "io/log.h"
 
 enum {
     PAUSE_DISK = 1,

@@ -6,8 +6,8 @@
 
 #include "base/mem.h"
 #include "datadir/state.h"
+#include "io/log.h"
 #include "io/loop.h"
-#include "server/log.h"
 
 enum {
     NS_PER_MS = 1000000,

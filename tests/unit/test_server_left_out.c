@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "io/log.h"
 #include "server/election_hello.h"
 #include "server/election_links.h"
-#include "server/log.h"
 
 enum {
     GUARD_MS = 20000,

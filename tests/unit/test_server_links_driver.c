@@ -18,9 +18,9 @@
 
 #include "base/buf.h"
 #include "io/conn.h"
+#include "io/log.h"
 #include "server/election_hello.h"
 #include "server/election_links.h"
-#include "server/log.h"
 #include "server/quorum_links.h"
 
 enum {

@@ -1,4 +1,4 @@
-/* log.h: the server's log: logfmt on stderr, one line per change of state.
+/* log.h: a server's log: logfmt on stderr, one line per change of state.
  *
  *   ts=2025-11-20T23:35:01.123Z level=info event=serving address=127.0.0.1 port=2181
  *
@@ -10,8 +10,8 @@
  * A line leaves in one write(2) and is cut at LOG_LINE_BYTES. Values with blanks, quotes or control
  * characters are quoted and escaped, so that nothing a client sends can forge a line. Any thread.
  */
-#ifndef CAUCUS_SERVER_LOG_H
-#define CAUCUS_SERVER_LOG_H
+#ifndef CAUCUS_IO_LOG_H
+#define CAUCUS_IO_LOG_H
 
 #include <stdbool.h>
 #include <stddef.h>
