@@ -67,6 +67,16 @@ void votelog_add_place(struct votelog *l, uint64_t first, uint64_t offset)
 
 /* ---- writing ---- */
 
+int votelog_sync_file(struct votelog *l, int fd)
+{
+    pthread_mutex_unlock(&l->lock);
+    int rc = fdatasync(fd);
+    int error = errno;
+    pthread_mutex_lock(&l->lock);
+    errno = error;
+    return rc;
+}
+
 static int flush(struct votelog *l, struct err *err)
 {
     if (l->late.len == 0)
@@ -81,7 +91,7 @@ static int flush(struct votelog *l, struct err *err)
 static int flush_and_sync(struct votelog *l, struct err *err)
 {
     int rc = flush(l, err);
-    if (rc == 0 && l->log_fd >= 0 && fdatasync(l->log_fd) < 0)
+    if (rc == 0 && l->log_fd >= 0 && votelog_sync_file(l, l->log_fd) < 0)
         return votelog_fail(l, err, "sync the log");
     return rc;
 }
@@ -134,8 +144,8 @@ static int truncate_log(struct votelog *l, uint64_t index, struct err *err)
     return flush_and_sync(l, err);
 }
 
-int votelog_write(struct votelog *l, const struct shard_persist *p, struct slice bytes,
-                  struct err *err)
+static int carry_out(struct votelog *l, const struct shard_persist *p, struct slice bytes,
+                     struct err *err)
 {
     if (l->failed != 0)
         return err_set(err, ERR_POISONED, "'%s' failed before", l->dir);
@@ -167,7 +177,16 @@ int votelog_write(struct votelog *l, const struct shard_persist *p, struct slice
     return rc;
 }
 
-int votelog_sync(struct votelog *l, uint64_t *ret_ticket, struct err *err)
+int votelog_write(struct votelog *l, const struct shard_persist *p, struct slice bytes,
+                  struct err *err)
+{
+    pthread_mutex_lock(&l->lock);
+    int rc = carry_out(l, p, bytes, err);
+    pthread_mutex_unlock(&l->lock);
+    return rc;
+}
+
+static int sync_all(struct votelog *l, uint64_t *ret_ticket, struct err *err)
 {
     if (l->failed != 0)
         return err_set(err, ERR_POISONED, "'%s' failed before", l->dir);
@@ -179,6 +198,14 @@ int votelog_sync(struct votelog *l, uint64_t *ret_ticket, struct err *err)
         return 0;
     l->seen_late = false;
     return notes_write(l, false, err);
+}
+
+int votelog_sync(struct votelog *l, uint64_t *ret_ticket, struct err *err)
+{
+    pthread_mutex_lock(&l->lock);
+    int rc = sync_all(l, ret_ticket, err);
+    pthread_mutex_unlock(&l->lock);
+    return rc;
 }
 
 /* ---- reading ---- */
@@ -197,9 +224,8 @@ static size_t place_of(const struct votelog *l, uint64_t index)
     return low > 0 ? low - 1 : l->place_count;
 }
 
-bool votelog_read(void *arg, uint64_t index, uint8_t ret[RECORD_BYTES])
+static bool read_record(const struct votelog *l, uint64_t index, uint8_t ret[RECORD_BYTES])
 {
-    struct votelog *l = arg;
     size_t i = place_of(l, index);
     if (index >= l->end || i == l->place_count)
         return false;
@@ -212,8 +238,17 @@ bool votelog_read(void *arg, uint64_t index, uint8_t ret[RECORD_BYTES])
     return record_decode(ret).index == index;
 }
 
-int votelog_batches(struct votelog *l, uint64_t round, uint64_t from, uint64_t until,
-                    size_t bytes_max, struct buf *ret, struct err *err)
+bool votelog_read(void *arg, uint64_t index, uint8_t ret[RECORD_BYTES])
+{
+    struct votelog *l = arg;
+    pthread_mutex_lock(&l->lock);
+    bool done = read_record(l, index, ret);
+    pthread_mutex_unlock(&l->lock);
+    return done;
+}
+
+static int read_batches(struct votelog *l, uint64_t round, uint64_t from, uint64_t until,
+                        size_t bytes_max, struct buf *ret, struct err *err)
 {
     size_t first = place_of(l, from), i = first;
     int rc = flush(l, err);
@@ -240,4 +275,13 @@ int votelog_batches(struct votelog *l, uint64_t round, uint64_t from, uint64_t u
         return votelog_fail(l, err, "read the log");
     ret->len += len;
     return 0;
+}
+
+int votelog_batches(struct votelog *l, uint64_t round, uint64_t from, uint64_t until,
+                    size_t bytes_max, struct buf *ret, struct err *err)
+{
+    pthread_mutex_lock(&l->lock);
+    int rc = read_batches(l, round, from, until, bytes_max, ret, err);
+    pthread_mutex_unlock(&l->lock);
+    return rc;
 }

@@ -16,8 +16,10 @@
  * was cut short, never acknowledged, and is cut off; but what is known to have been committed has
  * to be there, and nothing whole may stand behind what is not: that is damage, and refused.
  *
- * One thread at a time. Errors: ERR_IO, ERR_NOSPACE, ERR_CORRUPT with the file and the place; a
- * failed write or sync poisons the log, later calls return ERR_POISONED. */
+ * Threads. One writes (votelog_write, votelog_sync); another may read at the same time
+ * (votelog_read, votelog_batches) what has been reported durable. A read does not wait for a sync.
+ * Errors: ERR_IO, ERR_NOSPACE, ERR_CORRUPT with the file and the place; a failed write or sync
+ * poisons the log, later calls return ERR_POISONED. */
 #ifndef CAUCUS_VOTE_IO_VOTELOG_H
 #define CAUCUS_VOTE_IO_VOTELOG_H
 

@@ -3,6 +3,7 @@
 #ifndef CAUCUS_VOTE_IO_VOTELOG_INTERNAL_H
 #define CAUCUS_VOTE_IO_VOTELOG_INTERNAL_H
 
+#include <pthread.h>
 #include <sys/types.h>
 
 #include "vote_io/votelog.h"
@@ -20,6 +21,9 @@ struct place {
 };
 
 struct votelog {
+    /* Guards everything below between the thread that writes and the one that reads; given up while
+     * a sync is waited for. Descriptors and notes are changed by the writing one alone. */
+    pthread_mutex_t lock;
     char dir[PATH_BYTES_MAX];
     int dir_fd, notes_fd, log_fd; /* -1 = not open */
     int failed;
@@ -46,6 +50,8 @@ struct votelog {
 
 /* The error that errno names; poisons the log. */
 int votelog_fail(struct votelog *l, struct err *err, const char *what);
+/* fdatasync, without the lock; -1 = it failed. */
+int votelog_sync_file(struct votelog *l, int fd);
 bool votelog_write_all(int fd, const uint8_t *p, size_t len, uint64_t at);
 /* Less than asked for only at the end of the file; -1 = it failed. */
 ssize_t votelog_read_up_to(int fd, uint8_t *p, size_t len, uint64_t at);

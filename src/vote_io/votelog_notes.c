@@ -30,7 +30,7 @@ int notes_write(struct votelog *l, bool sync, struct err *err)
         return votelog_fail(l, err, "write the notes");
     if (!sync)
         return 0;
-    if (fdatasync(l->notes_fd) < 0)
+    if (votelog_sync_file(l, l->notes_fd) < 0)
         return votelog_fail(l, err, "sync the notes");
     l->hard = slot;
     return 0;

@@ -156,6 +156,7 @@ int votelog_open(const char *dir, struct votelog **ret, struct err *err)
     if (strlen(dir) >= PATH_BYTES_MAX)
         return err_set(err, ERR_INVALID, "the folder's name is too long");
     struct votelog *l = mem_calloc(1, sizeof *l);
+    pthread_mutex_init(&l->lock, NULL);
     l->dir_fd = l->notes_fd = l->log_fd = -1;
     memcpy(l->dir, dir, strlen(dir));
     int rc = open_all(l, err);
@@ -186,6 +187,7 @@ void votelog_close(struct votelog *l)
     free(l->marks);
     free(l->places);
     buf_deinit(&l->late);
+    pthread_mutex_destroy(&l->lock);
     free(l);
 }
 
