@@ -178,4 +178,13 @@ struct shard_status {
 };
 struct shard_status shard_status(const struct shard *s);
 
+/* Of that, for who asks often: whether it leads, in which epoch (of Commit, if it does not). */
+bool shard_leads(const struct shard *s, uint64_t *ret_epoch);
+bool shard_is_admitting(const struct shard *s);
+/* It has read Commit, holds what that names, and has counted it. */
+bool shard_is_current(const struct shard *s);
+/* A voter's newest record of those that are counted here; revision 0: there is none. false: not on
+ * the roll, or the log cannot be read (the shard fails with the next step). */
+bool shard_voter(struct shard *s, const struct pseudonym *voter, struct receipt *ret);
+
 #endif

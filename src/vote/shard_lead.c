@@ -85,6 +85,41 @@ static struct receipt receipt_of(const struct shard *s, const uint8_t bytes[RECO
     return receipt;
 }
 
+bool shard_leads(const struct shard *s, uint64_t *ret_epoch)
+{
+    *ret_epoch = s->commit.epoch;
+    return s->leading;
+}
+
+bool shard_is_admitting(const struct shard *s)
+{
+    return lead_is_admitting(s);
+}
+
+bool shard_is_current(const struct shard *s)
+{
+    return s->known && count_is_current(s) &&
+           (s->commit.round == 0 ||
+            (s->log.round == s->commit.round && s->committed == s->commit.index));
+}
+
+bool shard_voter(struct shard *s, const struct pseudonym *voter, struct receipt *ret)
+{
+    uint8_t bytes[RECORD_BYTES];
+    int64_t place = voters_find(&s->voters, voter);
+    if (place < 0)
+        return false;
+    memset(ret, 0, sizeof *ret);
+    ret->round = s->log.round;
+    uint32_t last = s->voters.array[place].last;
+    if (last == 0)
+        return true;
+    if (!log_record(s, last - 1, bytes))
+        return false;
+    *ret = receipt_of(s, bytes);
+    return true;
+}
+
 static void answer_with_record(struct shard *s, struct shard_effects *fx, uint64_t client,
                                enum answer_type type, uint64_t index)
 {
