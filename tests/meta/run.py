@@ -33,9 +33,10 @@ LAYERS = {
     "recipes": ["base", "caucus"],  # the public client alone, like everybody's program
     "vote": ["base"],  # the election's core: nothing of coordination, ours or anybody's
     "vote_io": ["base", "vote"],
-    "election": ["base", "vote", "vote_io", "caucus"],  # coordination is anybody's: the public client alone
+    "election": ["base", "tls", "io", "vote", "vote_io", "caucus"],  # coordination is anybody's: the public client alone
     "election_grpc": ["base", "tls", "io", "vote", "election", "grpc"],
     "election_rest": ["base", "io", "vote", "election"],
+    "electiond": ["base", "tls", "io", "vote", "election", "election_grpc", "election_rest"],
     # Of "client" only the list of hosts; sessions by "caucus". Of "datadir" what names neither tree nor io: a header
     # that brings them along is found.
     "cli": ["base", "tls", "wire", "client", "caucus", "datadir"],

@@ -1,0 +1,212 @@
+/* service_internal.h: the service's state, and who of its files does what.
+ *
+ *   service.c       life, turns of the loop, what others say
+ *   replica.c       one shard: events in, effects out
+ *   cast.c          a vote's way to whoever leads its state, and its answer's back
+ *   cast_wire.c     the same between servers
+ *   questions.c     what servers ask each other
+ *   results.c       counts, replicas, commands, watches
+ *   recount.c       counting again from files
+ *   voter.c         one voter's own record, credentials
+ *   metrics.c       numbers
+ */
+#ifndef CAUCUS_ELECTION_SERVICE_INTERNAL_H
+#define CAUCUS_ELECTION_SERVICE_INTERNAL_H
+
+#include "base/list.h"
+#include "election/coordination.h"
+#include "election/disk.h"
+#include "election/links.h"
+#include "election/server.h"
+#include "vote/shard.h"
+
+enum {
+    CASTINGS_MAX = 262144, /* under way at once; more are refused */
+    WHEEL_SLOTS = 512,
+    WHEEL_SLOT_NS = 16 * 1000 * 1000,
+    CAST_BUCKETS = 24, /* of latencies */
+};
+
+/* What servers say to each other (links.h). */
+enum {
+    FRAME_HOSTS = LINK_OWN_FRAMES, /* state u16 | member u32: a replica runs here */
+    FRAME_SHARD,                   /* state u16 | message (vote/message.h) */
+    FRAME_CAST,                    /* cast_wire.c */
+    FRAME_ANSWER,
+    FRAME_ASK, /* questions.c */
+    FRAME_TELL,
+};
+
+/* ---- replica.c ---- */
+
+struct held_send {
+    uint64_t after;
+    uint64_t link; /* goes over this link or not at all */
+    uint8_t *bytes;
+    size_t len;
+};
+
+struct replica {
+    struct service *service;
+    int state;
+    char dir[4096];
+    struct votelog *log;
+    struct disk_log *disk;
+    struct voters roll; /* until the shard has it */
+    struct coordination_shard *coordination;
+    struct shard *shard; /* NULL: which member this is is not known yet */
+    uint32_t member;
+    bool stepping;
+    struct shard_effects fx;
+    uint64_t durable;
+    int64_t deadline_ns;
+    struct link *links[SHARD_MEMBERS_MAX]; /* not NULL: SHARD_PEER_UP was said */
+    struct held_send *held;                /* in order of `after`: [held_at, held_count) */
+    size_t held_at, held_count, held_cap;
+    struct buf frame;
+
+    bool leading; /* as last seen, for the log */
+    uint64_t epoch;
+    uint64_t leader_changes;
+};
+
+int replica_open(struct service *s, int state, struct replica **ret, struct err *err);
+void replica_free(struct replica *r);
+/* Asks which member it is. */
+void replica_begin(struct replica *r);
+void replica_step(struct replica *r, struct shard_event *ev);
+void replica_durable(struct replica *r, uint64_t ticket);
+/* Whoever of its members can be heard and could not, or the other way round. */
+void replica_look_at_links(struct replica *r);
+void replica_link_down(struct replica *r, const struct link *l);
+void replica_message(struct replica *r, const struct link *l, struct slice bytes);
+void replica_tell_hosts(const struct replica *r, struct link *l);
+
+/* ---- cast.c ---- */
+
+struct casting {
+    struct list at; /* in the wheel, in `again`, in `finished`, or free */
+    uint32_t place, generation;
+    int state;
+    struct ballot ballot; /* client: generation << 32 | place */
+    int64_t begun_ns, deadline_ns, wake_ns;
+    uint32_t tries;
+    int32_t leader; /* as somebody said; -1 = nobody */
+    bool used;
+    bool outstanding; /* somebody has it and will answer */
+    bool maybe;       /* somebody had it, and what became of it is not known */
+    uint64_t to_link; /* 0: it is here */
+    cast_done_fn *done;
+    void *arg;
+    uint64_t from_link, from_id; /* from another server: instead of `done` */
+    enum answer_type answer;     /* of a finished one that came from another server */
+    enum cast_outcome outcome;
+    struct receipt receipt;
+};
+
+struct castings {
+    struct casting **chunks; /* of CASTING_CHUNK each: they never move */
+    size_t chunk_count;
+    size_t used;
+    struct list free, again, finished;
+    struct list wheel[WHEEL_SLOTS];
+    size_t waiting; /* in the wheel */
+    int64_t tick;
+    int32_t route[STATES_MAX]; /* the member that led last; -1 = not known */
+    uint64_t random;
+    uint64_t outcomes[CAST_OUTCOME_COUNT];
+    uint64_t latency[CAST_BUCKETS], latency_ns_sum;
+    uint64_t forwarded, retried;
+};
+
+void castings_init(struct service *s);
+void castings_deinit(struct service *s);
+/* From another server. */
+void cast_forwarded(struct service *s, struct link *from, uint64_t id, int state,
+                    const struct ballot *ballot, int64_t timeout_ms);
+/* Of an attempt: by the shard here, or by another server (link not 0). */
+void cast_answered(struct service *s, uint64_t link, const struct answer *a);
+void cast_link_down(struct service *s, uint64_t link);
+void cast_turn(struct service *s); /* what was postponed; then the answers */
+int64_t cast_deadline(const struct service *s);
+bool cast_has_more(const struct service *s);
+
+/* ---- cast_wire.c ---- */
+void cast_send(struct service *s, struct link *to, const struct casting *c);
+void cast_send_answer(struct link *to, uint64_t id, const struct answer *a);
+void cast_on_frame(struct service *s, struct link *from, struct slice body);
+void cast_on_answer(struct service *s, struct link *from, struct slice body);
+
+/* ---- questions.c ---- */
+
+enum question {
+    QUESTION_RECOUNT,
+    QUESTION_VOTER,
+};
+
+/* NULL bytes: there was no answer; `why`. */
+typedef void question_done_fn(void *arg, struct slice answer, const char *why);
+void question_ask(struct service *s, const char *server, enum question kind, struct slice body,
+                  int64_t timeout_ms, question_done_fn *done, void *arg);
+void question_on_ask(struct service *s, struct link *from, struct slice body);
+void question_on_tell(struct service *s, struct link *from, struct slice body);
+/* link 0: whoever asked is gone, this is dropped. */
+void question_answer(struct service *s, uint64_t link, uint64_t id, struct slice body);
+void question_link_down(struct service *s, uint64_t link);
+void question_turn(struct service *s);
+int64_t question_deadline(const struct service *s);
+
+/* ---- recount.c, voter.c: answers to questions ---- */
+void recount_question(struct service *s, uint64_t link, uint64_t id, struct slice body);
+void voter_question(struct service *s, uint64_t link, uint64_t id, struct slice body);
+
+/* ---- voter.c ---- */
+/* CAST_COMMITTED: it is his. */
+enum cast_outcome voter_check(struct service *s, int state, struct slice voter,
+                              struct slice credential);
+
+/* ---- results.c ---- */
+void results_changed(struct service *s, int state, uint32_t changes);
+
+/* ---- the service ---- */
+
+struct service {
+    struct service_options options;
+    const struct definition *definition;
+    struct loop *loop;
+    struct server_identity self;
+    uint64_t life;
+    int lock_fd;
+    struct coordination *coordination; /* NULL: not begun, or over */
+    bool coordination_ready, told_ready, closing, failed;
+    char trouble[256];
+    struct links *links;
+    struct disk *disk;
+    struct replica *replicas[STATES_MAX]; /* NULL: none here */
+    /* Whose server said over its link that it runs there; NULL: it cannot be heard. */
+    struct link *hosts[STATES_MAX][SHARD_MEMBERS_MAX];
+    struct hmac_key pseudonyms[STATES_MAX], credentials[STATES_MAX];
+    struct castings castings;
+    struct list questions, watches;
+    bool telling;      /* watches are being told */
+    size_t jobs;       /* of other threads, for recounts */
+    struct list later; /* calls that wait for the end of the turn */
+    uint64_t last_question;
+    struct tally empty[STATES_MAX]; /* of a round that a state has not begun */
+    struct state_result peeked;
+
+    void (*closed)(void *arg);
+    void *closed_arg;
+    int64_t close_at_ns;
+};
+
+void service_fail(struct service *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int64_t service_now_ns(const struct service *s);
+
+/* `run` at the end of this turn, or of the next. */
+typedef void later_fn(void *arg);
+void service_later(struct service *s, later_fn *run, void *arg);
+
+const char *service_member_name(const struct service *s, int state, int32_t member); /* NULL */
+
+#endif

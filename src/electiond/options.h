@@ -1,0 +1,38 @@
+/* options.h: the command line of electiond. */
+#ifndef CAUCUS_ELECTIOND_OPTIONS_H
+#define CAUCUS_ELECTIOND_OPTIONS_H
+
+#include "election/server.h"
+#include "io/log.h"
+
+enum options_action {
+    OPTIONS_SERVE,
+    OPTIONS_CHECK,
+    OPTIONS_HELP,
+    OPTIONS_VERSION,
+    OPTIONS_WRONG, /* `problem` says what */
+};
+
+/* HOST:PORT of the command line. */
+struct place {
+    char host[ADDRESS_BYTES_MAX]; /* "" = not given */
+    int port;
+};
+
+struct options {
+    enum options_action action;
+    enum log_level log_level;
+    const char *zookeeper, *zookeeper_auth, *root, *states, *data, *election, *key, *name;
+    const char *certificate, *certificate_key, *client_ca;
+    struct place rest, grpc, peer;
+    enum service_auth auth;
+    bool committee_open, replace;
+    int session_timeout_ms, commit_gap_ms;
+    char problem[256];
+};
+
+extern const char options_help[];
+
+void options_parse(int argc, char **argv, struct options *ret);
+
+#endif
