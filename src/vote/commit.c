@@ -17,6 +17,7 @@ void global_encode(const struct global *g, struct buf *b)
     memcpy(p + 48, g->command_id, sizeof g->command_id);
     store_be64(p + 64, (uint64_t)g->opened_ms);
     store_be64(p + 72, (uint64_t)g->closed_ms);
+    store_be32(p + 80, g->drain_ms);
     buf_put(b, p, sizeof p);
 }
 
@@ -33,6 +34,7 @@ bool global_decode(struct slice bytes, struct global *ret)
     memcpy(ret->command_id, p + 48, sizeof ret->command_id);
     ret->opened_ms = (int64_t)load_be64(p + 64);
     ret->closed_ms = (int64_t)load_be64(p + 72);
+    ret->drain_ms = load_be32(p + 80);
     return true;
 }
 

@@ -25,6 +25,7 @@ struct global {
     struct hash config;     /* of the round's configuration */
     uint8_t command_id[16]; /* of the command that led here */
     int64_t opened_ms, closed_ms;
+    uint32_t drain_ms; /* CLOSING: it takes at most so long */
 };
 
 struct commit {
