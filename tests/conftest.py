@@ -6,7 +6,8 @@
 Every test must pass on Apache 3.9.5: that is how we know that it is right.
 
 `server` is one server per module, with the module's SERVER_CONFIG; `root` is a node of its
-own for each test; `start_server` and `start_ensemble` start further ones, which end with the test.
+own for each test; `start_server` and `start_ensemble` start further ones, which end with the test;
+`standing` has one of each kind for tests about clients, whatever --server says.
 """
 
 import itertools
@@ -102,6 +103,23 @@ def start_ensemble(tmp_path):
     yield start
     for ensemble in ensembles:
         ensemble.kill()
+
+
+@pytest.fixture(scope="session")
+def standing(tmp_path_factory):
+    """One server of each kind for all tests that leave it as they found it: each has a path of its own."""
+    servers = {}
+
+    def get(backend):
+        if backend not in servers:
+            servers[backend] = Server(backend, tmp_path_factory.mktemp(backend), {
+                "tickTime": 200, "maxClientCnxns": 0, "maxSessionTimeout": 60000, "4lw.commands.whitelist": "*"})
+            servers[backend].start()
+        return servers[backend]
+
+    yield get
+    for server in servers.values():
+        server.stop()
 
 
 @pytest.fixture

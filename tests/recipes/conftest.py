@@ -3,29 +3,11 @@ import signal
 
 import pytest
 import rawzk
-from server import Server
 from talk import TIMEOUT_S, Talk
 
 LONG_TIMEOUT_MS = 30000
 
 _serial = itertools.count(1)
-
-
-@pytest.fixture(scope="session")
-def standing(tmp_path_factory):
-    """One server of each kind for all tests that leave it as they found it: each has a path of its own."""
-    servers = {}
-
-    def get(backend):
-        if backend not in servers:
-            servers[backend] = Server(backend, tmp_path_factory.mktemp(backend), {
-                "tickTime": 200, "maxClientCnxns": 0, "maxSessionTimeout": 60000, "4lw.commands.whitelist": "*"})
-            servers[backend].start()
-        return servers[backend]
-
-    yield get
-    for server in servers.values():
-        server.stop()
 
 
 @pytest.fixture
