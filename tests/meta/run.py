@@ -36,6 +36,7 @@ LAYERS = {
     "election": ["base", "tls", "io", "vote", "vote_io", "caucus"],  # coordination is anybody's: the public client alone
     "election_grpc": ["base", "tls", "io", "vote", "election", "grpc"],
     "election_rest": ["base", "io", "vote", "election"],
+    "canvass": ["base", "vote"],  # counts again from files: nothing of servers
     "electiond": ["base", "tls", "io", "vote", "election", "election_grpc", "election_rest"],
     # Of "client" only the list of hosts; sessions by "caucus". Of "datadir" what names neither tree nor io: a header
     # that brings them along is found.
