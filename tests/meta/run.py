@@ -37,6 +37,7 @@ LAYERS = {
     "election_grpc": ["base", "tls", "io", "vote", "election", "grpc"],
     "election_rest": ["base", "io", "vote", "election"],
     "canvass": ["base", "vote"],  # counts again from files: nothing of servers
+    "electorate": ["base", "vote", "election"],
     "electiond": ["base", "tls", "io", "vote", "election", "election_grpc", "election_rest"],
     # Of "client" only the list of hosts; sessions by "caucus". Of "datadir" what names neither tree nor io: a header
     # that brings them along is found.
