@@ -200,6 +200,8 @@ static bool may_choose(const struct shard *s, uint16_t candidate)
 static void take_vote(struct shard *s, const struct ballot *b, const struct found *f)
 {
     const struct shard_mark *end = log_tip(&s->log);
+    if (lead_pending(s) == 0)
+        s->progress_ns = s->now_ns; /* nobody has waited for copies until now */
     struct record r = {
         .index = end->end + open_count(s),
         .before = f->last,

@@ -251,6 +251,26 @@ static void a_leader_without_copies_steps_back(void **state)
     assert_int_equal(w.coord.commit.index, 1);
 }
 
+/* Waiting for copies begins with the vote that waits, however long nobody voted before. */
+static void a_leader_that_was_idle_takes_the_next_vote(void **state)
+{
+    (void)state;
+    open_election();
+    struct shard *copy = shard_copy(w.replicas[0].shard, &w.replicas[0]);
+    struct shard_effects fx = {0};
+    struct shard_event ev = {
+        .type = SHARD_CAST,
+        .now_ns = INT64_C(3600) * 1000 * 1000 * 1000,
+        .cast = {.client = 1, .voter = world_pseudonym(0), .request = world_request_id(1)}};
+    shard_effects_clear(&fx);
+    shard_step(copy, &ev, &fx);
+    assert_int_equal(fx.answer_count, 0);
+    assert_int_not_equal(fx.coord.type, COORD_LEAVE);
+    assert_true(shard_status(copy).leading);
+    shard_effects_deinit(&fx);
+    shard_free(copy);
+}
+
 /* ---- what comes over a link ---- */
 
 static void hand_over(uint32_t to, uint32_t from, struct slice bytes)
@@ -366,6 +386,7 @@ int main(void)
         TEST(after_the_end_everybody_can_tell_what_counted),
         TEST(a_round_begins_from_zero),
         TEST(a_leader_without_copies_steps_back),
+        TEST(a_leader_that_was_idle_takes_the_next_vote),
         TEST(no_message_harms_a_replica),
         TEST(a_batch_that_cannot_be_counted_is_not_acknowledged),
     };
