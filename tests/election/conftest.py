@@ -1,0 +1,47 @@
+import pytest
+import rawzk
+from election import Election
+from ensemble import Ensemble
+
+ENSEMBLES = {
+    "ours": ["caucusd"] * 3,
+    "apache": ["apache38"] * 3,
+}
+
+
+@pytest.fixture(scope="module", params=ENSEMBLES)
+def coordination(request, tmp_path_factory):
+    """An ensemble for all tests of a file; each election has a path of its own in it."""
+    ensemble = Ensemble(tmp_path_factory.mktemp("ensemble"), ENSEMBLES[request.param])
+    try:
+        ensemble.start()
+        yield ensemble
+        ensemble.stop()
+    finally:
+        ensemble.kill()
+
+
+@pytest.fixture
+def start_election(coordination, tmp_path):
+    """start_election(states={code: voters}, **as Election): three servers, round 1 is open."""
+    started = []
+
+    def start(states, open=True, **more):
+        for member in coordination:
+            member.resume()
+            if not member.running:
+                member.start()
+        coordination.wait_settled()
+        name = f"election{len(started)}"
+        chroot = f"/{tmp_path.name}-{name}"
+        with coordination.leader.session() as s:
+            s.ok(rawzk.create(chroot))
+        started.append(Election(tmp_path / name, coordination.hosts + chroot, states, **more))
+        started[-1].start()
+        if open:
+            started[-1].open()
+        return started[-1]
+
+    yield start
+    for election in started:
+        election.kill()

@@ -1,0 +1,124 @@
+"""Failure cases of the servers of an election, by their numbers in docs/ELECTION.md: what was acknowledged is
+counted, once, on every replica, and nothing after the cut."""
+
+import signal
+
+from disk import SmallDisk
+from election import CLOSED, CLOSING, Voters, check_told, read_log
+
+CA = {"CA": 2000}
+
+
+def test_votes_are_counted_once_on_every_replica(start_election):
+    """The state at rest; revotes, retries of what was counted, and a round that ends."""
+    election = start_election({"CA": 500, "NY": 500, "ME": 100})
+    with Voters(election, "CA", voters=500) as a, Voters(election, "NY", voters=500) as b:
+        a.wait_acknowledged(500)
+        b.wait_acknowledged(500)
+    election.close()
+    election.check(a, b)
+    assert {ballot.outcome for ballot in a.ballots + b.ballots} <= {"COMMITTED", "DUPLICATE"}
+
+
+def test_f1_to_f4_the_leader_is_killed_under_load(start_election):
+    election = start_election(CA)
+    with Voters(election, "CA") as voters:
+        for _ in range(2):
+            voters.wait_acknowledged(200)
+            leader = election.leader("CA")
+            leader.kill()
+            election.wait_leader("CA", leader)
+            voters.wait_acknowledged(200)
+            leader.start()
+    election.close()
+    election.check(voters)
+
+
+def test_f6_a_leader_that_was_paused_past_its_session_acknowledges_nothing(start_election):
+    election = start_election(CA)
+    with Voters(election, "CA") as voters:
+        voters.wait_acknowledged(200)
+        leader = election.leader("CA")
+        leader.pause()
+        election.wait_leader("CA", leader)
+        voters.wait_acknowledged(200)
+        leader.resume()
+        leader.wait_log(r"event=leads_no_more .*state=CA")
+        voters.wait_acknowledged(200)
+    election.close()
+    election.check(voters)
+
+
+def test_f16_the_leader_of_the_coordination_service_is_killed(start_election, coordination):
+    election = start_election(CA)
+    with Voters(election, "CA") as voters:
+        voters.wait_acknowledged(200)
+        lost = coordination.leader
+        lost.kill()
+        coordination.wait_settled()
+        voters.wait_acknowledged(200)
+        lost.start()
+    election.close()
+    election.check(voters)
+
+
+def test_f13_a_full_disk_ends_the_server_and_not_the_state(start_election, tmp_path):
+    election = start_election(CA, open=False)
+    small = election.servers[0]
+    small.stop()
+    with SmallDisk(tmp_path, size="1m") as disk:
+        small.data, small.prefix = disk.path, disk.prefix
+        small.options = ["--replace"]
+        small.start()
+        election.open()
+        with Voters(election, "CA") as voters:
+            voters.wait_acknowledged(100)
+            disk.fill()
+            assert small.wait_end() == 1
+            voters.wait_acknowledged(200)
+        election.close()
+        others = election.servers[1:]
+        election.wait_caught_up("CA", others)
+        commit, _ = election.commit("CA")
+        check_told(read_log(election.file(others[0], "CA")).records[:commit.index], [voters])
+
+
+def test_f18_f20_nothing_is_counted_after_the_cut_and_the_next_round_begins_at_nothing(start_election):
+    election = start_election(CA)
+    with Voters(election, "CA", width=64) as voters:
+        voters.wait_acknowledged(200)
+        election.servers[0].kill()
+        election.close(now=True)
+        election.servers[0].start()
+        voters.taking = False
+    commit, zxid = election.commit("CA")
+    _, stat = election.client.get("/Election/Global/Commit")
+    assert zxid < stat.mzxid
+    election.check(voters)
+    assert {b.outcome for b in voters.ballots} >= {"COMMITTED"}
+    for state in election.states:
+        election.wait_seal(state)
+    election.open()
+    assert election.commit("CA")[0].index == 0
+    with Voters(election, "CA", seed=2) as again:
+        again.wait_acknowledged(100)
+    election.close()
+    election.check(again)
+
+
+def test_f21_all_servers_are_killed_at_once(start_election):
+    election = start_election(CA)
+    with Voters(election, "CA") as voters:
+        voters.wait_acknowledged(300)
+        for server in election.servers:
+            server.process.send_signal(signal.SIGKILL)
+        for server in election.servers:
+            server.kill()
+        for server in election.servers:
+            server.start(wait=False)
+        for server in election.servers:
+            server.wait_ready()
+        voters.wait_acknowledged(200)
+    election.close()
+    election.check(voters)
+    assert election.phase()[0] == CLOSED != CLOSING
