@@ -15,7 +15,7 @@ from rawzk import Acl, create
 CAUCUS = os.environ.get("CAUCUS", str(CAUCUSD.parent / "caucus"))
 drivers = pytest.mark.parametrize("driver", ["threads", "loop"])
 both = pytest.mark.parametrize("backend, driver", [
-    ("apache386", "threads"), ("apache39", "loop"), ("caucusd", "threads"), ("caucusd", "loop")])
+    ("apache39", "loop"), ("caucusd", "threads"), ("caucusd", "loop")])
 JAAS = """Server {
     org.apache.zookeeper.server.auth.DigestLoginModule required
     user_super="top"

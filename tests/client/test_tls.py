@@ -15,7 +15,7 @@ from server import free_port
 CAUCUS = os.environ.get("CAUCUS", str(CAUCUSD.parent / "caucus"))
 drivers = pytest.mark.parametrize("driver", ["threads", "loop"])
 both = pytest.mark.parametrize("backend, driver", [
-    ("apache386", "threads"), ("apache39", "loop"), ("caucusd", "threads"), ("caucusd", "loop")])
+    ("apache39", "loop"), ("caucusd", "threads"), ("caucusd", "loop")])
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_every_operation(start_secure, certs):
 
 @pytest.mark.parametrize("driver", ["loop"])
 def test_a_certificate_for_another_host_is_refused(start_secure, talk, certs, driver):
-    server = start_secure("apache39", key="elsewhere")
+    server = start_secure("caucusd", key="elsewhere")
     refuses = refusing(talk, server, driver)
     refuses("IP address mismatch", secure(server), ca=certs.ca)
     refuses("hostname mismatch", secure(server, "localhost"), ca=certs.ca)
@@ -100,7 +100,7 @@ def test_a_certificate_for_another_host_is_refused(start_secure, talk, certs, dr
 
 
 def test_only_who_is_trusted_is_believed(start_secure, talk, certs, tmp_path):
-    server = start_secure("apache39")
+    server = start_secure("caucusd")
     other = Certs(tmp_path / "other", name="another ca")
     refuses = refusing(talk, server, "threads")
     refuses("self-signed certificate in certificate chain", secure(server), ca=other.ca)

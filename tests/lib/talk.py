@@ -9,11 +9,17 @@ import queue
 import subprocess
 import threading
 
+import pytest
 import rawzk
 from peers import CAUCUSD
 
 PROGRAMS = pathlib.Path(os.environ.get("CAUCUS_CLIENT_PROGRAMS", CAUCUSD.parent))
 TIMEOUT_S = 60
+
+# Most of what recipes ask for is answered alike by all releases: the oldest gets one story of each recipe, and what
+# stands on what it answers otherwise (watches of trees, the answers of multi).
+everywhere = pytest.mark.parametrize("backend", ["caucusd", "apache38", "apache39"])
+servers = pytest.mark.parametrize("backend", ["caucusd", "apache39"])
 
 
 class Talk:

@@ -77,8 +77,10 @@ static void stand(struct candidate *a)
                                         .policy = policy,
                                         .on_change = on_change,
                                         .context = a};
+    flockfile(stdout); /* what is heard comes behind */
     int rc = caucus_election_open(a->c, path, &o, &a->election);
     printf("%d stands %s\n", a->number, caucus_error_name(rc));
+    funlockfile(stdout);
 }
 
 static void on_list(void *context, int rc, const struct caucus_candidate *list, size_t count)

@@ -118,6 +118,7 @@ static void acquire(struct taker *t, const char *kind, char *paths)
     struct caucus_lock *l = NULL;
     int rc;
     atomic_store(&t->is_released, false);
+    flockfile(stdout); /* what is heard comes behind */
     if (strncmp(kind, "leases:", 7) == 0) {
         rc = caucus_semaphore_acquire(t->c, members[0].path, atoi(kind + 7), &o, &l);
     } else if (t->path_count == 1) {
@@ -128,6 +129,7 @@ static void acquire(struct taker *t, const char *kind, char *paths)
     }
     t->lock = l;
     printf("%d acquires %s\n", t->number, caucus_error_name(rc));
+    funlockfile(stdout);
 }
 
 static void on_synced(void *context, const struct caucus_result *r)

@@ -86,8 +86,10 @@ static void join(struct talker *t, const char *id, const char *data, const char 
                                           .take_over = strcmp(how, "take") == 0,
                                           .on_change = on_membership,
                                           .context = t};
+    flockfile(stdout); /* what is heard comes behind */
     int rc = caucus_membership_open(t->c, path, &o, &t->membership);
     printf("%d joins %s\n", t->number, caucus_error_name(rc));
+    funlockfile(stdout);
 }
 
 static void leave(struct talker *t)

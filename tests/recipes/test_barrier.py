@@ -7,13 +7,11 @@ import pytest
 import rawzk
 from kazoo.client import KazooClient
 from kazoo.recipe.barrier import DoubleBarrier
-from talk import TIMEOUT_S
+from talk import TIMEOUT_S, everywhere, servers
 
 TIMEOUT_MS = 1000
 DELETE, GET, GET_CHILDREN, CREATE2, MULTI = 2, 4, 8, 15, 14
 
-everywhere = pytest.mark.parametrize("backend", ["caucusd", "apache38", "apache39"])
-briefly = pytest.mark.parametrize("backend", ["caucusd", "apache39"])  # what takes a session's end
 
 
 @pytest.fixture
@@ -223,7 +221,7 @@ def test_double_barriers_are_shared_with_kazoo(standing, talk, kazoo, backend, p
     t.quit()
 
 
-@briefly
+@servers
 def test_a_member_that_dies_does_not_hold_up_those_who_leave(standing, talk, backend, path, raw):
     server = standing(backend)
     s = raw(server)
@@ -295,7 +293,7 @@ def test_a_member_whose_session_ends_is_out_and_may_enter_again(standing, talk, 
     t.quit()
 
 
-@everywhere
+@servers
 def test_lost_replies_and_connections_change_nothing_for_a_member(standing, talk, proxied, backend, path, raw):
     server = standing(backend)
     s = raw(server)
@@ -389,7 +387,7 @@ def test_items_are_taken_in_order_with_kazoo_at_either_end(standing, talk, kazoo
     t.quit()
 
 
-@everywhere
+@servers
 def test_each_item_is_taken_once_by_those_who_wait(standing, talk, backend):
     server = standing(backend)
     t = talk(server.hosts, 4)

@@ -6,13 +6,11 @@ import struct
 
 import pytest
 import rawzk
-from talk import TIMEOUT_S
+from talk import TIMEOUT_S, everywhere, servers
 
 TIMEOUT_MS = 1000
 SET, MULTI = 5, 14
 
-everywhere = pytest.mark.parametrize("backend", ["caucusd", "apache38", "apache39"])
-briefly = pytest.mark.parametrize("backend", ["caucusd", "apache39"])  # what takes a session's end
 
 
 @pytest.fixture
@@ -120,7 +118,7 @@ def test_a_message_has_a_bound_and_so_has_what_waits(start_server, member):
 # --- leaders that end ---
 
 
-@briefly
+@servers
 def test_when_the_leader_is_killed_the_next_goes_on_with_what_it_left(standing, member, backend):
     server = standing(backend)
     leader = member(server.hosts, acks=2, timeout_ms=TIMEOUT_MS)
@@ -159,7 +157,7 @@ def test_when_the_leader_is_killed_the_next_goes_on_with_what_it_left(standing, 
         m.quit()
 
 
-@briefly
+@servers
 def test_a_leader_that_was_stopped_and_goes_on_changes_nothing(standing, member, backend):
     server = standing(backend)
     old = member(server.hosts, acks=1, timeout_ms=TIMEOUT_MS)
@@ -233,7 +231,7 @@ def test_a_write_whose_reply_was_lost_is_not_done_twice(standing, member, proxie
     other.quit()
 
 
-@briefly
+@servers
 @pytest.mark.parametrize("op", [None, SET])
 def test_a_member_whose_session_ends_misses_nothing_and_doubles_nothing(standing, member, proxied, backend, op):
     server = standing(backend)
@@ -346,7 +344,7 @@ def test_all_means_those_whose_session_lives(standing, member):
 # --- coming back ---
 
 
-@everywhere
+@servers
 def test_a_program_that_starts_again_goes_on_where_it_was(standing, member, backend):
     server = standing(backend)
     m = member(server.hosts, after="0")
@@ -460,7 +458,7 @@ def test_a_slot_that_is_deleted_by_hand_is_made_again(standing, member, path, ra
 # --- what the user does ---
 
 
-@everywhere
+@servers
 def test_a_member_is_closed_at_any_moment(standing, start_talk, backend, path, raw):
     server = standing(backend)
     s = raw(server)

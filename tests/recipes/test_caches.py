@@ -10,13 +10,11 @@ import random
 import pytest
 import rawzk
 from expire import end_session
-from talk import Talk
+from talk import Talk, everywhere, servers
 
-BACKENDS = ["caucusd", "apache38", "apache39"]
 LONG_TIMEOUT_MS = 30000
 ADD_WATCH, EXISTS, GET, GET_CHILDREN = 106, 3, 4, 8
 
-backends = pytest.mark.parametrize("backend", BACKENDS)
 ways = pytest.mark.parametrize("way", ["recursive", "one by one"])
 
 
@@ -132,7 +130,7 @@ def back(proxy):
 
 
 @ways
-@backends
+@everywhere
 def test_a_tree_is_followed(standing, cached, path, backend, way):
     server = standing(backend)
     s = raw(server)
@@ -168,7 +166,7 @@ def test_a_tree_is_followed(standing, cached, path, backend, way):
 
 
 @ways
-@backends
+@servers
 def test_children_are_followed_and_nothing_else(standing, cached, path, backend, way):
     server = standing(backend)
     s = raw(server)
@@ -199,7 +197,7 @@ def test_children_are_followed_and_nothing_else(standing, cached, path, backend,
 
 
 @ways
-@backends
+@servers
 def test_a_node_is_followed(standing, cached, path, backend, way):
     server = standing(backend)
     s = raw(server)
@@ -222,7 +220,7 @@ def test_a_node_is_followed(standing, cached, path, backend, way):
 
 
 @ways
-@backends
+@everywhere
 def test_after_a_reconnection_the_differences_are_told(standing, cached, path, backend, way):
     server = standing(backend)
     s = raw(server)
@@ -259,7 +257,7 @@ def test_after_a_reconnection_the_differences_are_told(standing, cached, path, b
 
 
 @ways
-@backends
+@everywhere
 def test_after_the_end_of_a_session_the_differences_are_told(standing, cached, path, backend, way):
     server = standing(backend)
     s = raw(server)
@@ -282,7 +280,7 @@ def test_after_the_end_of_a_session_the_differences_are_told(standing, cached, p
 
 
 @ways
-@pytest.mark.parametrize("backend", ["caucusd", "apache39"])
+@servers
 def test_whatever_happens_cache_and_server_become_the_same(standing, cached, path, backend, way):
     server = standing(backend)
     s = raw(server)
@@ -333,7 +331,7 @@ def test_reads_in_flight_are_bounded(standing, cached, path, way):
 
 
 @ways
-@backends
+@servers
 def test_what_may_not_be_read_hides_what_is_below_it(standing, cached, path, backend, way):
     server = standing(backend)
     s = raw(server)
@@ -383,7 +381,7 @@ def test_what_does_not_fit_is_left_out(standing, cached, path):
 
 
 @ways
-@backends
+@everywhere
 def test_a_cache_is_closed_at_any_moment_and_leaves_nothing(standing, cached, path, backend, way):
     server = standing(backend)
     s = raw(server)

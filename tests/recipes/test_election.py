@@ -4,22 +4,20 @@ import signal
 
 import pytest
 import rawzk
-from server import BACKENDS
-from talk import Talk, wait_for_children
+from talk import Talk, everywhere, servers, wait_for_children
 
 CONFIG = {"tickTime": 200, "maxClientCnxns": 0, "maxSessionTimeout": 60000}
 TIMEOUT_MS = 2000
 LONG_TIMEOUT_MS = 30000
 CREATE2, DELETE, GET, GET_CHILDREN, PING = 15, 2, 4, 8, 11
 
-backends = pytest.mark.parametrize("backend", BACKENDS)
 policies = pytest.mark.parametrize("policy", ["strict", "lost"])
 
 
 class Candidates(Talk):
     """An election_talk."""
 
-    def __init__(self, hosts, timeout_ms=LONG_TIMEOUT_MS, path="/app/leader", policy="strict", count=1):
+    def __init__(self, hosts, timeout_ms, path, policy, count):
         super().__init__("election_talk", hosts, timeout_ms, path, policy, count)
 
     def stand(self, number=0, how=""):
@@ -41,11 +39,11 @@ class Candidates(Talk):
 
 
 @pytest.fixture
-def candidates():
+def candidates(path):
     started = []
 
-    def start(*args, **kwargs):
-        started.append(Candidates(*args, **kwargs))
+    def start(hosts, timeout_ms=LONG_TIMEOUT_MS, policy="strict", count=1):
+        started.append(Candidates(hosts, timeout_ms, path, policy, count))
         return started[-1]
 
     yield start
@@ -53,39 +51,34 @@ def candidates():
         c.kill()
 
 
-def raw(server):
-    return server.session(timeout_s=60, timeout_ms=60000)
-
-
-def make_parents(s):
-    s.ok(rawzk.create("/app"))
-    s.ok(rawzk.create("/app/leader"))
+def name_of(node):
+    return node.rpartition("/")[2]
 
 
 # --- one leads ---
 
 
-@backends
-def test_one_leads_and_when_it_is_killed_the_next(start_server, candidates, backend):
-    server = start_server(CONFIG, backend=backend)
+@everywhere
+def test_one_leads_and_when_it_is_killed_the_next(standing, candidates, backend, path, raw):
+    server = standing(backend)
     s = raw(server)
-    make_parents(s)
+    s.ok(rawzk.create(path))
     line = []
     for number in range(5):
         line.append(candidates(server.hosts, timeout_ms=TIMEOUT_MS).stand())
-        wait_for_children(s, number + 1, "/app/leader")
+        wait_for_children(s, number + 1, path)
     last = 0
     while line:
-        token, _, path = line[0].elected()
-        assert token > last and path.startswith("/app/leader/_c_")
+        token, _, node = line[0].elected()
+        assert token > last and node.startswith(f"{path}/_c_")
         assert [c.token() for c in line] == [token] + [0] * (len(line) - 1)
         last = token
         line.pop(0).kill()
 
 
-@backends
-def test_candidates_are_listed_in_their_order(start_server, candidates, backend):
-    server = start_server(CONFIG, backend=backend)
+@servers
+def test_candidates_are_listed_in_their_order(standing, candidates, backend, path, raw):
+    server = standing(backend)
     c = candidates(server.hosts, count=3)
     assert c.ask("list", "list", None)[1] == "CAUCUS_NONODE"
     s = raw(server)
@@ -93,28 +86,28 @@ def test_candidates_are_listed_in_their_order(start_server, candidates, backend)
     token, _, _ = c.elected(2)
     for count, number in ((2, 0), (3, 1)):
         c.stand(number)
-        wait_for_children(s, count, "/app/leader")
-    s.ok(rawzk.create("/app/leader/config"))
+        wait_for_children(s, count, path)
+    s.ok(rawzk.create(f"{path}/config"))
     words = [word.rstrip(",") for word in c.ask("list", "list", None)]
     assert words[1] == "CAUCUS_OK" and words[2::2] == ["2", "0", "1"]
     tokens = [int(word) for word in words[3::2]]
     assert tokens[0] == token and tokens == sorted(tokens)
     c.quit()
-    assert s.ok(rawzk.get_children("/app/leader")) == ["config"]
+    assert s.ok(rawzk.get_children(path)) == ["config"]
 
 
-def test_the_end_of_a_leader_wakes_one_of_many(start_server, candidates, proxied):
+def test_the_end_of_a_leader_wakes_one_of_many(standing, candidates, proxied, path, raw):
     many = 250
-    server = start_server(CONFIG, backend="caucusd")
+    server = standing("caucusd")
     s = raw(server)
-    make_parents(s)
+    s.ok(rawzk.create(path))
     leader = candidates(server.hosts, timeout_ms=TIMEOUT_MS).stand()
     token, _, _ = leader.elected()
     proxy = proxied(server)
     crowd = candidates(proxy.hosts, count=many)
     for number in range(many):
         crowd.stand(number)
-    wait_for_children(s, many + 1, "/app/leader")
+    wait_for_children(s, many + 1, path)
     # Who has read the one before has it under watch: many reads of own nodes, many of those.
     crowd.ask("sync", "synced", None)
     while proxy.requests[GET] < 2 * many:
@@ -133,17 +126,17 @@ def test_the_end_of_a_leader_wakes_one_of_many(start_server, candidates, proxied
     assert after[GET_CHILDREN] == 1 and after[GET] == 0 and after[CREATE2] == 0
 
 
-@backends
-def test_the_one_before_may_go_between_the_list_and_the_look(start_server, candidates, proxied, backend):
-    server = start_server(CONFIG, backend=backend)
+@servers
+def test_the_one_before_may_go_between_the_list_and_the_look(standing, candidates, proxied, backend, path, raw):
+    server = standing(backend)
     s = raw(server)
-    make_parents(s)
-    s.ok(rawzk.create("/app/leader/other-", flags=rawzk.SEQUENTIAL))
+    s.ok(rawzk.create(path))
+    s.ok(rawzk.create(f"{path}/other-", flags=rawzk.SEQUENTIAL))
     proxy = proxied(server)
     proxy.hold(GET_CHILDREN)
     c = candidates(proxy.hosts).stand()
     assert proxy.held.wait(60)
-    s.ok(rawzk.delete("/app/leader/other-0000000000"))
+    s.ok(rawzk.delete(f"{path}/other-0000000000"))
     proxy.release()
     c.elected()
     assert proxy.requests[GET_CHILDREN] == 2 and proxy.notifications == 0
@@ -153,45 +146,45 @@ def test_the_one_before_may_go_between_the_list_and_the_look(start_server, candi
 # --- replies that are lost, nodes that are late ---
 
 
-@backends
-def test_a_creation_whose_reply_was_lost_is_found_and_not_doubled(start_server, candidates, proxied, backend):
-    server = start_server(CONFIG, backend=backend)
+@servers
+def test_a_creation_whose_reply_was_lost_is_found_and_not_doubled(standing, candidates, proxied, backend, path, raw):
+    server = standing(backend)
     s = raw(server)
-    make_parents(s)
+    s.ok(rawzk.create(path))
     proxy = proxied(server)
     proxy.lose(CREATE2)
     c = candidates(proxy.hosts).stand()
     assert proxy.lost.wait(60)
-    token, _, path = c.elected()
-    assert s.ok(rawzk.get_children("/app/leader")) == [path.rpartition("/")[2]]
-    assert s.ok(rawzk.exists(path)).czxid == token and proxy.requests[CREATE2] == 1
+    token, _, node = c.elected()
+    assert s.ok(rawzk.get_children(path)) == [name_of(node)]
+    assert s.ok(rawzk.exists(node)).czxid == token and proxy.requests[CREATE2] == 1
     c.quit()
-    assert s.ok(rawzk.get_children("/app/leader")) == []
+    assert s.ok(rawzk.get_children(path)) == []
 
 
-@backends
-def test_a_node_that_is_made_while_closing_is_deleted(start_server, candidates, proxied, backend):
-    server = start_server(CONFIG, backend=backend)
+@servers
+def test_a_node_that_is_made_while_closing_is_deleted(standing, candidates, proxied, backend, path, raw):
+    server = standing(backend)
     s = raw(server)
-    make_parents(s)
+    s.ok(rawzk.create(path))
     proxy = proxied(server)
     proxy.hold(CREATE2)
     c = candidates(proxy.hosts).stand()
     assert proxy.held.wait(60)
     c.ask("close 0", "closed")
-    assert len(s.ok(rawzk.get_children("/app/leader"))) == 1
+    assert len(s.ok(rawzk.get_children(path))) == 1
     proxy.release()
-    wait_for_children(s, 0, "/app/leader")
+    wait_for_children(s, 0, path)
     c.ask("sync", "synced", None)
     assert not [line for line in c.heard if "elected" in line]
     c.quit()
 
 
-@backends
-def test_a_node_whose_reply_is_lost_while_closing_is_deleted(start_server, candidates, proxied, backend):
-    server = start_server(CONFIG, backend=backend)
+@servers
+def test_a_node_whose_reply_is_lost_while_closing_is_deleted(standing, candidates, proxied, backend, path, raw):
+    server = standing(backend)
     s = raw(server)
-    make_parents(s)
+    s.ok(rawzk.create(path))
     proxy = proxied(server)
     proxy.hold(CREATE2)
     c = candidates(proxy.hosts).stand()
@@ -199,14 +192,14 @@ def test_a_node_whose_reply_is_lost_while_closing_is_deleted(start_server, candi
     c.ask("close 0", "closed")
     proxy.cut()
     proxy.release()
-    wait_for_children(s, 0, "/app/leader")
+    wait_for_children(s, 0, path)
     assert proxy.requests[CREATE2] == 1
     c.quit()
 
 
-@backends
-def test_a_deletion_whose_reply_was_lost_is_repeated(start_server, candidates, proxied, backend):
-    server = start_server(CONFIG, backend=backend)
+@servers
+def test_a_deletion_whose_reply_was_lost_is_repeated(standing, candidates, proxied, backend, path, raw):
+    server = standing(backend)
     proxy = proxied(server)
     c = candidates(proxy.hosts).stand()
     first, _, _ = c.elected()
@@ -214,32 +207,32 @@ def test_a_deletion_whose_reply_was_lost_is_repeated(start_server, candidates, p
     c.say("resign 0")
     assert c.dismissed()[:2] == (first, "CAUCUS_OK")
     assert proxy.lost.wait(60)
-    second, _, path = c.elected()
+    second, _, node = c.elected()
     assert second > first
-    assert raw(server).ok(rawzk.get_children("/app/leader")) == [path.rpartition("/")[2]]
+    assert raw(server).ok(rawzk.get_children(path)) == [name_of(node)]
     c.quit()
 
 
 # --- connections, pauses, sessions ---
 
 
-@backends
-def test_a_lost_connection_ends_the_term_of_the_strict(start_server, candidates, proxied, backend):
-    server = start_server(CONFIG, backend=backend)
+@servers
+def test_a_lost_connection_ends_the_term_of_the_strict(standing, candidates, proxied, backend, path, raw):
+    server = standing(backend)
     proxy = proxied(server)
     c = candidates(proxy.hosts).stand()
     first, _, _ = c.elected()
     proxy.cut()
     assert c.dismissed()[:2] == (first, "CAUCUS_CONNECTIONLOSS")
     assert c.elected()[0] > first
-    assert len(raw(server).ok(rawzk.get_children("/app/leader"))) == 1
+    assert len(raw(server).ok(rawzk.get_children(path))) == 1
     assert not [line for line in c.heard if "LOST" in line]
     c.quit()
 
 
-@backends
-def test_a_lost_connection_that_comes_back_does_no_harm_to_the_others(start_server, candidates, proxied, backend):
-    server = start_server(CONFIG, backend=backend)
+@servers
+def test_a_lost_connection_that_comes_back_does_no_harm_to_the_others(standing, candidates, proxied, backend):
+    server = standing(backend)
     proxy = proxied(server)
     c = candidates(proxy.hosts, policy="lost").stand()
     token, _, _ = c.elected()
@@ -253,9 +246,9 @@ def test_a_lost_connection_that_comes_back_does_no_harm_to_the_others(start_serv
 
 
 @policies
-@backends
-def test_a_leader_that_hears_nothing_ends_before_the_next_begins(start_server, candidates, proxied, backend, policy):
-    server = start_server(CONFIG, backend=backend)
+@servers
+def test_a_leader_that_hears_nothing_ends_before_the_next_begins(standing, candidates, proxied, backend, policy):
+    server = standing(backend)
     proxy = proxied(server)
     old = candidates(proxy.hosts, timeout_ms=TIMEOUT_MS, policy=policy).stand()
     first, _, _ = old.elected()
@@ -271,9 +264,9 @@ def test_a_leader_that_hears_nothing_ends_before_the_next_begins(start_server, c
 
 
 @policies
-@backends
-def test_a_leader_that_was_stopped_for_too_long_knows_it_first_of_all(start_server, candidates, backend, policy):
-    server = start_server(CONFIG, backend=backend)
+@servers
+def test_a_leader_that_was_stopped_for_too_long_knows_it_first_of_all(standing, candidates, backend, policy):
+    server = standing(backend)
     old = candidates(server.hosts, timeout_ms=TIMEOUT_MS, policy=policy).stand()
     first, _, _ = old.elected()
     new = candidates(server.hosts, policy=policy).stand()
@@ -293,15 +286,16 @@ def test_a_leader_that_was_stopped_for_too_long_knows_it_first_of_all(start_serv
 
 
 @policies
-@backends
-def test_after_the_end_of_a_session_the_candidate_queues_again(start_server, candidates, proxied, backend, policy):
+@servers
+def test_after_the_end_of_a_session_the_candidate_queues_again(start_server, candidates, proxied, backend, policy, path,
+                                                               raw):
     server = start_server(CONFIG, backend=backend)
     proxy = proxied(server)
     c = candidates(proxy.hosts, timeout_ms=TIMEOUT_MS, count=2, policy=policy)
     c.stand(0)
     last, _, _ = c.elected(0)
     c.stand(1)
-    wait_for_children(raw(server), 2, "/app/leader")
+    wait_for_children(raw(server), 2, path)
     server.kill()
     token, why, _ = c.dismissed(0)
     assert token == last
@@ -316,51 +310,51 @@ def test_after_the_end_of_a_session_the_candidate_queues_again(start_server, can
     c.quit()
 
 
-@backends
-def test_a_candidate_whose_node_is_deleted_queues_again(start_server, candidates, backend):
-    server = start_server(CONFIG, backend=backend)
+@servers
+def test_a_candidate_whose_node_is_deleted_queues_again(standing, candidates, backend, path, raw):
+    server = standing(backend)
     s = raw(server)
     c = candidates(server.hosts, count=2)
     c.stand(0)
-    first, _, path = c.elected(0)
+    first, _, node = c.elected(0)
     c.stand(1)
-    wait_for_children(s, 2, "/app/leader")
-    waiting, = (n for n in s.ok(rawzk.get_children("/app/leader")) if n != path.rpartition("/")[2])
-    s.ok(rawzk.delete(f"/app/leader/{waiting}"))
-    wait_for_children(s, 2, "/app/leader")
-    s.ok(rawzk.delete(path))
+    wait_for_children(s, 2, path)
+    waiting, = (n for n in s.ok(rawzk.get_children(path)) if n != name_of(node))
+    s.ok(rawzk.delete(f"{path}/{waiting}"))
+    wait_for_children(s, 2, path)
+    s.ok(rawzk.delete(node))
     # The two hear of it at the same time.
     dismissed, elected = c.hear_all(["0 dismissed", "1 elected"])
     assert dismissed[2:4] == [str(first), "CAUCUS_NONODE"] and int(elected[2]) > first
-    wait_for_children(s, 2, "/app/leader")
+    wait_for_children(s, 2, path)
     c.quit()
 
 
 # --- what the user does ---
 
 
-@backends
-def test_who_resigns_stands_behind_the_others(start_server, candidates, backend):
-    server = start_server(CONFIG, backend=backend)
+@servers
+def test_who_resigns_stands_behind_the_others(standing, candidates, backend, path, raw):
+    server = standing(backend)
     s = raw(server)
     c = candidates(server.hosts, count=2)
     c.stand(0)
     last, _, _ = c.elected(0)
     c.stand(1)
-    wait_for_children(s, 2, "/app/leader")
+    wait_for_children(s, 2, path)
     for number, other in ((0, 1), (1, 0), (0, 1)):
         c.say(f"resign {number}")
         assert c.dismissed(number)[:2] == (last, "CAUCUS_OK")
         token, _, _ = c.elected(other)
         assert token > last
         last = token
-        wait_for_children(s, 2, "/app/leader")
+        wait_for_children(s, 2, path)
     c.quit()
 
 
-@backends
-def test_an_election_is_closed_at_any_moment(start_server, candidates, backend):
-    server = start_server(CONFIG, backend=backend)
+@servers
+def test_an_election_is_closed_at_any_moment(standing, candidates, backend, path, raw):
+    server = standing(backend)
     s = raw(server)
     c = candidates(server.hosts)
     for _ in range(20):
@@ -371,19 +365,19 @@ def test_an_election_is_closed_at_any_moment(start_server, candidates, backend):
     c.say("close 0")
     assert c.dismissed()[:2] == (token, "CAUCUS_CLOSING")
     c.hear("closed")
-    wait_for_children(s, 0, "/app/leader")
+    wait_for_children(s, 0, path)
     c.quit()
 
 
-@backends
-def test_an_election_is_closed_in_its_callback(start_server, candidates, backend):
-    server = start_server(CONFIG, backend=backend)
+@servers
+def test_an_election_is_closed_in_its_callback(standing, candidates, backend, path, raw):
+    server = standing(backend)
     s = raw(server)
     c = candidates(server.hosts, count=2)
     c.stand(0, "closing").elected(0)
     c.hear("closed in its callback", 0)
     c.stand(1).elected(1)
-    assert len(s.ok(rawzk.get_children("/app/leader"))) == 1
+    assert len(s.ok(rawzk.get_children(path))) == 1
     assert not [line for line in c.heard if "dismissed" in line]
     c.quit()
 
@@ -404,8 +398,8 @@ def test_an_election_outlives_its_client_and_waits_for_no_server(start_server, c
     c.quit()
 
 
-def test_a_client_is_closed_while_its_candidate_begins(start_server, candidates):
-    server = start_server(CONFIG, backend="caucusd")
+def test_a_client_is_closed_while_its_candidate_begins(standing, candidates):
+    server = standing("caucusd")
     many = 40
     c = candidates(server.hosts, count=many)
     c.hear_all([f"{number} state CONNECTED" for number in range(many)])
@@ -416,8 +410,8 @@ def test_a_client_is_closed_while_its_candidate_begins(start_server, candidates)
     c.quit()
 
 
-def test_waiting_ends_with_the_term_the_time_or_the_election(start_server, candidates):
-    server = start_server(CONFIG, backend="caucusd")
+def test_waiting_ends_with_the_term_the_time_or_the_election(standing, candidates):
+    server = standing("caucusd")
     c = candidates(server.hosts, count=2)
     c.stand(0)
     token = int(c.ask("await 0 -1", "await", 0)[2])
@@ -427,15 +421,15 @@ def test_waiting_ends_with_the_term_the_time_or_the_election(start_server, candi
     c.quit()
 
 
-@backends
-def test_trouble_is_told_and_ends(start_server, candidates, backend):
-    server = start_server(CONFIG, backend=backend)
+@servers
+def test_trouble_is_told_and_ends(standing, candidates, backend, path, raw):
+    server = standing(backend)
     s = raw(server)
-    make_parents(s)
-    s.ok(rawzk.set_acl("/app/leader", [rawzk.Acl(rawzk.READ | rawzk.ADMIN, "world", "anyone")]))
+    s.ok(rawzk.create(path))
+    s.ok(rawzk.set_acl(path, [rawzk.Acl(rawzk.READ | rawzk.ADMIN, "world", "anyone")]))
     c = candidates(server.hosts).stand()
     assert c.hear("trouble")[1] == "CAUCUS_NOAUTH"
     assert c.hear("trouble")[1] == "CAUCUS_NOAUTH"
-    s.ok(rawzk.set_acl("/app/leader", rawzk.OPEN))
+    s.ok(rawzk.set_acl(path, rawzk.OPEN))
     c.elected()
     c.quit()

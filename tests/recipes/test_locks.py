@@ -60,8 +60,15 @@ def takers():
         t.kill()
 
 
-@pytest.fixture(params=["caucusd", "apache38", "apache39"])
+@pytest.fixture(params=["caucusd", "apache39"])
 def server(request, standing):
+    return standing(request.param)
+
+
+@pytest.fixture(params=["caucusd", "apache38", "apache39"])
+def any_server(request, standing):
+    """Also the oldest release: for one story of each kind of lock, since none asks for anything that releases
+    understand differently."""
     return standing(request.param)
 
 
@@ -94,10 +101,10 @@ def name_of(path):
 # --- a mutex ---
 
 
-def test_a_mutex_is_held_by_one_after_the_other(server, takers, path):
-    s = raw(server)
+def test_a_mutex_is_held_by_one_after_the_other(any_server, takers, path):
+    s = raw(any_server)
     make(s, path)
-    t = takers(server.hosts, count=4)
+    t = takers(any_server.hosts, count=4)
     for number in range(4):
         t.acquire(path, number)
         wait_for_children(s, number + 1, path)
@@ -500,10 +507,10 @@ def test_trouble_is_told_and_ends(server, takers, path):
 # --- readers and writers ---
 
 
-def test_readers_share_and_writers_do_not(server, takers, path):
-    s = raw(server)
+def test_readers_share_and_writers_do_not(any_server, takers, path):
+    s = raw(any_server)
     make(s, path)
-    t = takers(server.hosts, count=6)
+    t = takers(any_server.hosts, count=6)
     kinds = ["read", "read", "write", "read", "read", "mutex"]
     for number, kind in enumerate(kinds):
         t.acquire(path, number, kind)
@@ -560,9 +567,9 @@ def test_the_end_of_a_writer_wakes_the_readers_behind_it_and_the_last_of_them_a_
 # --- semaphores ---
 
 
-def test_a_semaphore_is_held_by_as_many_as_there_are_leases(server, takers, path):
-    s = raw(server)
-    t = takers(server.hosts, count=5)
+def test_a_semaphore_is_held_by_as_many_as_there_are_leases(any_server, takers, path):
+    s = raw(any_server)
+    t = takers(any_server.hosts, count=5)
     tokens = []
     for number in range(3):
         t.acquire(path, number, "leases:3")
@@ -683,9 +690,9 @@ def several(path):
     return f"{path}/b,{path}/a,{path}/c"
 
 
-def test_several_are_held_together_or_not_at_all(server, takers, path):
-    s = raw(server)
-    t = takers(server.hosts, count=3)
+def test_several_are_held_together_or_not_at_all(any_server, takers, path):
+    s = raw(any_server)
+    t = takers(any_server.hosts, count=3)
     t.acquire(f"{path}/b", 1).held(1)
     t.acquire(several(path), 0)
     wait_for_children(s, 2, f"{path}/b")

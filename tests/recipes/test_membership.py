@@ -4,15 +4,12 @@ import signal
 
 import pytest
 import rawzk
-from server import BACKENDS
-from talk import Talk
+from talk import Talk, everywhere, servers
 
 LONG_TIMEOUT_MS = 30000
 TIMEOUT_MS = 2000
 CREATE2, DELETE, SET = 15, 2, 5
 
-backends = pytest.mark.parametrize("backend", BACKENDS)
-two_backends = pytest.mark.parametrize("backend", ["caucusd", "apache39"])
 
 
 class Members(Talk):
@@ -86,7 +83,7 @@ def wait_until_empty(s, path):
 # --- who is in ---
 
 
-@backends
+@everywhere
 def test_members_are_listed_with_what_they_say_of_themselves(standing, members, path, backend):
     server = standing(backend)
     m = members(server.hosts, path, count=4)
@@ -107,7 +104,7 @@ def test_members_are_listed_with_what_they_say_of_themselves(standing, members, 
     assert children(raw(server), path) == ["config"]
 
 
-@backends
+@everywhere
 def test_each_callback_sees_the_list_as_of_its_change(standing, members, path, backend):
     server = standing(backend)
     watcher = members(server.hosts, path).group()
@@ -144,7 +141,7 @@ def test_each_callback_sees_the_list_as_of_its_change(standing, members, path, b
     watcher.quit()
 
 
-@two_backends
+@servers
 def test_an_id_has_one_holder(standing, members, path, backend):
     server = standing(backend)
     m = members(server.hosts, path, count=2)
@@ -164,7 +161,7 @@ def test_an_id_has_one_holder(standing, members, path, backend):
     m.quit()
 
 
-@two_backends
+@servers
 def test_who_takes_an_id_over_does_it_once(standing, members, path, backend):
     server = standing(backend)
     m = members(server.hosts, path, count=2)
@@ -202,7 +199,7 @@ def test_ids_and_paths_that_cannot_be_are_refused(standing, members, path):
 # --- replies that are lost, nodes that are late ---
 
 
-@backends
+@servers
 def test_a_creation_whose_reply_was_lost_is_not_made_again(standing, members, proxied, path, backend):
     server = standing(backend)
     s = raw(server)
@@ -217,7 +214,7 @@ def test_a_creation_whose_reply_was_lost_is_not_made_again(standing, members, pr
     assert "a" not in children(s, path)
 
 
-@two_backends
+@servers
 @pytest.mark.parametrize("fate", ["late", "lost"])
 def test_a_node_that_is_made_while_leaving_is_deleted(standing, members, proxied, path, backend, fate):
     server = standing(backend)
@@ -239,7 +236,7 @@ def test_a_node_that_is_made_while_leaving_is_deleted(standing, members, proxied
     m.quit()
 
 
-@two_backends
+@servers
 def test_updates_and_deletions_whose_replies_were_lost_are_repeated(standing, members, proxied, path, backend):
     server = standing(backend)
     s = raw(server)
@@ -266,7 +263,7 @@ def test_updates_and_deletions_whose_replies_were_lost_are_repeated(standing, me
 # --- connections, pauses, sessions ---
 
 
-@backends
+@servers
 def test_a_lost_connection_is_doubt_for_the_strict_and_nothing_for_the_others(standing, members, proxied, path,
                                                                              backend):
     server = standing(backend)
@@ -278,7 +275,7 @@ def test_a_lost_connection_is_doubt_for_the_strict_and_nothing_for_the_others(st
         proxy.cut()
         assert strict.left()[0] == "CAUCUS_CONNECTIONLOSS"
         assert strict.joined() == token
-    patient.hear("state RECONNECTED")
+        patient.hear("state RECONNECTED")
     assert patient.token() == other and not patient.said("left")
     patient.quit()
     watcher.news("- b")
@@ -289,7 +286,7 @@ def test_a_lost_connection_is_doubt_for_the_strict_and_nothing_for_the_others(st
 
 
 @pytest.mark.parametrize("policy", ["strict", "lost"])
-@two_backends
+@servers
 def test_a_member_that_hears_nothing_is_out_before_the_others_hear_it(standing, members, proxied, path, backend,
                                                                      policy):
     server = standing(backend)
@@ -343,7 +340,7 @@ def test_a_member_that_was_stopped_for_too_long_knows_it_first_of_all(standing, 
     m.quit()
 
 
-@two_backends
+@servers
 def test_who_is_killed_is_gone_and_comes_back_under_its_id(standing, members, path, backend):
     server = standing(backend)
     watcher = members(server.hosts, path).group()
@@ -358,7 +355,7 @@ def test_who_is_killed_is_gone_and_comes_back_under_its_id(standing, members, pa
     again.kill()
 
 
-@two_backends
+@servers
 def test_a_member_whose_node_is_deleted_joins_again(standing, members, path, backend):
     server = standing(backend)
     s = raw(server)
@@ -377,7 +374,7 @@ def test_a_member_whose_node_is_deleted_joins_again(standing, members, path, bac
     m.quit()
 
 
-@two_backends
+@servers
 def test_trouble_is_told_and_ends(standing, members, path, backend):
     server = standing(backend)
     s = raw(server)
@@ -395,7 +392,7 @@ def test_trouble_is_told_and_ends(standing, members, path, backend):
 # --- what the user does ---
 
 
-@backends
+@servers
 def test_a_membership_is_closed_at_any_moment(standing, members, path, backend):
     server = standing(backend)
     s = raw(server)
@@ -436,7 +433,7 @@ def test_waiting_ends_with_joining_the_time_or_the_end(standing, members, path):
 # --- who is suspected ---
 
 
-@two_backends
+@servers
 def test_suspicion_rises_with_silence_and_falls_with_a_heartbeat(standing, members, path, backend):
     server = standing(backend)
     m = members(server.hosts, path, count=2)
@@ -458,7 +455,7 @@ def test_suspicion_rises_with_silence_and_falls_with_a_heartbeat(standing, membe
     m.quit()
 
 
-@two_backends
+@servers
 def test_who_is_killed_is_suspected_before_it_is_gone(standing, members, path, backend):
     server = standing(backend)
     peer = members(server.hosts, path, timeout_ms=TIMEOUT_MS).join("peer")

@@ -4,12 +4,11 @@ import signal
 
 import pytest
 import rawzk
+from talk import everywhere, servers
 
 TIMEOUT_MS = 1000
 NAMES = [f"p{i}" for i in range(7)]
 
-everywhere = pytest.mark.parametrize("backend", ["caucusd", "apache38", "apache39"])
-briefly = pytest.mark.parametrize("backend", ["caucusd", "apache39"])  # what takes a session's end
 policies = pytest.mark.parametrize("policy", ["strict", "lost"])
 
 
@@ -117,7 +116,7 @@ def test_what_is_not_released_is_not_given_to_another(standing, member, path, ra
 
 
 @policies
-@briefly
+@servers
 def test_a_member_that_hears_nothing_fails_before_another_has_its_part(standing, member, proxied, backend, policy):
     server = standing(backend)
     proxy = proxied(server)
@@ -156,7 +155,7 @@ def test_a_member_that_was_stopped_knows_it_first_of_all(standing, member, polic
         m.quit()
 
 
-@everywhere
+@servers
 def test_a_blip_does_harm_only_to_the_strict(standing, member, proxied, backend):
     server = standing(backend)
     proxy = proxied(server)
@@ -201,7 +200,7 @@ def test_more_members_than_partitions(standing, member):
         m.quit()
 
 
-@everywhere
+@servers
 def test_a_partitioner_is_closed_at_any_moment(standing, start_talk, backend, path, raw):
     server = standing(backend)
     s = raw(server)

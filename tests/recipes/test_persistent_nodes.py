@@ -5,14 +5,12 @@ import itertools
 import pytest
 import rawzk
 from expire import end_session
-from talk import Talk
+from talk import Talk, everywhere, servers
 
-BACKENDS = ["caucusd", "apache38", "apache39"]
 LONG_TIMEOUT_MS = 30000
 CREATE, DELETE, SET = 1, 2, 5
 CREATE2, CREATE_CONTAINER = 15, 19
 
-backends = pytest.mark.parametrize("backend", BACKENDS)
 modes = pytest.mark.parametrize("mode", ["ephemeral", "persistent", "container"])
 
 
@@ -70,7 +68,7 @@ def wait_until_gone(s, path):
 
 
 @modes
-@backends
+@everywhere
 def test_it_is_made_with_its_parents_and_again_when_it_was_deleted(standing, keeper, path, backend, mode):
     server = standing(backend)
     s = raw(server)
@@ -89,7 +87,7 @@ def test_it_is_made_with_its_parents_and_again_when_it_was_deleted(standing, kee
     k.quit()
 
 
-@backends
+@servers
 def test_its_data_is_what_was_asked_for_last(standing, keeper, path, backend):
     server = standing(backend)
     s = raw(server)
@@ -116,7 +114,7 @@ def test_its_data_is_what_was_asked_for_last(standing, keeper, path, backend):
 
 
 @modes
-@backends
+@servers
 def test_it_outlives_connections_and_sessions(standing, keeper, path, backend, mode):
     server = standing(backend)
     s = raw(server)
@@ -144,7 +142,7 @@ def test_it_outlives_connections_and_sessions(standing, keeper, path, backend, m
 
 
 @modes
-@backends
+@servers
 def test_a_creation_whose_reply_was_lost_is_found(standing, keeper, path, backend, mode):
     server = standing(backend)
     s = raw(server)
@@ -160,7 +158,7 @@ def test_a_creation_whose_reply_was_lost_is_found(standing, keeper, path, backen
     k.quit()
 
 
-@backends
+@servers
 def test_what_is_anothers_is_waited_for_and_never_deleted(standing, keeper, path, backend):
     server = standing(backend)
     first, _ = keeper(server, path)
@@ -196,7 +194,7 @@ def test_a_standing_node_is_taken_and_its_data_set_once(standing, keeper, path):
     k.quit()
 
 
-@backends
+@servers
 def test_a_node_that_is_made_while_closing_is_deleted(standing, keeper, path, backend):
     server = standing(backend)
     s = raw(server)

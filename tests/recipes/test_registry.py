@@ -4,13 +4,11 @@ import json
 
 import pytest
 import rawzk
-from server import BACKENDS
-from talk import Talk
+from talk import Talk, everywhere, servers
 
 LONG_TIMEOUT_MS = 30000
 TIMEOUT_MS = 2000
 
-backends = pytest.mark.parametrize("backend", BACKENDS)
 
 
 class Registry(Talk):
@@ -68,7 +66,7 @@ def make(s, path, data=b""):
     s.ok(rawzk.create(path, data))
 
 
-@backends
+@everywhere
 def test_who_registers_is_discovered_until_it_ends(standing, registry, base, backend):
     server = standing(backend)
     d = registry(server.hosts, base).discover()
@@ -91,7 +89,7 @@ def test_who_registers_is_discovered_until_it_ends(standing, registry, base, bac
     d.quit()
 
 
-@pytest.mark.parametrize("backend", ["caucusd", "apache39"])
+@servers
 def test_the_json_is_what_curator_has(standing, registry, base, backend):
     server = standing(backend)
     s = raw(server)

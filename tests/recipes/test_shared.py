@@ -5,13 +5,11 @@ import itertools
 import pytest
 import rawzk
 from expire import end_session
-from talk import Talk
+from talk import Talk, everywhere, servers
 
-BACKENDS = ["caucusd", "apache38", "apache39"]
 LONG_TIMEOUT_MS = 30000
 MULTI, EXISTS, CREATE2 = 14, 3, 15
 
-backends = pytest.mark.parametrize("backend", BACKENDS)
 
 
 class Shared(Talk):
@@ -64,7 +62,7 @@ def seen(s, path):
     return stat.version, data.decode()
 
 
-@backends
+@everywhere
 def test_a_value_is_changed_on_condition_and_known_to_all(standing, shared, path, backend):
     server = standing(backend)
     a, _ = shared(server, path, "value")
@@ -86,7 +84,7 @@ def test_a_value_is_changed_on_condition_and_known_to_all(standing, shared, path
     assert seen(s, path) == (4, "four") and s.ok(rawzk.get_children(path)) == []
 
 
-@backends
+@everywhere
 def test_a_counter_counts(standing, shared, path, backend):
     server = standing(backend)
     k, _ = shared(server, path, "counter")
@@ -112,7 +110,7 @@ def test_a_counter_counts(standing, shared, path, backend):
     k.quit()
 
 
-@backends
+@servers
 def test_an_answer_that_was_lost_is_found(standing, shared, path, backend):
     server = standing(backend)
     k, proxy = shared(server, path, "counter")
@@ -127,7 +125,7 @@ def test_an_answer_that_was_lost_is_found(standing, shared, path, backend):
     k.quit()
 
 
-@backends
+@servers
 def test_a_request_that_was_lost_is_made_again(standing, shared, path, backend):
     server = standing(backend)
     k, proxy = shared(server, path, "counter")
@@ -145,7 +143,7 @@ def test_a_request_that_was_lost_is_made_again(standing, shared, path, backend):
     k.quit()
 
 
-@backends
+@servers
 def test_only_what_nobody_can_know_is_unknown(standing, shared, path, backend):
     server = standing(backend)
     k, proxy = shared(server, path, "counter")
@@ -168,7 +166,7 @@ def test_only_what_nobody_can_know_is_unknown(standing, shared, path, backend):
     k.quit()
 
 
-@pytest.mark.parametrize("backend", ["caucusd", "apache39"])
+@servers
 def test_each_addition_counts_once(standing, shared, path, backend):
     server = standing(backend)
     many = [shared(server, path, "counter", tries_max=1000) for _ in range(3)]
@@ -204,7 +202,7 @@ def test_tries_are_bounded(standing, shared, path):
     k.quit()
 
 
-@backends
+@servers
 def test_changes_that_wait_end_with_the_handle(standing, shared, path, backend):
     server = standing(backend)
     k, proxy = shared(server, path, "counter")
