@@ -106,7 +106,8 @@ static void arm_timer(struct coordination *c)
 
 /* ---- what is told ---- */
 
-static void say(struct coordination *c, const char *format, va_list args)
+static void __attribute__((format(printf, 2, 0)))
+say(struct coordination *c, const char *format, va_list args)
 {
     vsnprintf(c->trouble, sizeof c->trouble, format, args);
 }
@@ -374,8 +375,8 @@ void coordination_close(struct coordination *c, void (*closed)(void *arg), void 
     c->closed_arg = arg;
     c->closing = true;
     c->connected = false;
-    for (struct list *i; (i = list_take(&c->alarms)) != NULL;)
-        ;
+    while (!list_is_empty(&c->alarms))
+        list_take(&c->alarms);
     tasks_end(c);
     caucus_close(c->zk); /* calls back for all that is outstanding */
     shards_free(c);

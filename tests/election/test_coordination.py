@@ -456,3 +456,32 @@ def test_what_stands_in_a_node_may_be_anything(standing, electors, root):
     assert a.read().live_count == 0
     assert a.joined() > 0
     a.quit()
+
+
+# ---- ensembles
+
+
+@pytest.mark.parametrize("kind", ["caucusd", "apache39"])
+def test_the_servers_leader_may_end(start_ensemble, electors, root, kind):
+    ensemble = start_ensemble([kind] * 3, leader=3)
+    a, b = electors(ensemble, "a").begun(), electors(ensemble, "b").begun()
+    a.joined()
+    assert a.command("start force")[0] == "DONE"
+    a.read()
+    assert a.answer("takeover")[0] == "OK"
+    b.read()
+    ensemble[3].kill()
+    for e in (a, b):
+        e.hear("event DISCONNECTED CA")
+        e.hear("event CONNECTED CA")
+    view = a.read()
+    assert (view.seat, view.epoch, view.phase) == (1, 1, "OPEN")
+    assert a.answer("commit 5")[0] == "OK"
+    while b.read().index != 5:
+        b.hear("event CHANGED CA")
+    assert b.ask("snapshot", "snapshot")[1:] == ["OPEN", "CA:5", "WY:0"]
+    b.say("stop drain=60000")
+    a.wait_for_phase("CLOSING")
+    a.read()
+    assert a.answer("commit 6 sealed")[0] == "OK"
+    assert b.hear("command")[1:4] == ["DONE", "1", "CLOSED"]
