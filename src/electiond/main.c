@@ -188,7 +188,7 @@ int main(int argc, char **argv)
 {
     static struct program p;
     struct err err;
-    options_parse(argc, argv, &p.options);
+    options_read(argc, argv, &p.options);
     log_set_level(p.options.log_level);
     switch (p.options.action) {
     case OPTIONS_HELP:

@@ -213,7 +213,7 @@ static void check_all(struct options *o)
         wrong(o, "--client-ca needs --certificate");
 }
 
-void options_parse(int argc, char **argv, struct options *ret)
+void options_read(int argc, char **argv, struct options *ret)
 {
     struct options o = {
         .log_level = LOG_INFO, .states = "all", .auth = SERVICE_AUTH_HMAC, .commit_gap_ms = 20};

@@ -33,6 +33,6 @@ struct options {
 
 extern const char options_help[];
 
-void options_parse(int argc, char **argv, struct options *ret);
+void options_read(int argc, char **argv, struct options *ret);
 
 #endif
