@@ -2,10 +2,10 @@
 
 #include <stdlib.h>
 
+#include "base/json_in.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "recipes/copy.h"
-#include "recipes/json_in.h"
 
 enum {
     PORT_MAX = 65535

@@ -4,40 +4,8 @@
 #include <math.h>
 
 #include "base/assert.h"
-#include "base/utf8.h"
+#include "base/json_out.h"
 #include "server/command_format.h"
-
-static void put_escaped(struct buf *out, uint8_t c)
-{
-    static const char short_forms[] = "\bb\ff\nn\rr\tt\"\"\\\\";
-    for (const char *at = short_forms; *at != '\0'; at += 2) {
-        if (*at == (char)c) {
-            buf_put_u8(out, '\\');
-            buf_put_u8(out, (uint8_t)at[1]);
-            return;
-        }
-    }
-    if (c < 0x20)
-        buf_printf(out, "\\u%04X", c);
-    else
-        buf_put_u8(out, c);
-}
-
-static void put_text(struct buf *out, struct slice text)
-{
-    buf_put_u8(out, '"');
-    while (text.len > 0) {
-        size_t len = utf8_length((const char *)text.ptr, text.len);
-        if (len == 1)
-            put_escaped(out, text.ptr[0]);
-        else if (len > 1)
-            buf_put(out, text.ptr, len);
-        else
-            buf_put(out, "\xef\xbf\xbd", 3);
-        text = slice_from(text, len > 0 ? len : 1);
-    }
-    buf_put_u8(out, '"');
-}
 
 /* Arrays do not indent. */
 static void put_line(struct json *j)
@@ -60,7 +28,7 @@ static void begin_value(struct json *j, struct slice key)
         return;
     }
     put_line(j);
-    put_text(j->out, key);
+    json_out_quote(j->out, key);
     buf_put(j->out, " : ", 3);
 }
 
@@ -136,7 +104,7 @@ void json_array_close(struct json *j)
 void json_text(struct json *j, const char *key, struct slice text)
 {
     begin_value(j, key_slice(key));
-    put_text(j->out, text);
+    json_out_quote(j->out, text);
 }
 
 void json_integer(struct json *j, const char *key, int64_t value)

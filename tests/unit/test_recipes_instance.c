@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
+#include "base/json_in.h"
 #include "recipes/instance.h"
-#include "recipes/json_in.h"
 
 static struct caucus_instance *read_text(const char *json)
 {

@@ -1,4 +1,4 @@
-#include "recipes/json_in.h"
+#include "base/json_in.h"
 
 #include "base/utf8.h"
 

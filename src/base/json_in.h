@@ -6,9 +6,9 @@
  *   for (bool more = json_in_object(&in); more; more = json_in_next(&in))
  *       if (json_in_name(&in, &name)) ... read or skip the value ...
  *
- * Nesting has a bound, and no recursion. Pure. */
-#ifndef CAUCUS_RECIPES_JSON_IN_H
-#define CAUCUS_RECIPES_JSON_IN_H
+ * Nesting has a bound, and no recursion. */
+#ifndef CAUCUS_BASE_JSON_IN_H
+#define CAUCUS_BASE_JSON_IN_H
 
 #include "base/buf.h"
 
