@@ -138,8 +138,7 @@ static int refused(const struct listener_options *o, int error, struct err *err)
                    o->address != NULL ? o->address : text, strerror(error));
 }
 
-int listener_open(struct loop *loop, const struct listener_options *options, struct listener **ret,
-                  struct err *err)
+int listen_socket(const struct listener_options *options, struct err *err)
 {
     int fd = -1;
     if (options->at != NULL) {
@@ -156,10 +155,18 @@ int listener_open(struct loop *loop, const struct listener_options *options, str
     }
     if (fd < 0)
         return refused(options, errno, err);
-
-    /* What is accepted inherits these, at no cost per connection. */
+    /* What is accepted inherits it, at no cost per connection. */
     int one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    return fd;
+}
+
+int listener_open(struct loop *loop, const struct listener_options *options, struct listener **ret,
+                  struct err *err)
+{
+    int fd = listen_socket(options, err), one = 1;
+    if (fd < 0)
+        return fd;
     if (options->keep_alive)
         setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
     struct listener *l = mem_calloc(1, sizeof *l);
@@ -192,11 +199,16 @@ void listener_close(struct listener *l)
     uv_close((uv_handle_t *)&l->pause, on_handle_closed);
 }
 
-int listener_port(const struct listener *l)
+int listen_socket_port(int fd)
 {
     struct sockaddr_storage a;
     socklen_t len = sizeof a;
-    if (getsockname(l->fd, (struct sockaddr *)&a, &len) != 0)
+    if (getsockname(fd, (struct sockaddr *)&a, &len) != 0)
         return 0;
     return listen_address_port((struct sockaddr *)&a);
+}
+
+int listener_port(const struct listener *l)
+{
+    return listen_socket_port(l->fd);
 }

@@ -38,6 +38,11 @@ void listener_close(struct listener *l); /* NULL is fine */
 
 int listener_port(const struct listener *l);
 
+/* The socket alone, for who accepts by himself: of the options only where to listen counts. Its
+ * descriptor, or an error. */
+int listen_socket(const struct listener_options *options, struct err *err);
+int listen_socket_port(int fd);
+
 enum {
     LISTEN_ADDRESS_BYTES = 64
 };
