@@ -1,0 +1,146 @@
+/* The door for HTTP with a service in memory, told what to do by lines on stdin
+ * (scripted_service.h), each of which is answered by "ok" or "no" on stdout. Prints "port N" first,
+ * ends with stdin. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "election_rest/election_rest.h"
+#include "scripted_service.h"
+
+struct program {
+    struct loop loop;
+    struct service *service;
+    struct election_rest *rest;
+    uv_poll_t input;
+    char line[256];
+    size_t len;
+};
+
+static void obey(struct program *p)
+{
+    p->line[p->len] = '\0';
+    p->len = 0;
+    puts(scripted_obey(p->service, p->line) ? "ok" : "no");
+    fflush(stdout);
+}
+
+static void on_input(uv_poll_t *poll, int status, int events)
+{
+    struct program *p = poll->data;
+    char bytes[4096];
+    (void)status, (void)events;
+    ssize_t got = read(STDIN_FILENO, bytes, sizeof bytes);
+    for (ssize_t i = 0; i < got; i++) {
+        if (bytes[i] == '\n')
+            obey(p);
+        else if (p->len + 1 < sizeof p->line)
+            p->line[p->len++] = bytes[i];
+    }
+    if (got > 0 || (got < 0 && errno == EAGAIN))
+        return;
+    uv_poll_stop(poll);
+    loop_stop(&p->loop);
+}
+
+static void nothing(void *arg)
+{
+    (void)arg;
+}
+
+static void usage(void)
+{
+    fprintf(stderr,
+            "rest_scripted [--port N] [--states FILE] [--hidden] [--auth] [--strict] [--cert FILE "
+            "--key FILE "
+            "[--client-ca FILE]] [--connections N] [--streams N] [--idle-ms N] [--head-ms N]\n");
+    exit(2);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option names[] = {
+        {"port", required_argument, NULL, 'p'},
+        {"states", required_argument, NULL, 's'},
+        {"hidden", no_argument, NULL, 'h'},
+        {"auth", no_argument, NULL, 'a'},
+        {"strict", no_argument, NULL, 'x'},
+        {"cert", required_argument, NULL, 'c'},
+        {"key", required_argument, NULL, 'k'},
+        {"client-ca", required_argument, NULL, 'r'},
+        {"connections", required_argument, NULL, 'n'},
+        {"streams", required_argument, NULL, 'm'},
+        {"idle-ms", required_argument, NULL, 'i'},
+        {"head-ms", required_argument, NULL, 'd'},
+        {NULL, 0, NULL, 0},
+    };
+    struct scripted_options scripted = {.live = true};
+    struct election_rest_options o = {.address = "127.0.0.1", .committee_open = true};
+    int option;
+    while ((option = getopt_long(argc, argv, "", names, NULL)) >= 0) {
+        switch (option) {
+        case 'p':
+            o.port = atoi(optarg);
+            break;
+        case 's':
+            scripted.states_csv = optarg;
+            break;
+        case 'h':
+            scripted.live = false;
+            break;
+        case 'a':
+            scripted.auth = true;
+            break;
+        case 'x':
+            o.committee_open = false;
+            break;
+        case 'c':
+            o.certificate_file = optarg;
+            break;
+        case 'k':
+            o.key_file = optarg;
+            break;
+        case 'r':
+            o.client_ca_file = optarg;
+            break;
+        case 'n':
+            o.connections_max = (uint32_t)atoi(optarg);
+            break;
+        case 'm':
+            o.streams_max = (uint32_t)atoi(optarg);
+            break;
+        case 'i':
+            o.idle_timeout_ms = atoi(optarg);
+            break;
+        case 'd':
+            o.head_timeout_ms = atoi(optarg);
+            break;
+        default:
+            usage();
+        }
+    }
+
+    static struct program p;
+    struct err err;
+    loop_init(&p.loop);
+    p.loop.on_turn_end = p.loop.on_wake = p.loop.on_deadline = nothing;
+    p.service = scripted_create(&p.loop, &scripted);
+    if (election_rest_start(&p.loop, p.service, &o, &p.rest, &err) < 0) {
+        fprintf(stderr, "%s\n", err.text);
+        return 1;
+    }
+    printf("port %d\n", election_rest_port(p.rest));
+    fflush(stdout);
+    p.input.data = &p;
+    uv_poll_init(&p.loop.uv, &p.input, STDIN_FILENO);
+    uv_poll_start(&p.input, UV_READABLE, on_input);
+    loop_run(&p.loop);
+
+    election_rest_stop(p.rest);
+    scripted_free(p.service); /* answers what is under way, and turns the loop */
+    uv_close((uv_handle_t *)&p.input, NULL);
+    loop_deinit(&p.loop);
+    return 0;
+}
