@@ -12,8 +12,10 @@
 
 enum {
     OUT_BYTES = 256 << 10,
-    /* Synced in steps, so that the log's fdatasync never waits behind a whole snapshot. */
-    SYNC_STEP_BYTES = 1 << 20,
+    /* Synced in steps, so that the log's fdatasync never waits behind a whole snapshot: with 1 MiB
+     * the writes of a leader waited 8 to 12 ms longer while another server on its disk took its
+     * tree, with 256 KiB 3 ms. */
+    SYNC_STEP_BYTES = 256 << 10,
     /* Half the time of the usual level for a tenth more bytes; readers do not care. */
     GZIP_LEVEL = 1,
     GZIP_WINDOW_BITS = 15 + 16,
