@@ -6,10 +6,10 @@
 # System packages come from apt (as root, or with sudo that asks no password;
 # otherwise the script says what to install and stops). The rest stays under build/:
 #
-#   build/venv                   Python with pytest and kazoo
+#   build/venv                   Python with pytest, kazoo and gRPC
 #   build/peers/zookeeper-3.9    Apache ZooKeeper and its client, 3.9.5
 #   build/peers/zookeeper-3.8    the same, 3.8.6
-#   build/peers/node             ZooKeeper client for Node
+#   build/peers/node             ZooKeeper client and gRPC for Node
 #
 # A stamp holds the checksum of everything that decides the result, so that a run with
 # nothing to do takes a few milliseconds.
@@ -30,6 +30,7 @@ everything_is_there() {
     [ -f "$build/peers/zookeeper-3.9/lib/zookeeper-3.9.5.jar" ] || return 1
     [ -f "$build/peers/zookeeper-3.8/lib/zookeeper-3.8.6.jar" ] || return 1
     [ -d "$build/peers/node/node_modules/node-zookeeper-client" ] || return 1
+    [ -d "$build/peers/node/node_modules/@grpc/grpc-js" ] || return 1
     [ -f /usr/share/java/zookeeper.jar ] || return 1
     [ -f /usr/include/zookeeper/zookeeper.h ] || return 1
     command -v java >/dev/null && command -v node >/dev/null

@@ -223,21 +223,24 @@ struct grpc_channel_options {
     const char *tls_host;       /* what the certificate must name; NULL: the first target's host */
     const char *authority;      /* NULL: the first target, HOST:PORT */
     uint32_t message_bytes_max; /* 0: GRPC_MESSAGE_BYTES_MAX */
-    uint32_t keepalive_ms;      /* as a server's; 0: 60,000 */
+    uint32_t keepalive_ms;      /* as a server's; 0: the server is not asked, since others than ours
+                                   mind it; a host that is cut off is noticed by TCP in a minute */
     /* The server has spoken: calls are under way. May be NULL. */
     void (*on_open)(void *arg, struct grpc_channel *ch);
     /* It ends: no new calls (they fail with UNAVAILABLE, refused), those that run go on if the
      * server lets them. Not before on_open, and not if on_end comes at once. May be NULL. */
     void (*on_going)(void *arg, struct grpc_channel *ch);
-    /* It is over, or never began; all its calls have ended before. The channel frees itself. Not
-     * after grpc_channel_close. */
+    /* It is over, or never began; its calls have ended before, but for those that were begun by
+     * their last callbacks: they end behind it. The channel frees itself. Not after
+     * grpc_channel_close. */
     void (*on_end)(void *arg, struct grpc_channel *ch, const char *reason);
     void *arg;
 };
 
 /* Begins to connect. Calls may be started at once; they wait. */
 struct grpc_channel *grpc_channel_open(struct loop *l, const struct grpc_channel_options *o);
-/* Ends all calls with CANCELLED (their on_end comes, in a later turn). NULL is fine. */
+/* Ends all calls with CANCELLED (their on_end comes, in the next turn). Before the loop is
+ * deinitialised it has to turn once more. NULL is fine. */
 void grpc_channel_close(struct grpc_channel *ch);
 size_t grpc_channel_calls(const struct grpc_channel *ch); /* that have not ended */
 
@@ -249,7 +252,8 @@ struct grpc_request {
     const struct grpc_handlers *handlers; /* must live as long as the call */
     void *arg;                            /* the call's context */
 };
-/* Any number at a time: what the server does not take at the moment waits here. */
+/* Any number at a time: what the server does not take at the moment waits here. Trouble of any kind
+ * is told by on_end. */
 struct grpc_call *grpc_call_start(struct grpc_channel *ch, const struct grpc_request *r);
 /* No more messages from this side. */
 void grpc_call_half_close(struct grpc_call *c);

@@ -113,6 +113,17 @@ struct conn *conn_open_secure(struct loop *l, int fd, struct tls_context *contex
     return c;
 }
 
+struct conn *conn_open_secure_client(struct loop *l, int fd, struct tls_context *context,
+                                     const char *host, const struct conn_ops *ops, void *owner)
+{
+    struct conn *c = open_with(l, fd, mem_calloc(1, sizeof(struct layer_secure)), ops, owner);
+    if (c == NULL)
+        return NULL;
+    layer_secure_init_client(c->secure, &c->tcp.layer, fd, context, host);
+    c->top = &c->secure->layer;
+    return c;
+}
+
 const struct tls_link *conn_tls(const struct conn *c)
 {
     return c->secure != NULL && c->secure->state == SECURE_OPEN ? c->secure->link : NULL;
@@ -348,8 +359,11 @@ static void read_once(struct conn *c)
                                             : "peer went away");
     } else if (got == LAYER_AGAIN) {
         wait_for(c); /* TLS may have to write before it can read */
-    } else if (!conn_is_paused(c) && layer_pending(c->top)) {
-        serve_soon(c);
+    } else {
+        if (c->secure != NULL)
+            wait_for(c); /* the handshake may be done: what waits can be sent */
+        if (!conn_is_paused(c) && layer_pending(c->top))
+            serve_soon(c);
     }
 }
 

@@ -78,6 +78,9 @@ struct conn *conn_open(struct loop *l, int fd, const struct conn_ops *ops, void 
 /* The same over TLS; `either`: or not, as the peer likes. */
 struct conn *conn_open_secure(struct loop *l, int fd, struct tls_context *context, bool either,
                               const struct conn_ops *ops, void *owner);
+/* Takes over a socket that we have connected to `host`: TLS is a client's. */
+struct conn *conn_open_secure_client(struct loop *l, int fd, struct tls_context *context,
+                                     const char *host, const struct conn_ops *ops, void *owner);
 /* Has the peer spoken TLS, and is the handshake done? NULL: no. */
 const struct tls_link *conn_tls(const struct conn *c);
 

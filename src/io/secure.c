@@ -65,6 +65,10 @@ static ssize_t secure_recv(struct layer *l, void *ret, size_t len)
         return layer_recv(s->below, ret, len);
     errno = 0; /* the link says itself what was wrong */
     if (s->state == SECURE_HANDSHAKE) {
+        if (s->link == NULL) {
+            errno = ENOMEM;
+            return LAYER_BROKEN;
+        }
         int rc = tls_handshake(s->link);
         if (rc < 0)
             return from_tls(rc);
@@ -85,6 +89,9 @@ static ssize_t secure_send(struct layer *l, const void *bytes, size_t len)
 static int secure_events(const struct layer *l, int wants)
 {
     const struct layer_secure *s = look_at(l);
+    /* What is to be sent waits for the handshake, which waits for the peer. */
+    if (s->state == SECURE_HANDSHAKE)
+        wants = LAYER_READ;
     int events = layer_events(s->below, wants);
     if ((wants & LAYER_READ) != 0 && s->link != NULL && tls_waits_to_write(s->link))
         events |= UV_WRITABLE;
@@ -134,4 +141,19 @@ void layer_secure_init(struct layer_secure *s, struct layer *below, int fd,
     };
     if (!either)
         begin_tls(s); /* if that fails, the first recv tries again, and says so */
+}
+
+void layer_secure_init_client(struct layer_secure *s, struct layer *below, int fd,
+                              struct tls_context *context, const char *host)
+{
+    *s = (struct layer_secure){
+        .layer = {&secure_ops},
+        .below = below,
+        .fd = fd,
+        .context = context,
+        .state = SECURE_HANDSHAKE,
+    };
+    s->link = tls_connect(context, fd, host);
+    if (s->link != NULL)
+        tls_handshake(s->link); /* our first word; how it went is told by the first read */
 }

@@ -1,7 +1,8 @@
-/* secure.h: the layer that is TLS, on a server's accepted connection (stack.h).
+/* secure.h: the layer that is TLS (stack.h).
  *
  * The handshake is part of the first reads: nothing comes up before it is done. With `either`, the
- * first byte decides: a connection that does not begin as TLS does goes on in plain text. */
+ * first byte decides: a connection that does not begin as TLS does goes on in plain text. A
+ * client's end begins it when the layer is made. */
 #ifndef CAUCUS_IO_SECURE_H
 #define CAUCUS_IO_SECURE_H
 
@@ -24,8 +25,11 @@ struct layer_secure {
     enum secure_state state;
 };
 
-/* Takes over the layer below. */
+/* Takes over the layer below, a connection that was accepted. */
 void layer_secure_init(struct layer_secure *s, struct layer *below, int fd,
                        struct tls_context *context, bool either);
+/* And one that we have made, to `host`, which the server's certificate must name. */
+void layer_secure_init_client(struct layer_secure *s, struct layer *below, int fd,
+                              struct tls_context *context, const char *host);
 
 #endif

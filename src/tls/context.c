@@ -54,7 +54,29 @@ void tls_context_free(struct tls_context *c)
     free(c);
 }
 
+int tls_name_protocol(struct tls_context *c, const char *name, struct err *err)
+{
+    if (name == NULL)
+        return 0;
+    size_t len = strlen(name);
+    if (len == 0 || len > TLS_ALPN_BYTES_MAX)
+        return err_set(err, ERR_INVALID, "'%s' is no name of a protocol inside TLS", name);
+    c->alpn[0] = (uint8_t)len;
+    memcpy(c->alpn + 1, name, len);
+    return 0;
+}
+
 /* ---- A client's ---- */
+
+static int offer_protocol(struct tls_context *c, const char *name, struct err *err)
+{
+    int rc = tls_name_protocol(c, name, err);
+    if (rc < 0 || c->alpn[0] == 0)
+        return rc;
+    if (SSL_CTX_set_alpn_protos(c->ssl, c->alpn, 1U + c->alpn[0]) != 0) /* 0 is success here */
+        return err_set(err, ERR_INVALID, "protocol '%s': %s", name, tls_reason());
+    return 0;
+}
 
 static int trust(SSL_CTX *ssl, const struct tls_client_options *o, struct err *err)
 {
@@ -103,6 +125,8 @@ int tls_client_context(const struct tls_client_options *o, struct tls_context **
     int rc = trust(c->ssl, o, err);
     if (rc == 0)
         rc = identify(c->ssl, o, err);
+    if (rc == 0)
+        rc = offer_protocol(c, o->alpn, err);
     if (rc < 0) {
         tls_context_free(c);
         return rc;

@@ -11,14 +11,20 @@
 
 struct tls_context;
 
+enum {
+    TLS_ALPN_BYTES_MAX = 32
+};
+
 struct tls_client_options {
     const char *ca_file, *ca_folder; /* both NULL: the system's */
     const char *certificate_file;    /* NULL: none */
     const char *key_file;            /* NULL: in certificate_file */
     const char *key_password;        /* NULL: none */
     bool any_host;                   /* the certificate need not name the host */
+    const char *alpn;                /* the protocol that is spoken inside: "h2"; NULL: not said */
 };
 
+/* Errors here too: `alpn` is longer than TLS_ALPN_BYTES_MAX or empty. */
 int tls_client_context(const struct tls_client_options *o, struct tls_context **ret,
                        struct err *err);
 
@@ -45,6 +51,7 @@ struct tls_server_options {
     enum tls_client_auth client_auth;
     const char *protocols; /* "TLSv1.2", "TLSv1.3", or both with a comma */
     const char *ciphers;   /* IANA's names with commas; "": OpenSSL's defaults */
+    const char *alpn;      /* who offers others only is turned away; NULL: it is not looked at */
 };
 
 int tls_server_context(const struct tls_server_options *o, struct tls_context **ret,

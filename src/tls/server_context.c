@@ -183,6 +183,29 @@ static int offer_ciphers(SSL_CTX *ssl, const char *list, struct err *err)
     return 0;
 }
 
+/* ---- What is spoken inside ---- */
+
+static int choose_protocol(SSL *ssl, const unsigned char **ret, unsigned char *ret_len,
+                           const unsigned char *offered, unsigned int offered_len, void *arg)
+{
+    const struct tls_context *c = arg;
+    unsigned char *chosen = NULL;
+    (void)ssl;
+    if (SSL_select_next_proto(&chosen, ret_len, c->alpn, 1U + c->alpn[0], offered, offered_len) !=
+        OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    *ret = chosen;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+static int expect_protocol(struct tls_context *c, const char *name, struct err *err)
+{
+    int rc = tls_name_protocol(c, name, err);
+    if (rc == 0 && c->alpn[0] != 0)
+        SSL_CTX_set_alpn_select_cb(c->ssl, choose_protocol, c);
+    return rc;
+}
+
 /* ---- The whole ---- */
 
 /* A client that comes again makes a whole handshake: what is remembered of it could not be taken
@@ -209,6 +232,8 @@ int tls_server_context(const struct tls_server_options *o, struct tls_context **
         rc = offer_protocols(c->ssl, o->protocols, err);
     if (rc == 0)
         rc = offer_ciphers(c->ssl, o->ciphers, err);
+    if (rc == 0)
+        rc = expect_protocol(c, o->alpn, err);
     if (rc < 0) {
         tls_context_free(c);
         return rc;
