@@ -9,6 +9,7 @@
  *   open ST -> claimed ST NUMBER | refused ST WHY      begin ST -> event CONNECTED ST
  *   read ST -> read ST ROUND PHASE GLOBAL_VERSION COMMIT_VERSION EPOCH INDEX OWN_SEAT SEAL LIVE
  *   join|leave|seal ST, commit ST INDEX [sealed], takeover ST -> answer ST OK|REFUSED SEAT
+ *   next ST -> next ST VERSION      that of Commit after a write that was OK, without reading it
  *   start|stop [id=HEX] [round=N] [force] [now] [drain=MS]
  *       -> command OUTCOME ROUND PHASE NOT_READY DETAIL
  *   snapshot -> snapshot PHASE ST:INDEX... | snapshot error DETAIL
@@ -290,6 +291,8 @@ static void obey_of_state(const char *word, const char *code, const char *more)
         write_commit(r, more);
     else if (strcmp(word, "takeover") == 0)
         take_over(r);
+    else if (strcmp(word, "next") == 0)
+        printf("0 next %s %llu\n", code, (unsigned long long)++r->next.commit_version);
     else if (strcmp(word, "fresh") == 0)
         coordination_read(c, number_of(r), true, on_fresh, r);
     else if (strcmp(word, "peek") == 0)

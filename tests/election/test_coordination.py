@@ -3,6 +3,7 @@ is answered truly, also when connections are cut, replies are lost and sessions 
 
 import itertools
 import signal
+from types import SimpleNamespace
 
 import pytest
 import rawzk
@@ -11,7 +12,7 @@ from talk import Talk
 
 BACKENDS = ["caucusd", "apache38", "apache39"]
 LONG_TIMEOUT_MS = 30000
-SYNC, MULTI, CREATE2, MULTI_READ, DELETE = 9, 14, 15, 22, 2
+DELETE, GET_DATA, GET_CHILDREN, SYNC, MULTI, CREATE2, MULTI_READ = 2, 4, 8, 9, 14, 15, 22
 
 backends = pytest.mark.parametrize("backend", BACKENDS)
 
@@ -38,6 +39,30 @@ class Electors(Talk):
         """(OK or REFUSED, seat)"""
         words = self.ask(f"{order.split()[0]} {state} {order.partition(' ')[2]}".strip(), f"answer {state}")
         return words[2], int(words[3])
+
+    def told(self, *begins):
+        """The next line that begins with one of these."""
+        while not " ".join(words := self.hear("")).startswith(begins):
+            pass
+        return words
+
+    def attempt(self, order):
+        """OK, REFUSED, or None: nobody knows; it is connected again."""
+        verb, _, more = order.partition(" ")
+        self.say(f"{verb} CA {more}".strip())
+        words = self.told("answer CA", "event CONNECTED CA")
+        return words[2] if words[0] == "answer" else None
+
+    def read_at_last(self):
+        while True:
+            self.say("read CA")
+            words = self.told("read CA", "event CONNECTED CA")
+            if words[0] == "read":
+                return View(words)
+
+    def next_version(self):
+        """As a leader, who knows what he wrote."""
+        self.ask("next CA", "next CA")
 
     def joined(self, state="CA"):
         self.read(state)
@@ -214,6 +239,53 @@ def test_an_unknown_outcome_is_not_told_as_another(standing, electors, proxied, 
     assert proxy.requests[MULTI] == 3
     assert len(a.lines("answer")) == 2  # join, takeover
     assert a.ask("stats", "stats")[3] == "2"
+
+
+@pytest.mark.parametrize("backend", ["caucusd", "apache39"])
+def test_whatever_is_lost_answers_are_true(standing, electors, proxied, root, backend):
+    server = standing(backend)
+    proxy = proxied(server)
+    many = SimpleNamespace(hosts=",".join([proxy.hosts] * 32))  # no pause before the next of them
+    a = electors(many, "a").begun()
+    steps = {
+        "join": lambda before, after: after.seat > before.seat and after.live_count == 1,
+        "takeover": lambda before, after: after.epoch == before.epoch + 1,
+        "commit": lambda before, after: after.index == before.index + 3,
+        "leave": lambda before, after: after.seat == 0 and after.live_count == 0,
+    }
+    unknown = 0
+    for op in (SYNC, GET_DATA, GET_CHILDREN, MULTI, CREATE2, DELETE):
+        for what in ("lose", "swallow"):
+            getattr(proxy, what)(op)
+            for step, is_done in steps.items():
+                while True:
+                    before = a.read_at_last()
+                    outcome = a.attempt(f"commit {before.index + 3}" if step == "commit" else step)
+                    after = a.read_at_last()
+                    assert outcome != "REFUSED", (op, what, step)  # nobody else is here
+                    if is_done(before, after):
+                        break
+                    assert outcome is None and vars(before) == vars(after), (op, what, step)
+                unknown += outcome is None
+            assert proxy.lost.is_set(), (op, what)
+    assert unknown > 2
+
+
+def test_a_commit_is_one_request(standing, electors, proxied, root):
+    server = standing("caucusd")
+    proxy = proxied(server)
+    a = electors(proxy, "a").begun()
+    a.joined()
+    a.read()
+    assert a.answer("takeover")[0] == "OK"
+    a.read()
+    a.answer("commit 1")
+    requests, notifications = dict(proxy.requests), proxy.notifications
+    for index in range(2, 22):
+        a.next_version()
+        assert a.answer(f"commit {index}")[0] == "OK"
+    new = {op: n - requests.get(op, 0) for op, n in proxy.requests.items() if n != requests.get(op, 0)}
+    assert new == {MULTI: 20} and proxy.notifications == notifications
 
 
 @backends
