@@ -142,6 +142,11 @@ def part_client(log):
     return pytest(log, "tests/client tests/recipes")
 
 
+def part_election(log):
+    """The election's servers and their coordination, on caucusd, Apache 3.8.0 and 3.9.5, and ensembles of them."""
+    return pytest(log, "tests/election")
+
+
 def part_ensemble(log):
     """Ensembles of caucusd."""
     return pytest(log, "tests/integration/test_ensemble*.py")
