@@ -10,6 +10,7 @@
 #   build/peers/zookeeper-3.9    Apache ZooKeeper and its client, 3.9.5
 #   build/peers/zookeeper-3.8    the same, 3.8.6
 #   build/peers/node             ZooKeeper client and gRPC for Node
+#   build/peers/browser          what drives a browser: playwright-core, without browsers of its own
 #
 # A stamp holds the checksum of everything that decides the result, so that a run with
 # nothing to do takes a few milliseconds.
@@ -21,7 +22,8 @@ stamp=$build/peers/.stamp
 
 inputs_checksum() {
     cat "$tests/deps.sh" "$tests/requirements.txt" "$tests/interop/java/pom.xml" \
-        "$tests/interop/node/package.json" "$tests/interop/node/package-lock.json" | cksum
+        "$tests/interop/node/package.json" "$tests/interop/node/package-lock.json" \
+        "$tests/rest/browser/package.json" "$tests/rest/browser/package-lock.json" | cksum
 }
 
 everything_is_there() {
@@ -31,9 +33,10 @@ everything_is_there() {
     [ -f "$build/peers/zookeeper-3.8/lib/zookeeper-3.8.6.jar" ] || return 1
     [ -d "$build/peers/node/node_modules/node-zookeeper-client" ] || return 1
     [ -d "$build/peers/node/node_modules/@grpc/grpc-js" ] || return 1
+    [ -d "$build/peers/browser/node_modules/playwright-core" ] || return 1
     [ -f /usr/share/java/zookeeper.jar ] || return 1
     [ -f /usr/include/zookeeper/zookeeper.h ] || return 1
-    command -v java >/dev/null && command -v node >/dev/null
+    command -v java >/dev/null && command -v node >/dev/null && command -v chromium-headless-shell >/dev/null
 }
 
 say() { printf '%s\n' "tests/deps.sh: $*" >&2; }
@@ -46,6 +49,7 @@ missing_packages() {
     command -v mvn >/dev/null || echo maven
     command -v node >/dev/null || echo nodejs
     command -v npm >/dev/null || echo npm
+    command -v chromium-headless-shell >/dev/null || echo chromium-headless-shell
     python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3 python3-venv
     [ -f /usr/share/java/zookeeper.jar ] || echo libzookeeper-java
     [ -f /usr/include/zookeeper/zookeeper.h ] || echo libzookeeper-mt-dev
@@ -100,11 +104,11 @@ copy_jars() {
         rm -f "$build/peers/$1"/lib/netty-tcnative-boringssl-static-*.jar
 }
 
+# node_modules NAME FOLDER: what the folder's package.json names.
 node_modules() {
-    mkdir -p "$build/peers/node" &&
-        cp "$tests/interop/node/package.json" "$tests/interop/node/package-lock.json" \
-            "$build/peers/node/" &&
-        (cd "$build/peers/node" && npm ci --no-audit --no-fund --ignore-scripts)
+    mkdir -p "$build/peers/$1" &&
+        cp "$2/package.json" "$2/package-lock.json" "$build/peers/$1/" &&
+        (cd "$build/peers/$1" && npm ci --no-audit --no-fund --ignore-scripts)
 }
 
 if everything_is_there; then
@@ -117,5 +121,6 @@ say "fetching test peers into $build"
 step python python_env
 step java-3.9 copy_jars zookeeper-3.9
 step java-3.8 copy_jars zookeeper-3.8
-step node node_modules
+step node node_modules node "$tests/interop/node"
+step browser node_modules browser "$tests/rest/browser"
 inputs_checksum >"$stamp"

@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 build_packages="gcc make cmake ninja-build pkg-config libuv1-dev libssl-dev zlib1g-dev libsnappy-dev
-libmicrohttpd-dev libxxhash-dev libedit-dev libsasl2-dev libsasl2-modules libnghttp2-dev
+libmicrohttpd-dev libgnutls28-dev libxxhash-dev libedit-dev libsasl2-dev libsasl2-modules libnghttp2-dev
 libprotobuf-c-dev protobuf-c-compiler"
 test_packages="libcmocka-dev clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev python3
 python3-venv curl binutils zsh mandoc"
@@ -22,7 +22,7 @@ if ! command -v dpkg-query >/dev/null 2>&1; then
     for tool in gcc make cmake ninja pkg-config protoc-c; do
         command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
     done
-    for lib in libuv libssl libcrypto zlib libmicrohttpd libxxhash libedit libnghttp2 libprotobuf-c; do
+    for lib in libuv libssl libcrypto zlib libmicrohttpd gnutls libxxhash libedit libnghttp2 libprotobuf-c; do
         pkg-config --exists "$lib" 2>/dev/null || missing="$missing $lib"
     done
     [ -z "$missing" ] && exit 0

@@ -42,7 +42,7 @@ export class TileMap {
     tile.link.style.setProperty("--c", standing.who?.colour ?? "var(--quiet)");
     tile.link.style.setProperty("--counted", standing.kind === "none" || standing.kind === "unknown" ? 0 : Math.max(counted, 0.06));
     setText(tile.sign, { won: `${standing.who?.mark}✓`, leads: standing.who?.mark, tie: "=", unknown: "?" }[standing.kind] ?? "");
-    tile.districts.replaceChildren(...this.model.districts(result).map((d) =>
+    tile.districts.replaceChildren(...this.model.districts(result).filter((d) => d.kind !== "none").map((d) =>
       el("span", { class: `pip ${d.kind}`, "--c": d.who?.colour ?? "var(--quiet)" }, d.who?.mark ?? (d.kind === "tie" ? "=" : ""))));
     setText(tile.spoken, describe(this.model, tile.state, result));
   }

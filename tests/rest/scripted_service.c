@@ -61,6 +61,7 @@ struct service {
     struct ballot *ballots;
     size_t ballot_count;
     bool ready;
+    bool slow; /* recounts take a while */
     uint64_t reads; /* of the nation */
     struct list pending, watches;
     uv_timer_t timer; /* of what is due later */
@@ -556,7 +557,7 @@ static void answer_recount(struct service *s, struct pending *p)
 
 void service_recount(struct service *s, int state, recount_done_fn *done, void *arg)
 {
-    struct pending *p = later(s, answer_recount, arg, 0);
+    struct pending *p = later(s, answer_recount, arg, s->slow ? 200 : 0);
     p->state = state;
     p->done.recount = done;
 }
@@ -652,6 +653,8 @@ bool scripted_obey(struct service *s, const char *line)
         s->ready = strcmp(first, "yes") == 0;
         return true;
     }
+    if (strcmp(verb, "slow") == 0)
+        return s->slow = true;
     return obey_about_state(s, verb, first);
 }
 

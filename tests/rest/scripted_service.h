@@ -25,6 +25,7 @@ void scripted_free(struct service *s);
  *   final STATE                    nothing will be added
  *   lose STATE, find STATE         nothing is known of it; it is again
  *   ready yes|no
+ *   slow recounts                  each takes a while
  *   touch STATE                    its Commit changed, and nothing in it
  * false: no such line. */
 bool scripted_obey(struct service *s, const char *line);
