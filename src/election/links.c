@@ -182,6 +182,25 @@ static bool decode_hello(struct slice b, struct hello *ret)
     return take_name(&b, ret->name) && take_name(&b, ret->to) && b.len == 0;
 }
 
+/* "CN=<name>" is one of the parts of the subject that the peer's certificate has. */
+static bool is_certified(const struct tls_link *tls, const char *name)
+{
+    struct buf subject = {0};
+    char wanted[SERVER_NAME_BYTES_MAX + 4];
+    bool found = false;
+    int len = snprintf(wanted, sizeof wanted, "CN=%s", name);
+    if (tls_peer_subject(tls, &subject)) {
+        buf_put_u8(&subject, 0);
+        const char *at = (const char *)subject.ptr;
+        for (; !found && (at = strstr(at, wanted)) != NULL; at += len) {
+            bool begins = at == (const char *)subject.ptr || at[-1] == ',';
+            found = begins && (at[len] == 0 || at[len] == ',');
+        }
+    }
+    buf_deinit(&subject);
+    return found;
+}
+
 static const char *objection_to(const struct link *l, const struct hello *h)
 {
     const struct links_options *o = &l->links->options;
@@ -196,6 +215,9 @@ static const char *objection_to(const struct link *l, const struct hello *h)
         return "another server answers at its address";
     if (l->dialed == NULL && strcmp(h->name, o->name) > 0)
         return "it is this server that dials";
+    if (o->accept_tls != NULL &&
+        (conn_tls(l->conn) == NULL || !is_certified(conn_tls(l->conn), h->name)))
+        return "its certificate does not name it";
     return o->objection(o->arg, h->name, h->incarnation);
 }
 
@@ -379,6 +401,16 @@ static const struct conn_ops conn_ops = {
     .on_end = on_conn_end,
 };
 
+static struct conn *open_conn(struct link *l, int fd)
+{
+    const struct links_options *o = &l->links->options;
+    if (o->accept_tls == NULL)
+        return conn_open(o->loop, fd, &conn_ops, l);
+    if (l->dialed != NULL)
+        return conn_open_secure_client(o->loop, fd, o->dial_tls, l->dialed->host, &conn_ops, l);
+    return conn_open_secure(o->loop, fd, o->accept_tls, false, &conn_ops, l);
+}
+
 static struct link *add_link(struct links *k, int fd, struct peer *dialed)
 {
     struct link *l = mem_calloc(1, sizeof *l);
@@ -388,7 +420,7 @@ static struct link *add_link(struct links *k, int fd, struct peer *dialed)
     l->number = ++k->last_number;
     l->since_ns = loop_now_ns(k->options.loop);
     list_init(&l->dirty);
-    l->conn = conn_open(k->options.loop, fd, &conn_ops, l);
+    l->conn = open_conn(l, fd);
     if (l->conn == NULL) {
         free(l);
         return NULL;

@@ -51,6 +51,9 @@ struct links_options {
     uint8_t incarnation[INCARNATION_BYTES];
     struct hash config;
     uint64_t life; /* by chance, of this process */
+    /* Mutual TLS: a server's, that wants certificates, and a client's that has one. Each server's
+     * names it: CN is its name. Both NULL: plain TCP, for networks that are trusted. */
+    struct tls_context *accept_tls, *dial_tls;
 
     /* NULL: welcome. Otherwise what is wrong. */
     const char *(*objection)(void *arg, const char *name,

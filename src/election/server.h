@@ -30,6 +30,8 @@ struct service_options {
     enum service_auth auth;
     const char *peer_host; /* for other servers */
     int peer_port;         /* 0 = any */
+    /* Of links (links.h); live longer. Both NULL: plain TCP. */
+    struct tls_context *accept_tls, *dial_tls;
     int32_t session_timeout_ms;
     int32_t commit_gap_ms; /* between two writes of a state's Commit; 0: 20 */
     bool replace;          /* the disk that went by this name is lost */

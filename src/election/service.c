@@ -261,6 +261,8 @@ static int open_links(struct service *s, struct err *err)
         .dead_ms = LINK_DEAD_MS,
         .config = s->definition->info.config,
         .life = s->life,
+        .accept_tls = s->options.accept_tls,
+        .dial_tls = s->options.dial_tls,
         .objection = objection,
         .on_up = on_link_up,
         .on_down = on_link_down,

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "electiond/options.h"
+#include "tls/context.h"
 
 enum {
     EXIT_USAGE = 2,
@@ -16,6 +17,7 @@ struct program {
     struct options options;
     struct definition *definition;
     struct loop loop;
+    struct tls_context *accept_tls, *dial_tls; /* of links */
     struct service *service;
     uv_signal_t signals[2];
     char rest_address[ADDRESS_BYTES_MAX + 8], grpc_address[ADDRESS_BYTES_MAX + 8];
@@ -98,6 +100,8 @@ static void warn(const struct program *p)
         say(LOG_WARN, "demonstration", "--auth none: whoever says he is a voter is believed");
     if (p->options.committee_open)
         say(LOG_WARN, "demonstration", "--committee open: everybody may start and stop");
+    if (p->options.peer_identity == NULL)
+        say(LOG_WARN, "plain_links", "no --peer-identity: whoever reaches --peer can be a server");
 }
 
 static int read_states(struct program *p, uint64_t *ret, struct err *err)
@@ -120,6 +124,27 @@ static int read_states(struct program *p, uint64_t *ret, struct err *err)
     return 0;
 }
 
+static int open_link_tls(struct program *p, struct err *err)
+{
+    const struct options *o = &p->options;
+    if (o->peer_identity == NULL)
+        return 0;
+    struct tls_server_options accept = {
+        .key = {o->peer_identity, TLS_STORE_PEM, ""},
+        .trust = {o->peer_ca, TLS_STORE_PEM, ""},
+        .client_auth = TLS_CLIENT_AUTH_NEED,
+        .protocols = "TLSv1.3",
+        .ciphers = "",
+    };
+    struct tls_client_options dial = {
+        .ca_file = o->peer_ca,
+        .certificate_file = o->peer_identity,
+        .any_host = true, /* it has to name the server, wherever that is */
+    };
+    int rc = tls_server_context(&accept, &p->accept_tls, err);
+    return rc < 0 ? rc : tls_client_context(&dial, &p->dial_tls, err);
+}
+
 static int open_service(struct program *p, struct err *err)
 {
     const struct options *o = &p->options;
@@ -134,6 +159,8 @@ static int open_service(struct program *p, struct err *err)
         .auth = o->auth,
         .peer_host = o->peer.host,
         .peer_port = o->peer.port,
+        .accept_tls = p->accept_tls,
+        .dial_tls = p->dial_tls,
         .session_timeout_ms = o->session_timeout_ms,
         .commit_gap_ms = o->commit_gap_ms,
         .replace = o->replace,
@@ -158,7 +185,8 @@ static void listen_to_signals(struct program *p)
 
 static int begin(struct program *p, struct err *err)
 {
-    int rc = open_service(p, err);
+    int rc = open_link_tls(p, err);
+    rc = rc < 0 ? rc : open_service(p, err);
     if (rc < 0)
         return rc;
     listen_to_signals(p);
@@ -180,6 +208,8 @@ static int serve(struct program *p)
     loop_run(&p->loop);
     service_free(p->service);
     loop_deinit(&p->loop);
+    tls_context_free(p->accept_tls);
+    tls_context_free(p->dial_tls);
     say(LOG_INFO, "ended", "as asked");
     return EXIT_SUCCESS;
 }

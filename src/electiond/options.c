@@ -32,6 +32,10 @@ const char options_help[] =
     "                       who shows a certificate of the unit \"committee\" (certificate)\n"
     "  --certificate FILE, --certificate-key FILE, --client-ca FILE\n"
     "                       PEM files for both doors; without a client CA nobody is the committee\n"
+    "  --peer-identity FILE, --peer-ca FILE\n"
+    "                       PEM files for the links between servers: certificate and key of this\n"
+    "                       one, CN its name, and who signs all of them; without them links are\n"
+    "                       plain TCP, for networks that are trusted\n"
     "  --replace            the disk that this server's name stands for is lost, and this is a "
     "new\n"
     "                       one\n"
@@ -136,6 +140,8 @@ static const char **text_option(struct options *o, const char *name)
         {"--certificate", &o->certificate},
         {"--certificate-key", &o->certificate_key},
         {"--client-ca", &o->client_ca},
+        {"--peer-identity", &o->peer_identity},
+        {"--peer-ca", &o->peer_ca},
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if (strcmp(texts[i].name, name) == 0)
@@ -209,6 +215,8 @@ static void check_all(struct options *o)
         wrong(o, "--name has 1 to %d letters, digits, '.', '_', '-'", SERVER_NAME_BYTES_MAX - 1);
     if ((o->certificate == NULL) != (o->certificate_key == NULL))
         wrong(o, "--certificate and --certificate-key belong together");
+    if ((o->peer_identity == NULL) != (o->peer_ca == NULL))
+        wrong(o, "--peer-identity and --peer-ca belong together");
     if (o->client_ca != NULL && o->certificate == NULL)
         wrong(o, "--client-ca needs --certificate");
 }

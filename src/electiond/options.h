@@ -24,6 +24,7 @@ struct options {
     enum log_level log_level;
     const char *zookeeper, *zookeeper_auth, *root, *states, *data, *election, *key, *name;
     const char *certificate, *certificate_key, *client_ca;
+    const char *peer_identity, *peer_ca;
     struct place rest, grpc, peer;
     enum service_auth auth;
     bool committee_open, replace;

@@ -169,6 +169,7 @@ class Election:
         self.config = bytes.fromhex(re.search(r"config=([0-9a-f]{64})", out)[1])
         self.servers = [Server(self, i + 1) for i in range(servers)]
         self.round = 0
+        self.tls = None  # an ssl.SSLContext, if links want one
 
     # --- life ---
 
@@ -356,6 +357,9 @@ class Link:
         Link._serial += 1
         self.name = name or f"a-client-{os.getpid()}-{Link._serial}"
         self.socket = socket.create_connection(("127.0.0.1", server.port("peer")), timeout=5)
+        if election.tls:
+            self.name = name or "a-client"
+            self.socket = election.tls.wrap_socket(self.socket)
         self.bytes = b""
         me, them = self.name.encode(), server.name.encode()
         self.send(HELLO, struct.pack(">4sI32s16sQ", b"CVLK", 1, config or election.config,
@@ -380,6 +384,17 @@ class Link:
             if not more:
                 return None
             self.bytes += more
+
+    def has_more(self):
+        """A frame can be had without waiting."""
+        if len(self.bytes) < 4 or len(self.bytes) < 4 + struct.unpack_from(">I", self.bytes)[0]:
+            return hasattr(self.socket, "pending") and self.socket.pending() > 0
+        return True
+
+    def refusal(self):
+        """Why the server does not want this link; None: it has said HELLO, or nothing."""
+        frame = self.receive()
+        return frame[1].decode() if frame and frame[0] == REFUSED else None
 
     def close(self):
         self.socket.close()
@@ -505,7 +520,7 @@ class Voters:
                     break
                 if frame[0] == ANSWER:
                     self._answer(server, frame[1])
-                if len(link.bytes) < 4 or len(link.bytes) < 4 + struct.unpack_from(">I", link.bytes)[0]:
+                if not link.has_more():
                     break
 
     def _answer(self, server, body):
