@@ -119,6 +119,47 @@ size_t link_unsent(const struct link *l)
     return conn_unsent(l->conn) + l->gathered.len;
 }
 
+/* ---- peers ---- */
+
+static struct peer *find_peer(const struct links *k, const char *name)
+{
+    for (size_t i = 0; i < k->peer_count; i++) {
+        if (strcmp(k->peers[i]->name, name) == 0)
+            return k->peers[i];
+    }
+    return NULL;
+}
+
+static struct peer *add_peer(struct links *k, const char *name)
+{
+    if (k->peer_count == LINK_PEERS_MAX)
+        return NULL;
+    if (k->peer_count == k->peer_cap) {
+        k->peer_cap = k->peer_cap ? k->peer_cap * 2 : 16;
+        k->peers = mem_realloc(k->peers, k->peer_cap * sizeof *k->peers);
+    }
+    struct peer *p = mem_calloc(1, sizeof *p);
+    p->links = k;
+    snprintf(p->name, sizeof p->name, "%s", name);
+    p->timer = mem_calloc(1, sizeof *p->timer);
+    p->timer->data = p;
+    uv_timer_init(&k->options.loop->uv, p->timer);
+    k->peers[k->peer_count++] = p;
+    return p;
+}
+
+static bool is_ours_to_dial(const struct peer *p)
+{
+    const struct links_options *o = &p->links->options;
+    return p->port != 0 && (o->dials_all || strcmp(o->name, p->name) < 0);
+}
+
+static bool is_dialed_from_here(const struct links *k, const char *name)
+{
+    const struct peer *p = find_peer(k, name);
+    return p != NULL && is_ours_to_dial(p);
+}
+
 /* ---- hello ---- */
 
 struct hello {
@@ -213,46 +254,12 @@ static const char *objection_to(const struct link *l, const struct hello *h)
         return "it looks for another server";
     if (l->dialed != NULL && strcmp(h->name, l->dialed->name) != 0)
         return "another server answers at its address";
-    if (l->dialed == NULL && strcmp(h->name, o->name) > 0)
+    if (l->dialed == NULL && is_dialed_from_here(l->links, h->name))
         return "it is this server that dials";
     if (o->accept_tls != NULL &&
         (conn_tls(l->conn) == NULL || !is_certified(conn_tls(l->conn), h->name)))
         return "its certificate does not name it";
     return o->objection(o->arg, h->name, h->incarnation);
-}
-
-/* ---- peers ---- */
-
-static struct peer *find_peer(const struct links *k, const char *name)
-{
-    for (size_t i = 0; i < k->peer_count; i++) {
-        if (strcmp(k->peers[i]->name, name) == 0)
-            return k->peers[i];
-    }
-    return NULL;
-}
-
-static struct peer *add_peer(struct links *k, const char *name)
-{
-    if (k->peer_count == LINK_PEERS_MAX)
-        return NULL;
-    if (k->peer_count == k->peer_cap) {
-        k->peer_cap = k->peer_cap ? k->peer_cap * 2 : 16;
-        k->peers = mem_realloc(k->peers, k->peer_cap * sizeof *k->peers);
-    }
-    struct peer *p = mem_calloc(1, sizeof *p);
-    p->links = k;
-    snprintf(p->name, sizeof p->name, "%s", name);
-    p->timer = mem_calloc(1, sizeof *p->timer);
-    p->timer->data = p;
-    uv_timer_init(&k->options.loop->uv, p->timer);
-    k->peers[k->peer_count++] = p;
-    return p;
-}
-
-static bool is_ours_to_dial(const struct peer *p)
-{
-    return strcmp(p->links->options.name, p->name) < 0;
 }
 
 /* ---- life of a link ---- */
@@ -464,7 +471,7 @@ static void dial(uv_timer_t *timer)
 static void dial_later(struct peer *p)
 {
     struct links *k = p->links;
-    if (p->waiting || p->dialling || p->up != NULL || p->port == 0 || !is_ours_to_dial(p))
+    if (p->waiting || p->dialling || p->up != NULL || !is_ours_to_dial(p))
         return;
     uint64_t ms = 0;
     if (p->failures > 0) {

@@ -7,7 +7,8 @@
  *   REFUSED text: why, before the connection is closed
  *   others  the owner's
  * Integers are big-endian. Of two servers the one whose name sorts first dials, and says HELLO
- * first; the other answers with its own, and the link is up. What does not fit (another election,
+ * first; the other answers with its own, and the link is up. A server without replicas dials
+ * everybody, as nobody knows its address. What does not fit (another election,
  * another incarnation than is known, a name it cannot have) is refused and logged.
  *
  * While a link is up it keeps order and loses nothing; after on_down nothing of it arrives any
@@ -47,6 +48,7 @@ struct links_options {
     const char *host; /* to listen on; NULL = everywhere */
     int port;         /* 0 = any */
     int64_t dead_ms;  /* a peer that is silent that long is gone */
+    bool dials_all;   /* nobody is told our address */
     char name[SERVER_NAME_BYTES_MAX];
     uint8_t incarnation[INCARNATION_BYTES];
     struct hash config;

@@ -259,6 +259,7 @@ static int open_links(struct service *s, struct err *err)
         .host = s->options.peer_host,
         .port = s->options.peer_port,
         .dead_ms = LINK_DEAD_MS,
+        .dials_all = s->options.states == 0,
         .config = s->definition->info.config,
         .life = s->life,
         .accept_tls = s->options.accept_tls,

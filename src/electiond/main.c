@@ -6,11 +6,12 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "electiond/options.h"
+#include "electiond/doors.h"
 #include "tls/context.h"
 
 enum {
     EXIT_USAGE = 2,
+    GOODBYE_MS = 100,
 };
 
 struct program {
@@ -20,7 +21,8 @@ struct program {
     struct tls_context *accept_tls, *dial_tls; /* of links */
     struct service *service;
     uv_signal_t signals[2];
-    char rest_address[ADDRESS_BYTES_MAX + 8], grpc_address[ADDRESS_BYTES_MAX + 8];
+    struct doors doors;
+    uv_timer_t goodbye;
     bool ending;
     int code;
 };
@@ -55,8 +57,8 @@ static void on_ready(void *arg)
     struct log_line l;
     log_begin(&l, LOG_INFO, "ready");
     log_text(&l, "name", p->options.name);
-    log_text(&l, "rest", p->rest_address);
-    log_text(&l, "grpc", p->grpc_address);
+    log_text(&l, "rest", p->doors.rest_address);
+    log_text(&l, "grpc", p->doors.grpc_address);
     log_text(&l, "peer", service_peer_address(p->service));
     log_end(&l);
 }
@@ -69,12 +71,23 @@ static void on_failed(void *arg, const char *why)
     _exit(EXIT_FAILURE);
 }
 
-static void on_closed(void *arg)
+static void on_goodbye(uv_timer_t *timer)
 {
-    struct program *p = arg;
+    struct program *p = timer->data;
+    uv_close((uv_handle_t *)timer, NULL);
     for (size_t i = 0; i < 2; i++)
         uv_close((uv_handle_t *)&p->signals[i], NULL);
     loop_stop(&p->loop);
+}
+
+/* Answers that were given leave before the doors' connections do. */
+static void on_closed(void *arg)
+{
+    struct program *p = arg;
+    doors_close(&p->doors);
+    uv_timer_init(&p->loop.uv, &p->goodbye);
+    p->goodbye.data = p;
+    uv_timer_start(&p->goodbye, on_goodbye, GOODBYE_MS, 0);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -187,10 +200,11 @@ static int begin(struct program *p, struct err *err)
 {
     int rc = open_link_tls(p, err);
     rc = rc < 0 ? rc : open_service(p, err);
+    rc = rc < 0 ? rc : doors_open(&p->loop, p->service, &p->options, &p->doors, err);
     if (rc < 0)
         return rc;
     listen_to_signals(p);
-    return service_begin(p->service, p->rest_address, p->grpc_address, err);
+    return service_begin(p->service, p->doors.rest_address, p->doors.grpc_address, err);
 }
 
 static int serve(struct program *p)

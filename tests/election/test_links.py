@@ -36,7 +36,8 @@ def test_who_is_not_welcome_is_told_why(election):
     server = election.servers[1]
     assert "definition" in Link(election, server, config=bytes(32)).refusal()
     assert "another server goes by the name" in Link(election, server, name="server2").refusal()
-    assert "it is this server that dials" in Link(election, server, name="zz").refusal()
+    assert "it is this server that dials" in Link(election, server, name="server3").refusal()
+    assert Link(election, server, name="zz").refusal() is None  # who keeps no votes dials
     other = Link(election, server, name="a")
     assert other.refusal() is None
     wrong_name = Link.__new__(Link)

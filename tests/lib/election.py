@@ -168,6 +168,7 @@ class Election:
                              text=True, check=True).stdout
         self.config = bytes.fromhex(re.search(r"config=([0-9a-f]{64})", out)[1])
         self.servers = [Server(self, i + 1) for i in range(servers)]
+        self.keepers = self.servers  # of votes
         self.round = 0
         self.tls = None  # an ssl.SSLContext, if links want one
 
@@ -252,7 +253,7 @@ class Election:
     def members(self, state):
         """{number: server}, as their logs tell."""
         return {int(server.wait_log(rf"event=member .*state={state} .*number=(\d+)")[1]): server
-                for server in self.servers if server.process is not None}
+                for server in self.keepers if server.process is not None}
 
     def leader(self, state):
         """Whoever Commit names."""

@@ -1,0 +1,128 @@
+"""A server of the election from outside: its door, the committee's commands, its end, and its command line."""
+
+import json
+import subprocess
+import urllib.error
+import urllib.request
+
+import pytest
+import rawzk
+from election import ELECTIOND, Election
+
+pytestmark = pytest.mark.timeout(60)
+
+
+def call(server, method, path, body=None, headers=None):
+    """(status, headers, what the body says)"""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{server.port('rest')}{path}", method=method, headers=headers or {},
+        data=json.dumps(body).encode() if body is not None else None)
+    if body is not None:
+        request.add_header("Content-Type", "application/json")
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            text = answer.read().decode()
+            return answer.status, answer.headers, text and (json.loads(text) if text[0] in "[{" else text)
+    except urllib.error.HTTPError as e:
+        text = e.read().decode()
+        return e.code, e.headers, text and (json.loads(text) if text[0] in "[{" else text)
+
+
+def vote(server, state, voter, candidate, **headers):
+    return call(server, "POST", f"/states/{state}/voters/{voter}/vote", {"candidate": candidate},
+                {k.replace("_", "-"): v for k, v in headers.items()})
+
+
+@pytest.fixture
+def election(standing, tmp_path):
+    """Three servers for CA and ME, and a fourth that keeps no votes of CA."""
+    server = standing("caucusd")
+    chroot = f"/{tmp_path.name}"
+    with server.session() as s:
+        s.ok(rawzk.create(chroot))
+    e = Election(tmp_path / "election", server.hosts + chroot, {"CA": 200, "ME": 50}, servers=4)
+    for elector in e.servers[:3]:
+        elector.options = ["--states", "ca,me"]
+    e.servers[3].options = ["--states", ""]
+    e.keepers = e.servers[:3]
+    try:
+        e.start()
+        yield e
+        e.stop()
+    finally:
+        e.kill()
+
+
+def test_an_election_from_start_to_recount(election):
+    first, last = election.servers[0], election.servers[3]
+    assert vote(first, "ca", "CA-1", "cand1")[0] == 403
+    status, _, started = call(last, "POST", "/v1/election/start", {})
+    assert status == 200, started
+    election.round = 1
+    for state in election.states:
+        election.wait_commit(state, lambda c: c.round == 1, "the round has begun")
+
+    # At every door, hosted there or not; by code, key, name.
+    for i, (server, state) in enumerate(zip(election.servers * 3, ("CA", "state_ca", "State%20CA", "ca") * 3)):
+        status, _, receipt = vote(server, state, f"CA-{i + 1}", f"cand{i % 3 + 1}")
+        assert status == 200, (server, receipt)
+    assert vote(last, "CA", "CA-1", "cand3")[2]["revision"] == 2
+    assert vote(last, "CA", "CA-999", "cand1")[0] == 404
+    assert vote(last, "XX", "CA-1", "cand1")[0] == 404
+    assert vote(last, "CA", "CA-1", "nobody")[0] == 422
+
+    # A retry without an id of what counts already is told its receipt; with one, whatever came between.
+    once = vote(last, "CA", "CA-20", "cand1", Idempotency_Key="6f1e7f3c-8d5b-4f0e-9a53-0a6b3a1b7c11")
+    assert vote(first, "CA", "CA-20", "cand1")[2]["index"] == once[2]["index"]
+    assert vote(first, "CA", "CA-20", "cand2")[2]["index"] > once[2]["index"]
+    again = vote(first, "CA", "CA-20", "cand1", Idempotency_Key="6f1e7f3c-8d5b-4f0e-9a53-0a6b3a1b7c11")
+    assert again[2]["index"] == once[2]["index"]
+    assert vote(first, "CA", "CA-20", "cand3", Idempotency_Key="6f1e7f3c-8d5b-4f0e-9a53-0a6b3a1b7c11")[0] == 409
+
+    status, _, stopped = call(first, "POST", "/v1/election/stop", {})
+    assert status == 200, stopped
+    assert vote(last, "CA", "CA-40", "cand1")[0] == 403
+    assert vote(first, "CA", "CA-20", "cand1", Idempotency_Key="6f1e7f3c-8d5b-4f0e-9a53-0a6b3a1b7c11")[0] == 200
+    for server in (first, last):
+        status, _, found = call(server, "POST", "/v1/recount?state=CA", {})
+        assert status == 200 and "true" in json.dumps(found), found
+    status, _, text = call(first, "GET", "/metrics")
+    assert status == 200 and 'commit_index{state="CA"}' in text
+    commit = election.commit("CA")[0]
+    assert sum(commit.votes) == commit.voters == 13
+
+
+def test_who_leaves_as_asked_hands_over_at_once(election):
+    """The session ends with the server: nobody waits for its timeout."""
+    election.session_timeout_ms = 20000
+    for server in election.servers:
+        server.stop()
+        server.start(wait=False)
+    for server in election.servers:
+        server.wait_ready()
+    election.open()
+    leader = election.leader("CA")
+    leader.stop()
+    other = election.wait_commit("CA", lambda c: c.epoch > 1, "another leads", timeout_s=5)
+    assert vote(election.servers[3], "CA", "CA-1", "cand1")[0] == 200
+    assert other.leader in election.members("CA")
+
+
+@pytest.mark.parametrize("arguments, text", [
+    (["--zookeeper", "x"], "--election is needed"),
+    (["--peer", "nowhere"], "--peer wants HOST:PORT"),
+    (["--auth", "maybe"], "--auth"),
+    (["--colour", "red"], "unknown option"),
+    (["--zookeeper", "x", "--election", "/nowhere", "--data", "/tmp", "--name", "a", "--peer", "h:0"], "election.conf"),
+])
+def test_a_wrong_command_line_is_told(arguments, text):
+    done = subprocess.run([ELECTIOND, *arguments], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert text in done.stderr
+
+
+def test_help_and_version():
+    for option in ("--help", "--version"):
+        done = subprocess.run([ELECTIOND, option], capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "electiond" in done.stdout
