@@ -24,7 +24,7 @@ static void write_to(struct lock_link *link, const char *name)
 {
     char *path = copy_joined(link->queue.parent, name);
     queue_hold(&link->queue);
-    if (caucus_set(link->queue.c, path, QUEUE_REVOKE, strlen(QUEUE_REVOKE), CAUCUS_ANY_VERSION,
+    if (caucus_set(link->queue.m.c, path, QUEUE_REVOKE, strlen(QUEUE_REVOKE), CAUCUS_ANY_VERSION,
                    on_written, link) != 0)
         queue_drop(&link->queue);
     free(path);
@@ -56,7 +56,7 @@ static void on_listed(void *context, const struct caucus_result *r)
 void lock_ask_holders(struct lock_link *link)
 {
     queue_hold(&link->queue);
-    if (caucus_get_children(link->queue.c, link->queue.parent, NULL, NULL, on_listed, link) != 0)
+    if (caucus_get_children(link->queue.m.c, link->queue.parent, NULL, NULL, on_listed, link) != 0)
         queue_drop(&link->queue);
 }
 

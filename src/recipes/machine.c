@@ -112,6 +112,12 @@ int machine_start(struct machine *m)
     return rc;
 }
 
+void machine_start_here(struct machine *m)
+{
+    machine_hold(m);
+    run_start(m);
+}
+
 void machine_retire(struct machine *m)
 {
     if (m->is_retired)

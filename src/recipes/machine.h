@@ -61,6 +61,7 @@ void machine_init(struct machine *m, const struct machine_calls *calls, struct c
 void machine_deinit(struct machine *m);
 /* Errors: CAUCUS_CLOSING; then nothing was begun. */
 int machine_start(struct machine *m);
+void machine_start_here(struct machine *m); /* on the event thread */
 /* Drops the user's reference. On another thread than the event thread it returns when nobody is
  * told anything any more. */
 void machine_close(struct machine *m);

@@ -6,47 +6,19 @@
 #include "base/mem.h"
 #include "recipes/copy.h"
 #include "recipes/guard.h"
-#include "recipes/queue_internal.h"
 
-enum {
-    PAUSE_MS_MIN = 50,
-    PAUSE_DOUBLINGS_MAX = 7, /* 6.4 seconds */
-};
-
-#define MS_NS INT64_C(1000000)
-
-static void advance(struct queue *q);
+static struct queue *queue_of(struct machine *m)
+{
+    return (struct queue *)(void *)m;
+}
 
 /* ---- Watches ---- */
 
-struct queue_watch {
-    struct queue *q;
-    char path[];
-};
-
-static struct queue_watch *watch_new(struct queue *q, const char *path)
-{
-    size_t bytes = strlen(path) + 1;
-    struct queue_watch *w = mem_alloc(sizeof(*w) + bytes);
-    w->q = q;
-    memcpy(w->path, path, bytes);
-    queue_hold(q);
-    return w;
-}
-
-static void watch_free(struct queue_watch *w)
-{
-    struct queue *q = w->q;
-    free(w);
-    queue_drop(q);
-}
-
 /* One-shot: whatever it was, it has to be looked at again. */
-static void on_event(void *context, const struct caucus_event *event)
+static void on_event(struct machine *m, struct machine_watch *w, const struct caucus_event *event)
 {
     (void)event;
-    struct queue_watch *w = context;
-    struct queue *q = w->q;
+    struct queue *q = queue_of(m);
     if (w == q->own) {
         q->own = NULL;
         q->look_own = true;
@@ -54,18 +26,11 @@ static void on_event(void *context, const struct caucus_event *event)
         q->ahead = NULL;
         q->look_line = true;
     }
-    queue_hold(q);
-    watch_free(w);
-    advance(q);
-    queue_drop(q);
 }
 
-/* It is void from now on; the callback comes all the same, and frees it. */
 static void forget_ahead(struct queue *q)
 {
-    enum caucus_watch_kind kind = q->rule == QUEUE_RANK ? CAUCUS_KIND_CHILDREN : CAUCUS_KIND_DATA;
-    if (q->ahead != NULL)
-        caucus_remove_watches(q->c, q->ahead->path, kind, on_event, q->ahead, true, NULL, NULL);
+    machine_watch_forget(q->ahead);
     q->ahead = NULL;
 }
 
@@ -84,32 +49,32 @@ static bool holds(const struct queue *q)
 
 static void set_held(struct queue *q, int64_t session_id, int64_t token)
 {
-    pthread_mutex_lock(&q->lock);
+    pthread_mutex_lock(&q->m.lock);
     q->holds = session_id != 0;
     q->held_by = session_id;
     q->held_token = token;
-    pthread_cond_broadcast(&q->changed);
-    pthread_mutex_unlock(&q->lock);
+    pthread_cond_broadcast(&q->m.changed);
+    pthread_mutex_unlock(&q->m.lock);
 }
 
 /* In a call nothing else is told, and it may close or end what it is told of. */
 static void tell(struct queue *q, void (*call)(struct queue *q, int rc), int rc)
 {
-    if (q->is_closed)
+    if (q->m.is_closed)
         return;
-    bool was_calling = q->is_calling;
-    q->is_calling = true;
+    bool was_calling = q->m.is_calling;
+    q->m.is_calling = true;
     call(q, rc);
-    q->is_calling = was_calling;
+    q->m.is_calling = was_calling;
 }
 
 static void tell_of(struct queue *q, void (*call)(struct queue *q))
 {
-    if (q->is_closed || call == NULL)
+    if (q->m.is_closed || call == NULL)
         return;
-    q->is_calling = true;
+    q->m.is_calling = true;
     call(q);
-    q->is_calling = false;
+    q->m.is_calling = false;
 }
 
 static void tell_if_asked(struct queue *q)
@@ -124,7 +89,10 @@ static void finish(struct queue *q, int rc)
 {
     q->is_over = true;
     q->entry.is_stopped = true;
-    queue_set_over(q, rc);
+    pthread_mutex_lock(&q->m.lock);
+    q->over_rc = rc;
+    pthread_cond_broadcast(&q->m.changed);
+    pthread_mutex_unlock(&q->m.lock);
 }
 
 static void give_up(struct queue *q, int rc)
@@ -141,16 +109,16 @@ static void give_up(struct queue *q, int rc)
 /* What it is given up for, when the guard says no. */
 static int why_over(struct queue *q)
 {
-    if (caucus_get_state(q->c) == CAUCUS_CLOSED)
+    if (caucus_get_state(q->m.c) == CAUCUS_CLOSED)
         return CAUCUS_CLOSING;
     struct caucus_session session;
-    caucus_get_session(q->c, &session);
+    caucus_get_session(q->m.c, &session);
     return session.id != q->held_by ? CAUCUS_SESSIONEXPIRED : CAUCUS_CONNECTIONLOSS;
 }
 
 static void ask_guard(struct queue *q)
 {
-    if (!q->is_calling && holds(q) && !guard_holds_now(q->policy, q->held_by, q->c))
+    if (!q->m.is_calling && holds(q) && !guard_holds_now(q->policy, q->held_by, q->m.c))
         give_up(q, why_over(q));
 }
 
@@ -161,13 +129,8 @@ static void set_deadline(struct queue *q)
     if (q->has_deadline || !holds(q))
         return;
     struct caucus_session session;
-    caucus_get_session(q->c, &session);
-    queue_hold(q);
-    q->has_deadline = true;
-    if (caucus_run_at(q->c, session.safe_until_ns, on_deadline, q) != 0) {
-        q->has_deadline = false; /* the handle is being closed: CLOSED ends it */
-        queue_drop(q);
-    }
+    caucus_get_session(q->m.c, &session);
+    q->has_deadline = machine_run(&q->m, session.safe_until_ns, on_deadline, q);
 }
 
 static void on_deadline(void *context)
@@ -175,11 +138,10 @@ static void on_deadline(void *context)
     struct queue *q = context;
     q->has_deadline = false;
     /* If the deadline has moved meanwhile, those who wait may have asked in between. */
-    pthread_mutex_lock(&q->lock);
-    pthread_cond_broadcast(&q->changed);
-    pthread_mutex_unlock(&q->lock);
-    advance(q);
-    queue_drop(q);
+    pthread_mutex_lock(&q->m.lock);
+    pthread_cond_broadcast(&q->m.changed);
+    pthread_mutex_unlock(&q->m.lock);
+    machine_settle(&q->m);
 }
 
 /* ---- Trouble ---- */
@@ -187,23 +149,7 @@ static void on_deadline(void *context)
 /* It has no use for a place. */
 static bool is_unwanted(const struct queue *q)
 {
-    return q->is_closed || q->is_over || q->is_kept_out;
-}
-
-static void on_pause_over(void *context)
-{
-    struct queue *q = context;
-    q->is_pausing = false;
-    advance(q);
-    queue_drop(q);
-}
-
-static void pause_for(struct queue *q, int64_t ms)
-{
-    queue_hold(q);
-    q->is_pausing = true;
-    if (caucus_run_at(q->c, caucus_now_ns() + ms * MS_NS, on_pause_over, q) != 0)
-        queue_drop(q);
+    return q->m.is_closed || q->is_over || q->is_kept_out;
 }
 
 /* Nothing but closing ends the attempts: whoever is not in the queue can never be first. */
@@ -211,36 +157,18 @@ static void fail(struct queue *q, int rc)
 {
     if (rc == CAUCUS_CLOSING)
         return;
-    unsigned doublings = q->failures < PAUSE_DOUBLINGS_MAX ? q->failures : PAUSE_DOUBLINGS_MAX;
-    q->failures++;
-    pause_for(q, (int64_t)PAUSE_MS_MIN << doublings);
+    machine_pause(&q->m);
     tell(q, q->calls->trouble, rc);
 }
 
 /* ---- Requests, one at a time ---- */
 
-static void take_off(struct queue *q)
-{
-    queue_hold(q);
-    q->in_flight = true;
-    q->flight_serial = q->serial;
-}
-
-/* Every completion begins here and ends with queue_drop. False: it is about an earlier place. */
-static bool lands(struct queue *q)
-{
-    q->in_flight = false;
-    return q->flight_serial == q->serial;
-}
-
 static void refuse(struct queue *q, int rc)
 {
     if (rc == 0)
         return;
-    q->in_flight = false;
-    if (q->flight_watch != NULL)
-        watch_free(q->flight_watch);
-    q->flight_watch = NULL;
+    machine_land(&q->flight);
+    machine_land_watch(&q->flight, false);
     fail(q, rc);
     queue_drop(q);
 }
@@ -249,7 +177,7 @@ static void set_path(struct queue *q, const char *path)
 {
     free(q->path);
     q->path = path != NULL ? copy_text(path) : NULL;
-    q->serial++;
+    q->flight.serial++;
     q->owner = 0;
     q->is_left = false;
     q->look_own = path != NULL;
@@ -263,63 +191,50 @@ static void set_path(struct queue *q, const char *path)
 static void on_entered(void *context, int rc, const char *path)
 {
     struct queue *q = context;
-    q->in_flight = false;
+    q->flight.is_up = false;
     if (rc == 0) {
-        q->failures = 0;
+        q->m.failures = 0;
         set_path(q, path);
     } else {
         if (rc == CAUCUS_CLOSING) {
             protect_rename(&q->entry, q->label); /* there is no node of the old name */
             /* If it was not stopped the handle is being closed: there is nothing to try again. */
-            q->has_session &= q->entry.is_stopped;
+            q->m.has_session &= q->entry.is_stopped;
         }
         fail(q, rc);
     }
-    advance(q);
-    queue_drop(q);
+    machine_settle(&q->m);
 }
 
 static void enter(struct queue *q)
 {
-    take_off(q);
+    machine_take_off(&q->m, &q->flight);
     protect_start(&q->entry);
 }
 
 static void on_left(void *context, const struct caucus_result *r)
 {
     struct queue *q = context;
-    if (lands(q)) {
+    if (machine_land(&q->flight)) {
         if (r->rc == 0 || r->rc == CAUCUS_NONODE || r->rc == CAUCUS_CLOSING)
             set_path(q, NULL);
         else if (!protect_is_passing(r->rc))
             fail(q, r->rc);
     }
-    advance(q);
-    queue_drop(q);
+    machine_settle(&q->m);
 }
 
 static void leave(struct queue *q)
 {
-    take_off(q);
+    machine_take_off(&q->m, &q->flight);
     forget_watches(q);
-    refuse(q, caucus_delete(q->c, q->path, CAUCUS_ANY_VERSION, on_left, q));
-}
-
-/* The watch that was about to be set: it is, if the node was there. */
-static struct queue_watch *landed_watch(struct queue *q, const struct caucus_result *r)
-{
-    struct queue_watch *w = q->flight_watch;
-    q->flight_watch = NULL;
-    if (r->rc == 0 || w == NULL)
-        return w;
-    watch_free(w);
-    return NULL;
+    refuse(q, caucus_delete(q->m.c, q->path, CAUCUS_ANY_VERSION, on_left, q));
 }
 
 static void see_own(struct queue *q, const struct caucus_result *r)
 {
     struct caucus_session session;
-    caucus_get_session(q->c, &session);
+    caucus_get_session(q->m.c, &session);
     q->look_own = false;
     q->owner = r->stat->ephemeral_owner;
     q->token = r->stat->czxid;
@@ -333,8 +248,9 @@ static void see_own(struct queue *q, const struct caucus_result *r)
 static void on_own_seen(void *context, const struct caucus_result *r)
 {
     struct queue *q = context;
-    struct queue_watch *w = landed_watch(q, r);
-    if (lands(q)) {
+    bool is_of_this_place = machine_land(&q->flight);
+    struct machine_watch *w = machine_land_watch(&q->flight, r->rc == 0);
+    if (is_of_this_place) {
         q->own = w != NULL ? w : q->own;
         if (r->rc == 0) {
             see_own(q, r);
@@ -346,40 +262,39 @@ static void on_own_seen(void *context, const struct caucus_result *r)
             fail(q, r->rc);
         }
     }
-    advance(q);
-    queue_drop(q);
+    machine_settle(&q->m);
 }
 
 static void look_at_own(struct queue *q)
 {
-    take_off(q);
+    machine_take_off(&q->m, &q->flight);
     if (q->own == NULL)
-        q->flight_watch = watch_new(q, q->path);
-    caucus_watch_fn *watch = q->own == NULL ? on_event : NULL;
-    refuse(q, caucus_get(q->c, q->path, watch, q->flight_watch, on_own_seen, q));
+        q->flight.watch = machine_watch_new(&q->m, CAUCUS_KIND_DATA, q->path, on_event);
+    caucus_watch_fn *watch = q->own == NULL ? machine_on_event : NULL;
+    refuse(q, caucus_get(q->m.c, q->path, watch, q->flight.watch, on_own_seen, q));
 }
 
 static void on_ahead_seen(void *context, const struct caucus_result *r)
 {
     struct queue *q = context;
-    struct queue_watch *w = landed_watch(q, r);
-    if (lands(q)) {
+    bool is_of_this_place = machine_land(&q->flight);
+    struct machine_watch *w = machine_land_watch(&q->flight, r->rc == 0);
+    if (is_of_this_place) {
         q->ahead = w;
         q->look_line |= r->rc != 0; /* it may be gone since the list was made */
         if (r->rc != 0 && r->rc != CAUCUS_NONODE && !protect_is_passing(r->rc))
             fail(q, r->rc);
     }
-    advance(q);
-    queue_drop(q);
+    machine_settle(&q->m);
 }
 
 /* A read, not "exists": that would leave a watch behind where there is no node. */
 static void look_ahead(struct queue *q, const char *name)
 {
     char *path = copy_joined(q->parent, name);
-    take_off(q);
-    q->flight_watch = watch_new(q, path);
-    refuse(q, caucus_get(q->c, path, on_event, q->flight_watch, on_ahead_seen, q));
+    machine_take_off(&q->m, &q->flight);
+    q->flight.watch = machine_watch_new(&q->m, CAUCUS_KIND_DATA, path, on_event);
+    refuse(q, caucus_get(q->m.c, path, machine_on_event, q->flight.watch, on_ahead_seen, q));
     free(path);
 }
 
@@ -388,9 +303,9 @@ static void take(struct queue *q)
     if (holds(q))
         return;
     /* The answer that showed us first may be old by now, if this thread was kept waiting. */
-    if (!guard_holds_now(q->policy, q->owner, q->c)) {
+    if (!guard_holds_now(q->policy, q->owner, q->m.c)) {
         q->look_own = q->look_line = true;
-        pause_for(q, PAUSE_MS_MIN);
+        machine_pause(&q->m);
         return;
     }
     forget_ahead(q);
@@ -426,7 +341,7 @@ static void see_line(struct queue *q, const struct caucus_result *r)
         q->look_own = true;
         return;
     }
-    q->failures = 0;
+    q->m.failures = 0;
     q->look_line = false;
     if (!has_to_wait(q, r, own, &ahead)) {
         take(q);
@@ -444,57 +359,45 @@ static void see_line(struct queue *q, const struct caucus_result *r)
 static void on_listed(void *context, const struct caucus_result *r)
 {
     struct queue *q = context;
-    struct queue_watch *w = landed_watch(q, r);
-    if (lands(q)) {
+    bool is_of_this_place = machine_land(&q->flight);
+    struct machine_watch *w = machine_land_watch(&q->flight, r->rc == 0);
+    if (is_of_this_place) {
         q->ahead = w != NULL ? w : q->ahead;
         if (r->rc == 0 && !is_unwanted(q))
             see_line(q, r);
         else if (!protect_is_passing(r->rc) && !is_unwanted(q))
             fail(q, r->rc);
     }
-    advance(q);
-    queue_drop(q);
+    machine_settle(&q->m);
 }
 
 /* Without a watch at first: who is first needs none. */
 static void list(struct queue *q, bool sets_watch)
 {
-    take_off(q);
+    machine_take_off(&q->m, &q->flight);
     if (sets_watch)
-        q->flight_watch = watch_new(q, q->parent);
-    refuse(q, caucus_get_children(q->c, q->parent, sets_watch ? on_event : NULL, q->flight_watch,
-                                  on_listed, q));
+        q->flight.watch = machine_watch_new(&q->m, CAUCUS_KIND_CHILDREN, q->parent, on_event);
+    caucus_watch_fn *watch = sets_watch ? machine_on_event : NULL;
+    refuse(q, caucus_get_children(q->m.c, q->parent, watch, q->flight.watch, on_listed, q));
 }
 
 /* ---- The machine ---- */
 
-static void on_state(void *context, struct caucus *c, const struct caucus_state_change *change);
-
-static void retire(struct queue *q)
-{
-    if (q->is_retired)
-        return;
-    q->is_retired = true;
-    if (caucus_remove_listener(q->c, on_state, q) == 0)
-        queue_drop(q);
-}
-
 /* What has to be done next, whatever has happened. */
-static void advance(struct queue *q)
+static void advance(struct machine *m)
 {
+    struct queue *q = queue_of(m);
     ask_guard(q);
-    if (q->is_calling || q->is_retired)
-        return;
     if (q->is_yielding) {
         q->is_yielding = false;
         give_up(q, 0);
     }
     set_deadline(q);
-    if (q->in_flight || q->is_pausing)
+    if (q->flight.is_up || q->m.is_pausing)
         return;
-    if (q->path == NULL && q->is_closed && !q->entry.may_exist)
-        retire(q);
-    else if (!q->has_session)
+    if (q->path == NULL && q->m.is_closed && !q->entry.may_exist)
+        machine_retire(m);
+    else if (!q->m.has_session)
         return;
     else if (q->path == NULL && is_unwanted(q) && !q->entry.may_exist)
         return;
@@ -510,13 +413,12 @@ static void advance(struct queue *q)
 
 static void on_lost(struct queue *q)
 {
-    q->has_session = false;
     give_up(q, CAUCUS_SESSIONEXPIRED);
     /* If only our clock says so, the node stands for a while: the next session clears it away. */
-    if (q->path != NULL && !q->is_closed)
-        caucus_delete(q->c, q->path, CAUCUS_ANY_VERSION, NULL, NULL);
+    if (q->path != NULL && !q->m.is_closed)
+        caucus_delete(q->m.c, q->path, CAUCUS_ANY_VERSION, NULL, NULL);
     /* Of a creation that failed in a strange way there is nothing left either. */
-    if (q->path != NULL || !q->in_flight)
+    if (q->path != NULL || !q->flight.is_up)
         set_path(q, NULL);
 }
 
@@ -526,20 +428,19 @@ static void tell_closed(struct queue *q)
         q->calls->closed(q);
 }
 
-static void on_closed(struct queue *q)
+/* By the user, or with the handle. */
+static void on_end(struct machine *m)
 {
-    q->has_session = false;
+    struct queue *q = queue_of(m);
     give_up(q, CAUCUS_CLOSING);
-    q->is_closed = q->is_retired = true;
+    m->is_closed = true;
+    q->entry.is_stopped = true;
     tell_closed(q);
-    queue_set_silent(q, true);
-    queue_drop(q); /* the listener's */
 }
 
 /* Final: there will be no session. */
 static void on_auth_failed(struct queue *q)
 {
-    q->has_session = false;
     give_up(q, CAUCUS_AUTHFAILED);
     if (q->is_once)
         queue_end(q, CAUCUS_AUTHFAILED);
@@ -547,16 +448,10 @@ static void on_auth_failed(struct queue *q)
         tell(q, q->calls->trouble, CAUCUS_AUTHFAILED);
 }
 
-static void on_state(void *context, struct caucus *c, const struct caucus_state_change *change)
+static void on_state(struct machine *m, const struct caucus_state_change *change)
 {
-    (void)c;
-    struct queue *q = context;
-    queue_hold(q);
+    struct queue *q = queue_of(m);
     switch (change->state) {
-    case CAUCUS_CONNECTED:
-    case CAUCUS_RECONNECTED:
-        q->has_session = true;
-        break;
     case CAUCUS_SUSPENDED:
     case CAUCUS_READ_ONLY:
         if (q->policy == CAUCUS_STRICT)
@@ -568,48 +463,30 @@ static void on_state(void *context, struct caucus *c, const struct caucus_state_
     case CAUCUS_AUTH_FAILED:
         on_auth_failed(q);
         break;
-    case CAUCUS_CLOSED:
-        on_closed(q);
-        break;
     case CAUCUS_CONNECTING:
+    case CAUCUS_CONNECTED:
+    case CAUCUS_RECONNECTED:
+    case CAUCUS_CLOSED:
         break;
     }
-    advance(q);
-    queue_drop(q);
 }
 
-void queue_run_start(void *context)
+static void on_free(struct machine *m)
 {
-    struct queue *q = context;
-    if (q->is_retired) {
-        queue_drop(q);
-        return;
-    }
-    caucus_add_listener(q->c, on_state, q); /* which keeps the reference */
+    struct queue *q = queue_of(m);
+    q->calls->free(q);
 }
 
-/* In a callback of the owner's nothing more is told: the user knows. */
-void queue_run_close(void *context)
-{
-    struct queue *q = context;
-    if (q->is_calling)
-        q->is_closed = true;
-    give_up(q, CAUCUS_CLOSING);
-    q->is_closed = true;
-    q->entry.is_stopped = true;
-    q->is_pausing = false;
-    tell_closed(q);
-    queue_set_silent(q, false);
-    advance(q);
-    queue_drop(q);
-}
-
-void queue_run_yield(void *context)
+static void run_yield(void *context)
 {
     struct queue *q = context;
     q->is_yielding = holds(q);
-    advance(q);
-    queue_drop(q);
+    machine_settle(&q->m);
+}
+
+void queue_yield(struct queue *q)
+{
+    queue_run(q, run_yield);
 }
 
 /* ---- For owners of several ---- */
@@ -619,8 +496,8 @@ void queue_let_in(struct queue *q, size_t limit)
     q->limit = limit;
     q->look_line |= q->rule == QUEUE_RANK && q->path != NULL;
     q->is_kept_out = false;
-    q->entry.is_stopped = q->is_closed || q->is_over;
-    advance(q);
+    q->entry.is_stopped = q->m.is_closed || q->is_over;
+    machine_advance(&q->m);
 }
 
 void queue_keep_out(struct queue *q)
@@ -629,7 +506,7 @@ void queue_keep_out(struct queue *q)
     q->entry.is_stopped = true;
     q->is_left = q->path != NULL;
     give_up(q, CAUCUS_CLOSING);
-    advance(q);
+    machine_advance(&q->m);
 }
 
 void queue_end(struct queue *q, int rc)
@@ -637,23 +514,21 @@ void queue_end(struct queue *q, int rc)
     queue_hold(q);
     if (holds(q)) {
         give_up(q, rc);
-    } else if (!q->is_over && !q->is_closed) {
+    } else if (!q->is_over && !q->m.is_closed) {
         finish(q, rc);
         tell(q, q->calls->over, rc);
     }
-    advance(q);
-    queue_drop(q);
+    machine_settle(&q->m);
 }
 
 void queue_tell(struct queue *q, caucus_run_fn *call, void *context)
 {
     queue_hold(q);
-    bool was_calling = q->is_calling;
-    q->is_calling = true;
+    bool was_calling = q->m.is_calling;
+    q->m.is_calling = true;
     call(context);
-    q->is_calling = was_calling;
-    advance(q);
-    queue_drop(q);
+    q->m.is_calling = was_calling;
+    machine_settle(&q->m);
 }
 
 bool queue_is_first(const struct queue *q)
@@ -669,14 +544,14 @@ int queue_init(struct queue *q, const struct queue_calls *calls, struct caucus *
     if (!copy_is_parent(o->parent) ||
         (o->policy != CAUCUS_STRICT && o->policy != CAUCUS_UNTIL_LOST))
         return CAUCUS_BADARGUMENTS;
+    static const struct machine_calls machine = {on_state, advance, on_end, on_free};
     *q = (struct queue){.calls = calls,
-                        .c = c,
                         .label = o->label,
                         .policy = o->policy,
                         .rule = o->rule,
                         .is_once = o->is_once,
                         .is_kept_out = o->is_kept_out};
-    atomic_init(&q->references, 1);
+    machine_init(&q->m, &machine, c);
     q->parent = copy_text(o->parent);
     q->data = o->data != NULL ? mem_dup(o->data, o->data_bytes) : NULL;
     q->acl = copy_acl(o->acl, o->acl_count);
@@ -690,12 +565,6 @@ int queue_init(struct queue *q, const struct queue_calls *calls, struct caucus *
                                 .done = on_entered,
                                 .context = q};
     protect_rename(&q->entry, q->label);
-    pthread_condattr_t steady;
-    pthread_condattr_init(&steady);
-    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
-    pthread_cond_init(&q->changed, &steady);
-    pthread_condattr_destroy(&steady);
-    pthread_mutex_init(&q->lock, NULL);
     return 0;
 }
 
@@ -705,6 +574,5 @@ void queue_deinit(struct queue *q)
     free(q->parent);
     free(q->data);
     free(q->acl);
-    pthread_cond_destroy(&q->changed);
-    pthread_mutex_destroy(&q->lock);
+    machine_deinit(&q->m);
 }

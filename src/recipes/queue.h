@@ -1,6 +1,6 @@
 /* queue.h: a place in a queue of ephemeral sequential nodes; the first holds what is queued for.
  *
- * The core of election, locks and semaphores. One machine, all of it on the client's event thread:
+ * The core of election, locks and semaphores. A machine (machine.h):
  *
  *   (no node) -> ENTER -> CHECK own node -> LIST -> PEEK at the one ahead -> wait
  *       ^                                     |  ^                             |
@@ -20,23 +20,18 @@
  *     has another name and a greater token.
  *  4. A node is deleted by its whole name, with its uuid, until the server says that it is gone, or
  *     its session is over. That goes on after the user has closed.
- *  5. No lock is held while the owner is called.
- *  6. Nodes are watched, not lists: the end of one wakes the one behind it. Only QUEUE_RANK watches
+ *  5. Nodes are watched, not lists: the end of one wakes the one behind it. Only QUEUE_RANK watches
  *     the list, and is for queues in which one waits at a time.
  *
- * Memory: counted references: the user's, the listener's, and one for each request, watch and
- * deadline that may still come. */
+ * Memory: the machine's references; it stands in the owner's memory. */
 #ifndef CAUCUS_RECIPES_QUEUE_H
 #define CAUCUS_RECIPES_QUEUE_H
 
-#include <pthread.h>
-#include <stdatomic.h>
-
 #include "caucus/policy.h"
+#include "recipes/machine.h"
 #include "recipes/protect.h"
 
 struct queue;
-struct queue_watch;
 
 /* What is written into a node to ask who holds it to give it up; Curator's word. */
 #define QUEUE_REVOKE "__REVOKE__"
@@ -51,7 +46,7 @@ struct queue_calls {
     /* These may be NULL. */
     void (*waits)(struct queue *q);  /* somebody has to go first; may come again */
     void (*asked)(struct queue *q);  /* somebody asks to give up what is held */
-    void (*closed)(struct queue *q); /* by the user, or with the client; may come again */
+    void (*closed)(struct queue *q); /* by the user, or with the client; once */
 };
 
 /* Who holds. */
@@ -75,8 +70,8 @@ struct queue_options {
 };
 
 struct queue {
+    struct machine m; /* first */
     const struct queue_calls *calls;
-    struct caucus *c;
     char *parent;
     const char *label; /* a constant */
     void *data;
@@ -84,45 +79,30 @@ struct queue {
     enum caucus_policy policy;
     enum queue_rule rule;
     bool is_once;
-    atomic_int references;
 
     /* The event thread's. */
     struct protect entry;
-    char *path;                       /* of our node; NULL: none that we know of */
-    uint64_t serial;                  /* of this place */
-    uint64_t flight_serial;           /* of what is in flight */
-    int64_t owner;                    /* the session whose node it is; 0: not known yet */
-    int64_t token;                    /* its czxid */
-    int64_t asked_zxid;               /* of the last request to give it up */
-    int64_t told_zxid;                /* ... that was told */
-    size_t limit;                     /* QUEUE_RANK */
-    struct queue_watch *ahead;        /* set on the place before ours; NULL: none */
-    struct queue_watch *own;          /* set on our own; NULL: none */
-    struct queue_watch *flight_watch; /* about to be set */
-    unsigned failures;
-    bool has_session;
-    bool in_flight;
-    bool is_calling;   /* the owner is being called */
-    bool is_pausing;   /* after an error */
-    bool has_deadline; /* a call at the guard's deadline is on its way */
-    bool look_own;     /* our node has to be looked at */
-    bool look_line;    /* ... and who is ahead */
-    bool is_left;      /* our node has to go */
-    bool is_yielding;  /* the user gives up what is held */
-    bool is_kept_out;  /* no place is taken for now */
-    bool is_over;      /* no other place is taken; the owner was told */
-    bool is_closed;    /* no other place is taken, and nobody is told anything */
-    bool is_retired;   /* it does not listen any more */
+    char *path;                   /* of our node; NULL: none that we know of */
+    int64_t owner;                /* the session whose node it is; 0: not known yet */
+    int64_t token;                /* its czxid */
+    int64_t asked_zxid;           /* of the last request to give it up */
+    int64_t told_zxid;            /* ... that was told */
+    size_t limit;                 /* QUEUE_RANK */
+    struct machine_watch *ahead;  /* set on the place before ours; NULL: none */
+    struct machine_watch *own;    /* set on our own; NULL: none */
+    struct machine_flight flight; /* its serial: of this place */
+    bool has_deadline;            /* a call at the guard's deadline is on its way */
+    bool look_own;                /* our node has to be looked at */
+    bool look_line;               /* ... and who is ahead */
+    bool is_left;                 /* our node has to go */
+    bool is_yielding;             /* the user gives up what is held */
+    bool is_kept_out;             /* no place is taken for now */
+    bool is_over;                 /* no other place is taken; the owner was told */
 
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    bool holds;         /* lock */
-    int64_t held_by;    /* lock: session */
-    int64_t held_token; /* lock */
-    int over_rc;        /* lock: why it is over, 0: it is not */
-    bool ends;          /* lock: the user has closed it, or is about to */
-    bool is_silent;     /* lock: nobody will be told anything any more */
-    bool is_gone;       /* lock: the client's handle must not be touched any more */
+    bool holds;         /* the machine's lock */
+    int64_t held_by;    /* likewise: session */
+    int64_t held_token; /* likewise */
+    int over_rc;        /* likewise: why it is over, 0: it is not */
 };
 
 /* Sets up what stands in the owner's memory, with one reference. Errors: CAUCUS_BADARGUMENTS. */
@@ -150,8 +130,14 @@ void queue_tell(struct queue *q, caucus_run_fn *call, void *context);
 void queue_run(struct queue *q, caucus_run_fn *run);
 
 /* One more reference, and one less. */
-void queue_hold(struct queue *q);
-void queue_drop(struct queue *q);
+static inline void queue_hold(struct queue *q)
+{
+    machine_hold(&q->m);
+}
+static inline void queue_drop(struct queue *q)
+{
+    machine_drop(&q->m);
+}
 
 /* From any thread: the token, or 0. */
 int64_t queue_held(struct queue *q);

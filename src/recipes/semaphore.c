@@ -46,7 +46,7 @@ static void run_again(void *context)
 static void try_again_later(struct caucus_lock *l)
 {
     queue_hold(&l->last.queue);
-    if (caucus_run_at(l->last.queue.c, caucus_now_ns() + AGAIN_MS * INT64_C(1000000), run_again,
+    if (caucus_run_at(l->last.queue.m.c, caucus_now_ns() + AGAIN_MS * INT64_C(1000000), run_again,
                       l) != 0)
         queue_drop(&l->last.queue);
 }
@@ -77,7 +77,7 @@ static void write_number(struct caucus_lock *l, int32_t version)
     char text[NUMBER_BYTES];
     int bytes = snprintf(text, sizeof(text), "%d", (int)l->leases);
     queue_hold(&l->last.queue);
-    int rc = caucus_set(l->last.queue.c, l->counted, text, (size_t)bytes, version, on_written, l);
+    int rc = caucus_set(l->last.queue.m.c, l->counted, text, (size_t)bytes, version, on_written, l);
     if (rc != 0)
         on_written(l, &(struct caucus_result){.rc = rc});
 }
@@ -106,7 +106,7 @@ static void on_read(void *context, const struct caucus_result *r)
 void semaphore_count(struct caucus_lock *l)
 {
     queue_hold(&l->last.queue);
-    int rc = caucus_get(l->last.queue.c, l->counted, NULL, NULL, on_read, l);
+    int rc = caucus_get(l->last.queue.m.c, l->counted, NULL, NULL, on_read, l);
     if (rc != 0)
         on_read(l, &(struct caucus_result){.rc = rc});
 }
