@@ -51,4 +51,16 @@ static inline struct list *list_take(struct list *head)
     return first;
 }
 
+/* All nodes of `from`, which becomes empty, go to the end. */
+static inline void list_append_all(struct list *head, struct list *from)
+{
+    if (list_is_empty(from))
+        return;
+    from->next->prev = head->prev;
+    head->prev->next = from->next;
+    from->prev->next = head;
+    head->prev = from->prev;
+    list_init(from);
+}
+
 #endif

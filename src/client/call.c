@@ -37,17 +37,31 @@ static void place_leave(struct place *p)
     buf_deinit(&p->scratch);
 }
 
-static struct call *call_begin(int32_t op, size_t bytes_max)
+static uint8_t *call_room(struct call *c)
 {
-    struct call *c = mem_calloc(1, sizeof(*c));
-    c->note.kind = NOTE_ANSWER;
+    return (uint8_t *)(c + 1);
+}
+
+/* A frame whose bytes are known lies behind the call, in one piece of memory with it, and cannot
+ * grow out of it; one of `bytes` 0 has memory of its own. bytes_max 0: no maximum. */
+static struct call *call_begin_sized(int32_t op, size_t bytes_max, size_t bytes)
+{
+    bool is_inside = bytes > 0 && (bytes_max == 0 || bytes <= bytes_max + 4);
+    struct call *c = mem_alloc(sizeof(*c) + (is_inside ? bytes : 0));
+    *c = (struct call){.note.kind = NOTE_ANSWER, .op = op};
     list_init(&c->note.list);
-    c->op = op;
     buf_init(&c->frame, bytes_max != 0 ? bytes_max + 4 : 0);
+    if (is_inside)
+        c->frame = (struct buf){.ptr = call_room(c), .cap = bytes, .bytes_max = bytes};
     buf_put_i32(&c->frame, 0);
     buf_put_i32(&c->frame, 0);
     buf_put_i32(&c->frame, op);
     return c;
+}
+
+static struct call *call_begin(int32_t op, size_t bytes_max)
+{
+    return call_begin_sized(op, bytes_max, 0);
 }
 
 /* Fills in the length, and finds the path that the body begins with. */
@@ -167,7 +181,7 @@ int call_delete(const struct call_scope *s, const char *path, int32_t version, s
 static int read_at(struct slice path, int32_t op, size_t bytes_max, caucus_watch_fn *watch,
                    void *watch_context, struct call **ret)
 {
-    struct call *c = call_begin(op, bytes_max);
+    struct call *c = call_begin_sized(op, bytes_max, CALL_BODY_AT + 4 + path.len + 1);
     rec_put_exists_request(&c->frame, &(struct rec_exists_request){path, watch != NULL});
     c->watch = watch;
     c->watch_context = watch_context;
@@ -199,7 +213,8 @@ int call_set(const struct call_scope *s, const char *path, const void *data, siz
     if (!data_is_whole(data, data_bytes) || !place_find(s, path, false, &at))
         return CAUCUS_BADARGUMENTS;
 
-    struct call *c = call_begin(ZK_OP_SET_DATA, s->request_bytes_max);
+    size_t bytes = CALL_BODY_AT + 4 + at.path.len + 4 + data_bytes + 4;
+    struct call *c = call_begin_sized(ZK_OP_SET_DATA, s->request_bytes_max, bytes);
     rec_put_set_data_request(
         &c->frame, &(struct rec_set_data_request){at.path, slice_of(data, data_bytes), version});
     int rc = call_end(c, at.path.len, ret);
@@ -404,7 +419,8 @@ void call_free(struct call *c)
     if (c == NULL)
         return;
     caucus_result_free(c->result);
-    buf_deinit(&c->frame);
+    if (c->frame.ptr != call_room(c))
+        buf_deinit(&c->frame);
     free(c);
 }
 

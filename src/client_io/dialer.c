@@ -28,11 +28,12 @@ static bool listen_for(struct dialer *d, int fd, uint32_t events)
     return epoll_ctl(d->epoll_fd, EPOLL_CTL_ADD, fd, &e) == 0;
 }
 
-/* Of a connection that stands: what is to be read always, and what else is waited for. */
+/* Of a connection that stands: what is to be read, if nobody else waits for it, and what else is
+ * waited for. */
 static void listen_on(struct dialer *d)
 {
     bool writes = d->wants_write || (d->tls != NULL && tls_waits_to_write(d->tls));
-    uint32_t events = writes ? EPOLLIN | EPOLLOUT : EPOLLIN;
+    uint32_t events = (d->is_mute ? 0 : (uint32_t)EPOLLIN) | (writes ? (uint32_t)EPOLLOUT : 0);
     if (events == d->listens)
         return;
     d->listens = events;
@@ -127,6 +128,7 @@ static enum dialer_news step_connecting(struct dialer *d)
     if (getpeername(d->fd, &peer.any, &bytes) != 0)
         return DIALER_NOTHING;
     d->wants_write = false;
+    d->is_mute = false;
     if (d->tls_context == NULL)
         return open_now(d);
     d->tls = tls_connect(d->tls_context, d->fd, d->host->name);
@@ -234,6 +236,12 @@ ptrdiff_t dialer_write(struct dialer *d, struct slice bytes)
 void dialer_want_write(struct dialer *d, bool wanted)
 {
     d->wants_write = wanted;
+    listen_on(d);
+}
+
+void dialer_mute(struct dialer *d, bool is_mute)
+{
+    d->is_mute = is_mute;
     listen_on(d);
 }
 

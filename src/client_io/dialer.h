@@ -2,7 +2,7 @@
  *
  * Addresses are tried one after the other, beginning with a different one each time; how long that
  * may take is the caller's business. Non-blocking; lives in the caller's epoll set under a tag. One
- * owner thread. */
+ * owner at a time. */
 #ifndef CAUCUS_CLIENT_IO_DIALER_H
 #define CAUCUS_CLIENT_IO_DIALER_H
 
@@ -40,6 +40,7 @@ struct dialer {
     struct tls_link *tls;            /* of this connection; NULL: none */
     int fd;
     bool wants_write;
+    bool is_mute;
     uint32_t listens; /* the events of fd that epoll tells */
     struct addresses addresses;
     size_t at; /* index of the address that is tried */
@@ -62,6 +63,8 @@ ptrdiff_t dialer_read(struct dialer *d, void *bytes, size_t len);
 ptrdiff_t dialer_write(struct dialer *d, struct slice bytes);
 /* To be woken when it can be written to. */
 void dialer_want_write(struct dialer *d, bool wanted);
+/* Of an open one, until it ends: epoll does not tell when there is something to read. */
+void dialer_mute(struct dialer *d, bool is_mute);
 /* There are bytes to read of which epoll says nothing: TLS has them already. */
 bool dialer_has_pending(const struct dialer *d);
 

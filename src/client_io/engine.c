@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,9 +15,9 @@ enum {
     TAG_LINK,
     TAG_PROBE,
     TAG_SASL,
-    EVENTS_MAX = 8,
     READ_BYTES = 64 * 1024,
     TICKS_MAX = 64,
+    AWAIT_MS_MAX = 60 * 60 * 1000,
     READS_MAX = 16, /* of one turn: pings and other inputs are not kept waiting */
 };
 
@@ -78,7 +77,7 @@ static void link_read(struct engine *e)
         ptrdiff_t n = dialer_read(&e->link, e->bytes, READ_BYTES);
         if (n < 0)
             csession_disconnected(e->s, engine_now_ns(), e->link.error);
-        else
+        else if (n > 0)
             csession_received(e->s, engine_now_ns(), slice_of(e->bytes, (size_t)n));
         if (n < READ_BYTES)
             return;
@@ -250,13 +249,17 @@ void engine_settle(struct engine *e)
     }
 }
 
+int64_t engine_deadline_ns(const struct engine *e)
+{
+    int64_t deadline_ns = csession_deadline(e->s);
+    return deadline_ns < e->alarm_ns ? deadline_ns : e->alarm_ns;
+}
+
 int64_t engine_timeout_ms(const struct engine *e)
 {
     if (dialer_has_pending(&e->link))
         return 0;
-    int64_t deadline_ns = csession_deadline(e->s);
-    if (deadline_ns > e->alarm_ns)
-        deadline_ns = e->alarm_ns;
+    int64_t deadline_ns = engine_deadline_ns(e);
     if (deadline_ns == INT64_MAX)
         return -1;
     int64_t left_ns = deadline_ns - engine_now_ns();
@@ -270,25 +273,47 @@ static void wake_ready(struct engine *e)
     (void)ignored;
 }
 
-void engine_wait(struct engine *e, int64_t max_ms)
+void engine_await(const struct engine *e, int64_t ms, struct engine_news *ret)
 {
-    int64_t ms = engine_timeout_ms(e);
-    if (max_ms >= 0 && (ms < 0 || ms > max_ms))
-        ms = max_ms;
-    if (ms > 60 * 60 * 1000)
-        ms = 60 * 60 * 1000;
-    struct epoll_event events[EVENTS_MAX];
-    int count = epoll_wait(e->epoll_fd, events, EVENTS_MAX, (int)ms);
-    for (int i = 0; i < count; i++) {
-        if (events[i].data.u32 == TAG_WAKE)
+    if (ms > AWAIT_MS_MAX)
+        ms = AWAIT_MS_MAX;
+    ret->count = epoll_wait(e->epoll_fd, ret->list, ENGINE_NEWS_MAX, (int)ms);
+}
+
+void engine_handle(struct engine *e, const struct engine_news *news)
+{
+    for (int i = 0; i < news->count; i++) {
+        if (news->list[i].data.u32 == TAG_WAKE)
             wake_ready(e);
-        else if (events[i].data.u32 == TAG_LINK)
+        else if (news->list[i].data.u32 == TAG_LINK)
             link_ready(e);
-        else if (events[i].data.u32 == TAG_SASL)
+        else if (news->list[i].data.u32 == TAG_SASL)
             sasl_ready(e);
         else
             probe_ready(e);
     }
     if (dialer_has_pending(&e->link))
+        link_read(e);
+}
+
+/* ---- One who waits for an answer ---- */
+
+int engine_mute_link(struct engine *e)
+{
+    bool can = e->link.state == DIALER_OPEN && e->link.tls == NULL;
+    if (can)
+        dialer_mute(&e->link, true);
+    return can ? e->link.fd : -1;
+}
+
+void engine_unmute_link(struct engine *e)
+{
+    if (e->link.state == DIALER_OPEN)
+        dialer_mute(&e->link, false);
+}
+
+void engine_read_link(struct engine *e)
+{
+    if (e->link.state == DIALER_OPEN)
         link_read(e);
 }

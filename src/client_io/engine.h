@@ -1,9 +1,11 @@
 /* engine.h: carries out what the session machine wants: sockets, names, time.
  *
  * All of it hangs in one epoll set, whose descriptor becomes readable when there is something to
- * do. One owner thread; only engine_wake may be called from others. */
+ * do. One owner at a time; only engine_await and engine_wake may be called by others. */
 #ifndef CAUCUS_CLIENT_IO_ENGINE_H
 #define CAUCUS_CLIENT_IO_ENGINE_H
+
+#include <sys/epoll.h>
 
 #include "client/hosts.h"
 #include "client/session.h"
@@ -24,7 +26,7 @@ struct engine {
     struct sasl_exchange *exchange; /* of the last connection that began one; NULL */
     uint64_t sasl_round;
     uint8_t *bytes;   /* to read into */
-    int64_t alarm_ns; /* the driver's: engine_wait returns at it. INT64_MAX: none */
+    int64_t alarm_ns; /* the driver's: a deadline of its own. INT64_MAX: none */
 };
 
 int64_t engine_now_ns(void);
@@ -35,14 +37,33 @@ int engine_init(struct engine *e, const struct csession_config *config, const st
                 struct tls_context *tls, struct sasl_identity *sasl);
 void engine_deinit(struct engine *e);
 
-/* Waits until something is ready, the machine's next deadline or the alarm, at most max_ms (-1: no
- * bound), and handles it. */
-void engine_wait(struct engine *e, int64_t max_ms);
+enum {
+    ENGINE_NEWS_MAX = 8
+};
+
+/* What is ready. By the time it is handled it may not be any more: that does no harm. */
+struct engine_news {
+    int count;
+    struct epoll_event list[ENGINE_NEWS_MAX];
+};
+
+/* Waits until something is ready, at most so long (-1: no bound). */
+void engine_await(const struct engine *e, int64_t ms, struct engine_news *ret);
+void engine_handle(struct engine *e, const struct engine_news *news);
 /* Carries out what is wanted, and lets time pass. After every input. */
 void engine_settle(struct engine *e);
-/* Milliseconds to the machine's next deadline or the alarm, rounded up; -1: none. */
+/* The machine's next deadline, or the alarm; INT64_MAX: none. */
+int64_t engine_deadline_ns(const struct engine *e);
+/* Milliseconds until then, rounded up; -1: none. */
 int64_t engine_timeout_ms(const struct engine *e);
-/* From any thread: engine_wait returns. */
+/* From any thread: engine_await returns. */
 void engine_wake(struct engine *e);
+
+/* For a thread that waits for an answer and for nothing else: the connection's descriptor, of which
+ * engine_await does not tell any more; -1: it cannot be waited for in this way. Whoever has waited
+ * calls engine_read_link. */
+int engine_mute_link(struct engine *e);
+void engine_unmute_link(struct engine *e);
+void engine_read_link(struct engine *e);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "client/outcome.h"
@@ -100,6 +101,7 @@ int handle_new(const char *hosts, const struct caucus_options *options, struct c
         free(c);
         return rc;
     }
+    pthread_mutex_init(&c->drive, NULL);
     pthread_mutex_init(&c->lock, NULL);
     pthread_mutex_init(&c->events_lock, NULL);
     pthread_cond_init(&c->events_came, NULL);
@@ -125,6 +127,9 @@ void handle_free(struct caucus *c)
     pthread_cond_destroy(&c->events_came);
     pthread_mutex_destroy(&c->events_lock);
     pthread_mutex_destroy(&c->lock);
+    pthread_mutex_destroy(&c->drive);
+    if (c->has_threads)
+        close(c->reader_fd);
     hosts_deinit(&c->hosts);
     free(c);
 }
@@ -137,20 +142,20 @@ const struct call_scope *handle_enter(struct caucus *c)
     return &c->scope;
 }
 
-static void leave(struct caucus *c)
+void handle_leave(struct caucus *c)
 {
     atomic_fetch_sub(&c->entered, 1);
 }
 
-/* Returns what refuses the note, or 0 when the I/O thread has it. */
-static int inbox_put(struct caucus *c, struct note *n)
+/* Returns what refuses the note, or 0 when it is in the inbox. */
+static int inbox_put(struct caucus *c, struct note *n, bool may_wake)
 {
     pthread_mutex_lock(&c->lock);
     /* Time goes on without a session. */
     int rc = n->kind == NOTE_RUN && c->refusal != CAUCUS_CLOSING ? 0 : c->refusal;
     if (rc == 0)
         list_append(&c->inbox, &n->list);
-    bool wakes = rc == 0 && c->io_sleeps;
+    bool wakes = rc == 0 && may_wake && c->io_sleeps;
     c->io_sleeps &= !wakes;
     pthread_mutex_unlock(&c->lock);
     if (wakes)
@@ -166,7 +171,7 @@ static bool reserve(struct caucus *c, const struct call *call)
     return count < c->requests_max && bytes < REQUESTS_BYTES_MAX;
 }
 
-static void release(struct caucus *c, struct call *call)
+void handle_release(struct caucus *c, struct call *call)
 {
     atomic_fetch_sub(&c->pending_bytes, call->frame.len);
     atomic_fetch_sub(&c->pending, 1);
@@ -182,25 +187,23 @@ static int why_no_room(struct caucus *c)
     return rc;
 }
 
-/* Leaves the handle. */
-static int start(struct caucus *c, struct call *call)
+int handle_put(struct caucus *c, struct call *call, bool wakes)
 {
-    int rc = reserve(c, call) ? inbox_put(c, &call->note) : why_no_room(c);
+    int rc = reserve(c, call) ? inbox_put(c, &call->note, wakes) : why_no_room(c);
     if (rc != 0)
-        release(c, call);
-    leave(c);
+        handle_release(c, call);
     return rc;
 }
 
 int handle_start(struct caucus *c, int rc, struct call *call, caucus_done_fn *done, void *context)
 {
-    if (rc != 0) {
-        leave(c);
-        return rc;
+    if (rc == 0) {
+        call->done = done;
+        call->context = context;
+        rc = handle_put(c, call, true);
     }
-    call->done = done;
-    call->context = context;
-    return start(c, call);
+    handle_leave(c);
+    return rc;
 }
 
 void handle_ask_end(struct caucus *c, enum handle_end end)
@@ -213,21 +216,20 @@ void handle_ask_end(struct caucus *c, enum handle_end end)
     c->io_sleeps = false;
     pthread_mutex_unlock(&c->lock);
     engine_wake(&c->engine);
-    leave(c);
+    handle_leave(c);
 }
 
-void handle_take_inbox(struct caucus *c)
+static void take_inbox(struct caucus *c)
 {
     struct list taken;
     list_init(&taken);
     pthread_mutex_lock(&c->lock);
-    struct list *node;
-    while ((node = list_take(&c->inbox)) != NULL)
-        list_append(&taken, node);
+    list_append_all(&taken, &c->inbox);
     enum handle_end end = c->end;
     pthread_mutex_unlock(&c->lock);
 
     int64_t now_ns = engine_now_ns();
+    struct list *node;
     while ((node = list_take(&taken)) != NULL) {
         if (note_of(node)->kind == NOTE_RUN)
             later_put(&c->laters, (struct later *)(void *)note_of(node));
@@ -239,69 +241,6 @@ void handle_take_inbox(struct caucus *c)
         csession_close(c->engine.s, now_ns);
     else if (is_new)
         csession_finish(c->engine.s);
-}
-
-/* ---- Blocking ---- */
-
-struct waiter {
-    pthread_mutex_t lock;
-    pthread_cond_t answered;
-    struct caucus_result *result; /* lock */
-};
-
-bool handle_is_event_thread(struct caucus *c)
-{
-    return !c->has_threads || pthread_equal(pthread_self(), c->event_thread);
-}
-
-/* Once the call is started, the handle may be gone when we wake up. */
-static int wait_for_answer(struct waiter *w, struct caucus_result **ret)
-{
-    pthread_mutex_lock(&w->lock);
-    while (w->result == NULL)
-        pthread_cond_wait(&w->answered, &w->lock);
-    pthread_mutex_unlock(&w->lock);
-    int rc = w->result->rc;
-    if (ret != NULL)
-        *ret = w->result;
-    else
-        caucus_result_free(w->result);
-    return rc;
-}
-
-int handle_wait(struct caucus *c, int rc, struct call *call, struct caucus_result **ret)
-{
-    if (ret != NULL)
-        *ret = NULL;
-    if (rc == 0 && handle_is_event_thread(c))
-        rc = CAUCUS_WOULDBLOCK;
-    if (rc != 0) {
-        call_free(call);
-        leave(c);
-        return rc;
-    }
-    struct waiter w = {.result = NULL};
-    pthread_mutex_init(&w.lock, NULL);
-    pthread_cond_init(&w.answered, NULL);
-    call->waiter = &w;
-    rc = start(c, call);
-    if (rc == 0)
-        rc = wait_for_answer(&w, ret);
-    pthread_cond_destroy(&w.answered);
-    pthread_mutex_destroy(&w.lock);
-    return rc;
-}
-
-static void answer_waiter(struct caucus *c, struct call *call)
-{
-    struct waiter *w = call->waiter;
-    struct caucus_result *result = call->result;
-    call->result = NULL;
-    release(c, call);
-    pthread_mutex_lock(&w->lock);
-    w->result = result;
-    pthread_cond_signal(&w->answered);
-    pthread_mutex_unlock(&w->lock);
 }
 
 /* ---- Notes out ---- */
@@ -332,52 +271,61 @@ static void bound_events(struct caucus *c)
     csession_hold_events(c->engine.s, c->holds_events);
 }
 
-/* Those that are due; all of them when the handle ends, before CLOSED, which is the last note. */
-static void take_laters(struct caucus *c, struct list *events)
+/* Those that are due, and how many; all of them when the handle ends, before CLOSED, which is the
+ * last note. */
+static size_t take_laters(struct caucus *c, struct list *events)
 {
     bool ends = csession_state(c->engine.s) == CAUCUS_CLOSED;
     int64_t now_ns = ends ? INT64_MAX : engine_now_ns();
     struct later *l;
-    while ((l = later_take_due(&c->laters, now_ns)) != NULL) {
+    size_t count = 0;
+    for (; (l = later_take_due(&c->laters, now_ns)) != NULL; count++)
         list_append(events, &l->note.list);
-        atomic_fetch_add(&c->behind, 1);
-    }
     c->engine.alarm_ns = later_next_ns(&c->laters);
+    return count;
 }
 
-void handle_publish(struct caucus *c)
+static void publish(struct caucus *c)
 {
     copy_status(c);
     bound_events(c);
     struct list *notes = csession_notes(c->engine.s);
     struct list events;
     list_init(&events);
-    take_laters(c, &events);
+    size_t count = take_laters(c, &events);
     struct list *node;
     while ((node = list_take(notes)) != NULL) {
         struct note *n = note_of(node);
         if (n->kind == NOTE_ANSWER && call_of_note(n)->waiter != NULL) {
-            answer_waiter(c, call_of_note(n));
+            handle_answer_waiter(c, call_of_note(n));
             continue;
         }
         list_append(&events, &n->list);
-        atomic_fetch_add(&c->behind, 1);
+        count++;
     }
-    if (list_is_empty(&events))
+    if (count == 0)
         return;
+    atomic_fetch_add(&c->behind, count);
     pthread_mutex_lock(&c->events_lock);
-    while ((node = list_take(&events)) != NULL)
-        list_append(&c->events, node);
+    list_append_all(&c->events, &events);
     pthread_cond_signal(&c->events_came);
     pthread_mutex_unlock(&c->events_lock);
     bound_events(c); /* before the next bytes are read */
+}
+
+bool handle_turn(struct caucus *c)
+{
+    take_inbox(c);
+    engine_settle(&c->engine);
+    publish(c);
+    return csession_state(c->engine.s) != CAUCUS_CLOSED;
 }
 
 static void run_answer(struct caucus *c, struct call *call)
 {
     if (call->done != NULL)
         call->done(call->context, call->result);
-    release(c, call);
+    handle_release(c, call);
 }
 
 static void run_later(struct later *l)
@@ -428,10 +376,10 @@ int caucus_run_at(struct caucus *c, int64_t at_ns, caucus_run_fn *run, void *con
         return CAUCUS_BADARGUMENTS;
     handle_enter(c);
     struct later *l = later_new(at_ns, run, context);
-    int rc = inbox_put(c, &l->note);
+    int rc = inbox_put(c, &l->note, true);
     if (rc != 0)
         free(l);
-    leave(c);
+    handle_leave(c);
     return rc;
 }
 

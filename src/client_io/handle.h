@@ -1,8 +1,12 @@
 /* handle.h: struct caucus, what both drivers share.
  *
- * Threads of caucus_open: the I/O thread owns the engine and the session machine; the event thread
- * runs notes. Callers' threads reach the I/O thread through the inbox only. With caucus_open_loop
+ * Threads of caucus_open: the I/O thread carries out what the session machine wants; the event
+ * thread runs notes. Callers' threads put what they ask for into the inbox. With caucus_open_loop
  * one thread is all of them, and the same locks are taken without anybody to wait for.
+ *
+ * `drive`: who holds it owns the engine and the machine. The I/O thread does, but while it sleeps;
+ * then one who wants an answer and waits for it may send, wait for the socket and read by itself
+ * (waiting.c), which spares two changes of threads. Nobody holds it while waiting for anything.
  *
  * `lock` guards what is marked with it, and is held for moments: never while a callback runs, a
  * system call may block, or another lock is taken. */
@@ -39,8 +43,14 @@ struct caucus {
     struct tls_context *tls;    /* NULL: plain TCP */
     struct sasl_identity *sasl; /* NULL: none */
     bool has_threads;
-    struct engine engine;
-    struct list laters; /* the engine's thread's: what caucus_run_at asked for */
+
+    pthread_mutex_t drive;
+    struct engine engine;        /* drive */
+    struct list laters;          /* drive: what caucus_run_at asked for */
+    bool holds_events;           /* drive: there are too many of them */
+    int64_t io_until_ns;         /* drive: how long the I/O thread sleeps if nobody wakes it */
+    const struct waiter *reader; /* drive: who waits for the socket in place of the I/O thread */
+    int reader_fd;               /* wakes him when he was answered by somebody else */
 
     atomic_size_t pending;       /* calls that were taken and whose callback has not returned */
     atomic_size_t pending_bytes; /* of their frames */
@@ -60,7 +70,6 @@ struct caucus {
     pthread_cond_t events_came;
     struct list events;   /* events_lock: notes to be run */
     atomic_size_t behind; /* notes that were made and have not been run */
-    bool holds_events;    /* the I/O thread's: there were too many of them */
     bool events_end;      /* events_lock: no more will come */
     struct note
         greeting; /* events_lock: a note of our own: new listeners are to be told the state */
@@ -75,7 +84,7 @@ struct caucus {
     bool closes_late; /* ... and the handle was closed in it */
 };
 
-/* A thread that waits for an answer. */
+/* A thread that waits for an answer (waiting.c). */
 struct waiter;
 
 /* The handle with everything but threads. */
@@ -91,11 +100,19 @@ int handle_wait(struct caucus *c, int rc, struct call *call, struct caucus_resul
 bool handle_is_event_thread(struct caucus *c);
 void handle_ask_end(struct caucus *c, enum handle_end end);
 
-/* On the thread that owns the engine: what callers put into the inbox goes to the machine. */
-void handle_take_inbox(struct caucus *c);
-/* Copies what callers ask for, answers those who wait, and appends the other notes to the events.
- */
-void handle_publish(struct caucus *c);
+/* Puts the call into the inbox. Returns what refuses it; it is gone then. `wakes`: the I/O thread
+ * is told, if it sleeps. */
+int handle_put(struct caucus *c, struct call *call, bool wakes);
+void handle_leave(struct caucus *c);
+/* The call is over, and so is its memory. */
+void handle_release(struct caucus *c, struct call *call);
+/* Hands the result to who waits for it. */
+void handle_answer_waiter(struct caucus *c, struct call *call);
+
+/* With drive: what callers put into the inbox goes to the machine, what it wants is carried out,
+ * what callers ask for is copied, those who wait are answered, and the other notes go to the
+ * events. False: the handle is closed, and nothing more will come. */
+bool handle_turn(struct caucus *c);
 /* Runs a note of the events. */
 void handle_run_note(struct caucus *c, struct note *n);
 

@@ -43,9 +43,7 @@ static void run_events(struct caucus *c)
 
 static void turn(struct caucus *c)
 {
-    handle_take_inbox(c);
-    engine_settle(&c->engine);
-    handle_publish(c);
+    handle_turn(c);
     c->io_sleeps = true; /* calls made outside of caucus_loop_run wake the loop */
 }
 
@@ -65,7 +63,9 @@ bool caucus_loop_run(struct caucus *c)
     if (c->runs)
         return true;
     c->runs = true;
-    engine_wait(&c->engine, 0);
+    struct engine_news news;
+    engine_await(&c->engine, 0, &news);
+    engine_handle(&c->engine, &news);
     turn(c);
     run_events(c);
     turn(c); /* what callbacks asked for leaves at once */

@@ -1,5 +1,6 @@
 /* threaded.c: caucus_open: an I/O thread and an event thread. */
 #include <stdlib.h>
+#include <sys/eventfd.h>
 
 #include "client_io/handle.h"
 #include "client_io/thread.h"
@@ -31,18 +32,28 @@ static void end_events(struct caucus *c)
     pthread_mutex_unlock(&c->events_lock);
 }
 
+/* Meanwhile somebody else may drive. */
+static void sleep_until_news(struct caucus *c, struct engine_news *ret)
+{
+    bool sleeps = falls_asleep(c);
+    int64_t ms = sleeps ? engine_timeout_ms(&c->engine) : 0;
+    c->io_until_ns = sleeps ? engine_deadline_ns(&c->engine) : 0;
+    pthread_mutex_unlock(&c->drive);
+    engine_await(&c->engine, ms, ret);
+    pthread_mutex_lock(&c->drive);
+    wake_up(c);
+}
+
 static void *run_io(void *arg)
 {
     struct caucus *c = arg;
-    for (;;) {
-        handle_take_inbox(c);
-        engine_settle(&c->engine);
-        handle_publish(c);
-        if (csession_state(c->engine.s) == CAUCUS_CLOSED)
-            break;
-        engine_wait(&c->engine, falls_asleep(c) ? -1 : 0);
-        wake_up(c);
+    pthread_mutex_lock(&c->drive);
+    while (handle_turn(c)) {
+        struct engine_news news;
+        sleep_until_news(c, &news);
+        engine_handle(&c->engine, &news);
     }
+    pthread_mutex_unlock(&c->drive);
     end_events(c);
     return NULL;
 }
@@ -56,9 +67,7 @@ static bool take_events(struct caucus *c, struct list *ret)
     while (list_is_empty(&c->events) && !c->events_end)
         pthread_cond_wait(&c->events_came, &c->events_lock);
     bool came = !list_is_empty(&c->events);
-    struct list *node;
-    while ((node = list_take(&c->events)) != NULL)
-        list_append(ret, node);
+    list_append_all(ret, &c->events);
     pthread_mutex_unlock(&c->events_lock);
     return came;
 }
@@ -89,8 +98,9 @@ int caucus_open(const char *hosts, const struct caucus_options *options, struct 
     int rc = handle_new(hosts, options, &c);
     if (rc != 0)
         return rc;
-    c->has_threads = true;
-    if (thread_start(&c->event_thread, run_events, c) != 0) {
+    c->reader_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    c->has_threads = c->reader_fd >= 0;
+    if (!c->has_threads || thread_start(&c->event_thread, run_events, c) != 0) {
         handle_free(c);
         return CAUCUS_NORESOURCES;
     }
