@@ -4,7 +4,7 @@ import statistics
 
 APACHES = ("apache38", "apache39")
 
-# row: (unit, decimals, ("x" times | "/" share of the baseline | "max" absolute, bound) or None)
+# row: (unit, decimals, ("x" times | "/" share of the baseline | "min" or "max" absolute, bound) or None)
 LOAD_TARGETS = {
     "write 1x1": {"mean": ("/", 0.65)},
     "write 16x1": {"rate": ("x", 2)},
@@ -38,6 +38,25 @@ OTHER_ROWS = {
     "million memory after restart": ("MB", 0, None),
     "cache of 100,000 ready": ("ms", 0, ("max", 1000)),
     "cache of 100,000 client cpu": ("us/node", 2, None),
+}
+CLIENT_ROWS = {
+    row: how
+    for mode in ("get", "set")
+    for load in [f"client {mode} x1000"]
+    for row, how in (
+        (f"{load} rate", ("/s", 0, None)),
+        (f"{load} rate, Apache's client", ("/s", 0, None)),
+        (f"{load} rate: of Apache's", ("times", 2, ("min", 2))),
+        (f"{load} cpu", ("us/op", 2, ("max", 2))),
+        (f"{load} cpu, Apache's client", ("us/op", 2, None)),
+        (f"{load} cpu: of Apache's", ("times", 2, ("max", 0.5))))
+} | {
+    "client get, blocking": ("us", 1, None),
+    "client get, blocking, bare socket": ("us", 1, None),
+    "client get, blocking, Apache's client": ("us", 1, None),
+    "client get, blocking: of the bare socket's": ("times", 2, ("max", 1.1)),
+    "next of 5 leads after": ("ms", 2, ("max", 5)),
+    "next of 100 leads after": ("ms", 2, ("max", 5)),
 }
 SNAPSHOT_ROWS = {
     "snapshots taken": ("", 0, None),
@@ -89,7 +108,7 @@ def all_rows():
     for load, targets in {**LOAD_TARGETS, **ENSEMBLE_LOAD_TARGETS}.items():
         for column, (unit, decimals) in LOAD_COLUMNS.items():
             rows[f"{load} {column}"] = (unit, decimals, targets.get(column))
-    return {**rows, **OTHER_ROWS, **SNAPSHOT_ROWS, **ENSEMBLE_ROWS}
+    return {**rows, **OTHER_ROWS, **CLIENT_ROWS, **SNAPSHOT_ROWS, **ENSEMBLE_ROWS}
 
 
 class Results:
@@ -120,6 +139,8 @@ def judge(target, value, baseline):
     kind, bound = target
     if kind == "max":
         return f"<= {bound}", None if value is None else value <= bound
+    if kind == "min":
+        return f">= {bound}", None if value is None else value >= bound
     text = f">= {bound}x" if kind == "x" else f"<= {bound}x"
     if value is None or not baseline:
         return text, None
