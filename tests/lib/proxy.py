@@ -4,6 +4,7 @@
         proxy.lose(CREATE2)     # the reply to the next one does not arrive: the connection is cut instead
         proxy.lost.wait(30)
         proxy.swallow(MULTI)    # the next one does not reach the server, and the connection is cut
+        proxy.break_at("answer", 3) # the third answer from now on does not arrive; also "request", "event"
         proxy.foil(MULTI, act)  # act() before each one is passed on; None: no more
         proxy.hold(GET_CHILDREN)    # the reply waits, and all behind it, until proxy.release()
         proxy.forget(ADD_WATCH)     # for the server it is an operation that it never heard of
@@ -44,6 +45,7 @@ class Proxy:
         self._passes, self._released = threading.Event(), threading.Event()
         self._passes.set()
         self._lose_op = self._hold_op = self._swallow_op = None
+        self._break_way, self._break_in = None, 0
         self._foiled = {}
         self._forgotten = set()
         self._lock = threading.Lock()
@@ -74,6 +76,12 @@ class Proxy:
         self.lost.clear()
         self._swallow_op = op
 
+    def break_at(self, way, number):
+        """The connection is cut instead, once."""
+        with self._lock:
+            self.lost.clear()
+            self._break_way, self._break_in = way, number
+
     def foil(self, op, act):
         self._foiled[op] = act
 
@@ -102,6 +110,16 @@ class Proxy:
             connection.close()
 
     # --- frames ---
+
+    def _breaks(self, way):
+        """Whether this one is not passed on. With the lock."""
+        if way != self._break_way:
+            return False
+        self._break_in -= 1
+        if self._break_in > 0:
+            return False
+        self._break_way = None
+        return True
 
     def _accept(self):
         while True:
@@ -164,6 +182,7 @@ class Proxy:
                     is_swallowed = op == self._swallow_op
                     if is_swallowed:
                         self._swallow_op = None
+                    is_swallowed |= xid > 0 and self._breaks("request")
                 if is_swallowed:
                     connection.close()
                     self.lost.set()
@@ -179,7 +198,9 @@ class Proxy:
             with self._lock:
                 self.notifications += xid == NOTIFICATION_XID
                 self.in_flight -= xid is not None and xid > 0
-            if xid is not None and xid == connection.lose_xid:
+                breaks = xid is not None and (
+                    (xid == NOTIFICATION_XID and self._breaks("event")) or (xid > 0 and self._breaks("answer")))
+            if breaks or (xid is not None and xid == connection.lose_xid):
                 connection.close()
                 self.lost.set()
                 return

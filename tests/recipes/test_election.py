@@ -1,14 +1,18 @@
 """Leader election of libcaucus against real servers. What a candidate hears is waited for, never guessed."""
 
+import re
 import signal
+import subprocess
 
 import pytest
 import rawzk
-from talk import Talk, everywhere, servers, wait_for_children
+from talk import PROGRAMS, Talk, everywhere, servers, wait_for_children
 
 CONFIG = {"tickTime": 200, "maxClientCnxns": 0, "maxSessionTimeout": 60000}
 TIMEOUT_MS = 2000
 LONG_TIMEOUT_MS = 30000
+# One allocation of the smallest kind in each term would be more.
+HEAP_NOISE_BYTES = 16 * 1024
 CREATE2, DELETE, GET, GET_CHILDREN, PING = 15, 2, 4, 8, 11
 
 policies = pytest.mark.parametrize("policy", ["strict", "lost"])
@@ -433,3 +437,16 @@ def test_trouble_is_told_and_ends(standing, candidates, backend, path, raw):
     s.ok(rawzk.set_acl(path, rawzk.OPEN))
     c.elected()
     c.quit()
+
+
+def test_terms_leave_nothing_behind(standing, path, raw):
+    server = standing("caucusd")
+    terms = 1000  # 10,000 as well, in ten times the time: election_terms by hand
+    run = subprocess.run([PROGRAMS / "election_terms", server.hosts, path, "3", str(terms)],
+                         capture_output=True, text=True, timeout=100)
+    assert run.returncode == 0, run.stdout + run.stderr
+    line, = run.stdout.splitlines()
+    print(line)
+    heap, late_heap, _, _, fds, late_fds, threads, late_threads = map(int, re.findall(r" (\d+)(?=[, ]|$)", line)[-8:])
+    assert (fds, threads) == (late_fds, late_threads) and late_heap - heap < HEAP_NOISE_BYTES, line
+    assert raw(server).ok(rawzk.get_children(path)) == []
