@@ -239,12 +239,14 @@ bool sasl_exchange_done(struct sasl_exchange *x, struct csession_sasl_step *ret)
     ssize_t ignored = read(x->fd, &count, sizeof(count));
     (void)ignored;
     bool failed = x->result != SASL_OK && x->result != SASL_CONTINUE;
-    /* At the end of DIGEST-MD5 there is an empty one, which is not meant to be sent. */
-    bool has_token = x->token != NULL && (x->token_len > 0 || x->result == SASL_CONTINUE);
+    /* Who has not shown enough answers the challenge, GSSAPI in the middle with nothing (NULL). At
+     * the end of DIGEST-MD5 there is an empty one, which is not meant to be sent. */
+    bool has_token = x->token_len > 0 || x->result == SASL_CONTINUE;
     *ret = (struct csession_sasl_step){
         .failure = failed ? x->reason : NULL,
         .over = x->result == SASL_OK,
-        .token = has_token ? slice_of(x->token, x->token_len) : (struct slice){0},
+        .token = has_token ? slice_of(x->token != NULL ? x->token : "", x->token_len)
+                           : (struct slice){0},
     };
     return true;
 }
