@@ -58,9 +58,9 @@ int election_grpc_port(const struct election_grpc *g);
 void election_grpc_metrics(const struct election_grpc *g, struct buf *out);
 
 /* Takes nothing new, tells clients to go elsewhere, lets what is under way end for drain_ms, and
- * ends the rest. Its memory goes when all connections are closed and the service has called back
- * for what was asked of it: the loop has to run on until then, and the service has to live. NULL is
- * fine. */
-void election_grpc_stop(struct election_grpc *g, int64_t drain_ms);
+ * ends the rest. `stopped`, which may be NULL, is the last: all connections are closed and the
+ * service has called back for what was asked of it, which has to live until then. Once. */
+void election_grpc_stop(struct election_grpc *g, int64_t drain_ms, void (*stopped)(void *arg),
+                        void *arg);
 
 #endif

@@ -22,6 +22,8 @@ class Door:
         first = self.process.stdout.readline().split()
         assert first[:1] == ["port"], self.process.stderr.read()
         self.port = int(first[1])
+        if any(str(o).startswith("--grpc") for o in options):
+            self.grpc_port = int(self.process.stdout.readline().split()[1])
 
     def say(self, *lines):
         """Lines of the script; done when it returns."""

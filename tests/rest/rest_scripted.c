@@ -1,12 +1,13 @@
 /* The door for HTTP with a service in memory, told what to do by lines on stdin
  * (scripted_service.h), each of which is answered by "ok" or "no" on stdout. Prints "port N" first,
- * ends with stdin. */
+ * with --grpc or --grpc-tls also "grpc N", the door for gRPC; ends with stdin. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "election_grpc/election_grpc.h"
 #include "election_rest/election_rest.h"
 #include "scripted_service.h"
 
@@ -14,6 +15,7 @@ struct program {
     struct loop loop;
     struct service *service;
     struct election_rest *rest;
+    struct election_grpc *grpc;
     uv_poll_t input;
     char line[256];
     size_t len;
@@ -45,9 +47,38 @@ static void on_input(uv_poll_t *poll, int status, int events)
     loop_stop(&p->loop);
 }
 
+static void stop(void *arg)
+{
+    struct program *p = arg;
+    loop_stop(&p->loop);
+}
+
 static void nothing(void *arg)
 {
     (void)arg;
+}
+
+/* The folder has server.pem and ca.pem. */
+static struct tls_context *grpc_tls(const char *folder)
+{
+    char server[300], ca[300];
+    struct tls_context *tls = NULL;
+    struct err err;
+    snprintf(server, sizeof server, "%s/server.pem", folder);
+    snprintf(ca, sizeof ca, "%s/ca.pem", folder);
+    const struct tls_server_options o = {
+        .key = {server, TLS_STORE_PEM, ""},
+        .trust = {ca, TLS_STORE_PEM, ""},
+        .client_auth = TLS_CLIENT_AUTH_WANT,
+        .protocols = "TLSv1.2,TLSv1.3",
+        .ciphers = "",
+        .alpn = "h2",
+    };
+    if (tls_server_context(&o, &tls, &err) < 0) {
+        fprintf(stderr, "%s\n", err.text);
+        exit(1);
+    }
+    return tls;
 }
 
 static void usage(void)
@@ -55,7 +86,8 @@ static void usage(void)
     fprintf(stderr,
             "rest_scripted [--port N] [--states FILE] [--hidden] [--auth] [--strict] [--cert FILE "
             "--key FILE "
-            "[--client-ca FILE]] [--connections N] [--streams N] [--idle-ms N] [--head-ms N]\n");
+            "[--client-ca FILE]] [--grpc] [--grpc-tls FOLDER] [--connections N] [--streams N] "
+            "[--idle-ms N] [--head-ms N]\n");
     exit(2);
 }
 
@@ -70,6 +102,8 @@ int main(int argc, char **argv)
         {"cert", required_argument, NULL, 'c'},
         {"key", required_argument, NULL, 'k'},
         {"client-ca", required_argument, NULL, 'r'},
+        {"grpc", no_argument, NULL, 'g'},
+        {"grpc-tls", required_argument, NULL, 't'},
         {"connections", required_argument, NULL, 'n'},
         {"streams", required_argument, NULL, 'm'},
         {"idle-ms", required_argument, NULL, 'i'},
@@ -78,6 +112,8 @@ int main(int argc, char **argv)
     };
     struct scripted_options scripted = {.live = true};
     struct election_rest_options o = {.address = "127.0.0.1", .committee_open = true};
+    struct election_grpc_options grpc = {.address = "127.0.0.1"};
+    bool with_grpc = false;
     int option;
     while ((option = getopt_long(argc, argv, "", names, NULL)) >= 0) {
         switch (option) {
@@ -105,6 +141,13 @@ int main(int argc, char **argv)
         case 'r':
             o.client_ca_file = optarg;
             break;
+        case 't':
+            grpc.tls = grpc_tls(optarg);
+            with_grpc = true;
+            break;
+        case 'g':
+            with_grpc = true;
+            break;
         case 'n':
             o.connections_max = (uint32_t)atoi(optarg);
             break;
@@ -131,7 +174,14 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }
+    grpc.committee_open = o.committee_open;
+    if (with_grpc && election_grpc_start(&p.loop, p.service, &grpc, &p.grpc, &err) < 0) {
+        fprintf(stderr, "%s\n", err.text);
+        return 1;
+    }
     printf("port %d\n", election_rest_port(p.rest));
+    if (with_grpc)
+        printf("grpc %d\n", election_grpc_port(p.grpc));
     fflush(stdout);
     p.input.data = &p;
     uv_poll_init(&p.loop.uv, &p.input, STDIN_FILENO);
@@ -139,8 +189,13 @@ int main(int argc, char **argv)
     loop_run(&p.loop);
 
     election_rest_stop(p.rest);
+    if (with_grpc) {
+        election_grpc_stop(p.grpc, 0, stop, &p);
+        loop_run(&p.loop);
+    }
     scripted_free(p.service); /* answers what is under way, and turns the loop */
     uv_close((uv_handle_t *)&p.input, NULL);
     loop_deinit(&p.loop);
+    tls_context_free((struct tls_context *)grpc.tls);
     return 0;
 }
