@@ -61,7 +61,7 @@ struct service {
     struct ballot *ballots;
     size_t ballot_count;
     bool ready;
-    bool slow; /* recounts take a while */
+    bool slow;      /* recounts take a while */
     uint64_t reads; /* of the nation */
     struct list pending, watches;
     uv_timer_t timer; /* of what is due later */
