@@ -34,7 +34,7 @@ LAYERS = {
     "vote": ["base"],  # the election's core: nothing of coordination, ours or anybody's
     "vote_io": ["base", "vote"],
     "election": ["base", "tls", "io", "vote", "vote_io", "caucus"],  # coordination is anybody's: the public client alone
-    "election_grpc": ["base", "tls", "io", "vote", "election", "grpc"],
+    "election_grpc": ["base", "tls", "io", "vote", "election", "grpc", "protos"],  # "protos": generated of proto/
     "election_rest": ["base", "io", "vote", "election"],
     "canvass": ["base", "vote"],  # counts again from files: nothing of servers
     "electorate": ["base", "vote", "election"],
