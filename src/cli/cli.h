@@ -137,6 +137,8 @@ int run_register(struct cli *cli, int argc, char **argv);
 int run_discover(struct cli *cli, int argc, char **argv);
 int run_lock(struct cli *cli, int argc, char **argv);
 int run_barrier(struct cli *cli, int argc, char **argv);
+int run_up(struct cli *cli, int argc, char **argv);
+int run_down(struct cli *cli, int argc, char **argv);
 int run_shell(struct cli *cli, int argc, char **argv);
 int run_complete(struct cli *cli, int argc, char **argv);
 int run_help(struct cli *cli, int argc, char **argv);

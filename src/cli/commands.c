@@ -240,6 +240,19 @@ const struct command commands[] = {
      "  -i, --id NAME          shown to others (host/pid)\n"
      "Exit codes: as of elect; 3 if the session was lost meanwhile.\n",
      COMMAND_OUTSIDE | COMMAND_SESSION, run_barrier},
+    {"up", NULL, "[OPTION]...",
+     "a cluster of your own: three coordination servers, three of an election",
+     "Runs until it is interrupted, and leaves nothing running; what it wrote stays in the "
+     "folder.\n"
+     "  -d, --dir DIR          where everything lies (caucus-cluster)\n"
+     "  -e, --election DIR     which election (us-2024)\n"
+     "  -z, --zookeeper HOSTS  coordinate by these servers instead of three of our own\n"
+     "  -p, --port PORT        of the first page; else a free one, as all others\n"
+     "  -c, --clean            forget what an earlier cluster left in the folder\n"
+     "Exit codes: 0 it served and was ended, 1 it could not, which is told.\n",
+     COMMAND_OUTSIDE, run_up},
+    {"down", NULL, "[OPTION]...", "end the cluster that up began",
+     "  -d, --dir DIR  its folder (caucus-cluster)\n", COMMAND_OUTSIDE, run_down},
     {"shell", NULL, "[-e]", "many commands in one session, from a terminal or a pipe",
      "Exit code: that of the first command that failed. Words may be quoted as in a shell; '#'\n"
      "begins a comment.\n"

@@ -41,7 +41,8 @@ LAYERS = {
     "electiond": ["base", "tls", "io", "vote", "election", "election_grpc", "election_rest"],
     # Of "client" only the list of hosts; sessions by "caucus". Of "datadir" what names neither tree nor io: a header
     # that brings them along is found.
-    "cli": ["base", "tls", "wire", "client", "caucus", "datadir"],
+    "cli": ["base", "tls", "wire", "client", "caucus", "datadir", "up"],
+    "up": ["base"],  # runs programs, knows nothing of what they say
 }
 PURE = ["base", "wire", "tree", "session", "watch", "fle", "zab", "node", "client", "vote"]
 PURE_HEADERS = {

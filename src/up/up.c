@@ -1,0 +1,293 @@
+#include "up/up.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "up/folder.h"
+#include "up/process.h"
+
+enum {
+    SERVERS = 3,
+    NAME_BYTES = 32,
+    HOSTS_BYTES = 512,
+    ADDRESS_BYTES = 64,
+    START_MS_MAX = 60000,
+    DOWN_S_MAX = 40,
+};
+
+struct coordination {
+    struct process process;
+    char name[NAME_BYTES], config[UP_PATH_BYTES], program[UP_PATH_BYTES];
+    int client_port, quorum_port, election_port;
+};
+
+struct server {
+    struct process process;
+    char name[NAME_BYTES], data[UP_PATH_BYTES], program[UP_PATH_BYTES];
+    char rest_want[ADDRESS_BYTES];
+    char rest[ADDRESS_BYTES], grpc[ADDRESS_BYTES]; /* as it says */
+};
+
+struct cluster {
+    const struct up_options *options;
+    char dir[UP_PATH_BYTES]; /* absolute */
+    struct crew crew;
+    struct coordination coordination[SERVERS];
+    struct server servers[SERVERS];
+    char hosts[HOSTS_BYTES];
+};
+
+/* ---- ports ---- */
+
+/* Bound all at the same time, so that no two are the same; somebody else may still take one before
+ * its server does, and the server will say so. */
+static bool choose_ports(int *ports[], size_t count)
+{
+    int fds[3 * SERVERS];
+    size_t opened = 0;
+    bool ok = true;
+    for (; ok && opened < count; opened++) {
+        struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        socklen_t len = sizeof a;
+        fds[opened] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        ok = fds[opened] >= 0 && bind(fds[opened], (struct sockaddr *)&a, sizeof a) == 0 &&
+             getsockname(fds[opened], (struct sockaddr *)&a, &len) == 0;
+        *ports[opened] = ntohs(a.sin_port);
+    }
+    if (!ok)
+        up_complain("cannot take ports of 127.0.0.1: %s", strerror(errno));
+    while (opened-- > 0)
+        close(fds[opened]);
+    return ok;
+}
+
+/* ---- the coordination service ---- */
+
+static bool write_config(struct cluster *u, int index)
+{
+    struct coordination *c = &u->coordination[index];
+    char dir[UP_PATH_BYTES], path[UP_PATH_BYTES], text[2 * UP_PATH_BYTES];
+    if (!folder_path(dir, u->dir, "coordination/%d", index + 1) || !folder_make(dir) ||
+        !folder_path(c->config, dir, "zoo.cfg") || !folder_path(path, dir, "myid"))
+        return false;
+    int at = snprintf(text, sizeof text,
+                      "# Written by caucus up; replaced at the next start.\n"
+                      "dataDir=%s\nclientPort=%d\nclientPortAddress=127.0.0.1\n"
+                      "tickTime=500\ninitLimit=20\nsyncLimit=8\n"
+                      "admin.enableServer=false\n4lw.commands.whitelist=*\n",
+                      dir, c->client_port);
+    for (int i = 0; i < SERVERS; i++) {
+        const struct coordination *s = &u->coordination[i];
+        at += snprintf(text + at, sizeof text - (size_t)at, "server.%d=127.0.0.1:%d:%d\n", i + 1,
+                       s->quorum_port, s->election_port);
+    }
+    char id[16];
+    snprintf(id, sizeof id, "%d\n", index + 1);
+    return folder_write(c->config, text) && folder_write(path, id);
+}
+
+static bool start_coordination(struct cluster *u)
+{
+    int *ports[3 * SERVERS];
+    size_t count = 0;
+    for (int i = 0; i < SERVERS; i++) {
+        ports[count++] = &u->coordination[i].client_port;
+        ports[count++] = &u->coordination[i].quorum_port;
+        ports[count++] = &u->coordination[i].election_port;
+    }
+    if (!choose_ports(ports, count))
+        return false;
+    size_t at = 0;
+    for (int i = 0; i < SERVERS; i++) {
+        struct coordination *c = &u->coordination[i];
+        struct process *p = &c->process;
+        snprintf(c->name, sizeof c->name, "coordination server %d", i + 1);
+        p->name = c->name;
+        p->ready_mark = " event=serving ";
+        if (!write_config(u, i) || !folder_path(c->program, u->options->programs, "caucusd") ||
+            !folder_path(p->log_path, u->dir, "log/caucusd-%d.log", i + 1))
+            return false;
+        process_word(p, c->program);
+        process_word(p, c->config);
+        crew_add(&u->crew, p);
+        if (!process_start(p))
+            return false;
+        at += (size_t)snprintf(u->hosts + at, sizeof u->hosts - at, "%s127.0.0.1:%d",
+                               i > 0 ? "," : "", c->client_port);
+    }
+    return true;
+}
+
+/* ---- the election's servers ---- */
+
+static bool start_server(struct cluster *u, int index)
+{
+    struct server *s = &u->servers[index];
+    struct process *p = &s->process;
+    static const char *const names[SERVERS] = {"one", "two", "three"};
+    snprintf(s->name, sizeof s->name, "election server %d", index + 1);
+    p->name = s->name;
+    p->ready_mark = " event=ready ";
+    snprintf(s->rest_want, sizeof s->rest_want, "127.0.0.1:%d",
+             index == 0 ? u->options->rest_port : 0);
+    if (!folder_path(s->data, u->dir, "election/%d", index + 1) || !folder_make(s->data) ||
+        !folder_path(s->program, u->options->programs, "electiond") ||
+        !folder_path(p->log_path, u->dir, "log/electiond-%d.log", index + 1))
+        return false;
+    const char *words[] = {
+        s->program,    "--zookeeper", u->hosts,      "--election", u->options->election,
+        "--data",      s->data,       "--name",      names[index], "--peer",
+        "127.0.0.1:0", "--rest",      s->rest_want,  "--grpc",     "127.0.0.1:0",
+        "--auth",      "none",        "--committee", "open",
+    };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        process_word(p, words[i]);
+    crew_add(&u->crew, p);
+    return process_start(p);
+}
+
+/* " key=value " of a log's line. */
+static void read_value(const char *line, const char *key, char ret[ADDRESS_BYTES])
+{
+    const char *at = strstr(line, key);
+    size_t len = 0;
+    if (at != NULL) {
+        at += strlen(key);
+        len = strcspn(at, " ");
+        len = len < ADDRESS_BYTES ? len : ADDRESS_BYTES - 1;
+        memcpy(ret, at, len);
+    }
+    ret[len] = 0;
+}
+
+/* ---- words ---- */
+
+static void say_where(struct cluster *u)
+{
+    printf("\nThe cluster is up. Ctrl-C ends it; its data stays in %s.\n\n", u->dir);
+    for (int i = 0; i < SERVERS; i++) {
+        struct server *s = &u->servers[i];
+        read_value(s->process.ready_line, " rest=", s->rest);
+        read_value(s->process.ready_line, " grpc=", s->grpc);
+        printf("  election server %d   page http://%s/   gRPC %s\n", i + 1, s->rest, s->grpc);
+    }
+    printf("  coordination        %s   (caucus --hosts %s status)\n"
+           "  logs                %s/log\n\n"
+           "Things to try in another terminal:\n\n"
+           "  curl -d '{}' -H 'Content-Type: application/json' http://%s/v1/election/start\n"
+           "  curl -d '{\"candidate\":\"harris\"}' -H 'Content-Type: application/json' \\\n"
+           "       http://%s/states/california/voters/CA-1/vote\n"
+           "  curl http://%s/v1/results\n\n",
+           u->hosts, u->hosts, u->dir, u->servers[0].rest, u->servers[1].rest, u->servers[2].rest);
+    fflush(stdout);
+}
+
+static bool wait_ready(struct cluster *u, const char *what)
+{
+    printf("%s ...", what);
+    fflush(stdout);
+    bool ready = crew_wait(&u->crew, crew_all_ready, &u->crew, START_MS_MAX);
+    puts(ready ? " up" : " no");
+    fflush(stdout);
+    for (size_t i = 0; !ready && !u->crew.interrupted && i < u->crew.count; i++) {
+        const struct process *p = u->crew.members[i];
+        if (p->pid > 0 && !p->ready)
+            up_complain("%s does not serve after %d s; its log is %s", p->name, START_MS_MAX / 1000,
+                        p->log_path);
+    }
+    return ready;
+}
+
+/* ---- the whole ---- */
+
+static bool prepare(struct cluster *u)
+{
+    static const char *const parts[] = {"coordination", "election", "log"};
+    if (u->options->clean && !folder_clean(u->dir))
+        return false;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        char path[UP_PATH_BYTES];
+        if (!folder_path(path, u->dir, "%s", parts[i]) || !folder_make(path))
+            return false;
+    }
+    return true;
+}
+
+static bool never(void *arg)
+{
+    (void)arg;
+    return false;
+}
+
+/* True: it served until it was asked to end. */
+static bool serve(struct cluster *u)
+{
+    if (u->options->zookeeper != NULL) {
+        snprintf(u->hosts, sizeof u->hosts, "%s", u->options->zookeeper);
+    } else if (!start_coordination(u) || !wait_ready(u, "three coordination servers")) {
+        return false;
+    }
+    for (int i = 0; i < SERVERS; i++) {
+        if (!start_server(u, i))
+            return false;
+    }
+    if (!wait_ready(u, "three election servers"))
+        return false;
+    say_where(u);
+    crew_wait(&u->crew, never, NULL, -1);
+    return u->crew.interrupted;
+}
+
+int up_run(const struct up_options *o)
+{
+    if (o->zookeeper != NULL && strlen(o->zookeeper) >= HOSTS_BYTES) {
+        up_complain("'%s' are too many hosts", o->zookeeper);
+        return EXIT_FAILURE;
+    }
+    if (!folder_make(o->dir))
+        return EXIT_FAILURE;
+    int lock = folder_lock(o->dir);
+    if (lock < 0)
+        return EXIT_FAILURE;
+    struct cluster *u = mem_calloc(1, sizeof *u);
+    u->options = o;
+    bool served = false;
+    if (realpath(o->dir, u->dir) == NULL)
+        up_complain("'%s': %s", o->dir, strerror(errno));
+    else if (crew_init(&u->crew)) {
+        served = prepare(u) && serve(u);
+        puts("stopping");
+        fflush(stdout);
+        crew_stop(&u->crew);
+        crew_deinit(&u->crew);
+    }
+    bool fine = served || (u->crew.interrupted);
+    free(u);
+    close(lock);
+    return fine ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int up_down(const char *dir)
+{
+    int fd;
+    int owner = folder_owner(dir, &fd);
+    if (owner < 0)
+        return EXIT_FAILURE;
+    if (owner == 0) {
+        up_complain("nothing runs on '%s'", dir);
+        return EXIT_FAILURE;
+    }
+    bool over = kill(owner, SIGTERM) == 0 && folder_wait_unlocked(fd, DOWN_S_MAX);
+    if (!over)
+        up_complain("process %d on '%s' does not end", owner, dir);
+    close(fd);
+    return over ? EXIT_SUCCESS : EXIT_FAILURE;
+}

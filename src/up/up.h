@@ -1,0 +1,26 @@
+/* up.h: `caucus up`: a cluster of our own on this machine: three caucusd and three electiond.
+ *
+ * Everything lies in one folder: DIR/coordination/N (zoo.cfg, myid, data), DIR/election/N (votes),
+ * DIR/log/NAME.log, DIR/pid while it runs. A second one on the same folder is refused (a lock on
+ * DIR/pid). Ports are free ones of 127.0.0.1; a clientPort or page address that is asked for must
+ * be free. One that ends unasked ends all, and is told with the last error of its log. */
+#ifndef CAUCUS_UP_UP_H
+#define CAUCUS_UP_UP_H
+
+#include <stdbool.h>
+
+struct up_options {
+    const char *dir;
+    const char *election;  /* the folder that defines it */
+    const char *programs;  /* where caucusd and electiond are */
+    const char *zookeeper; /* an ensemble that is there; NULL: three caucusd are started */
+    int rest_port;         /* of the first electiond; 0 = a free one */
+    bool clean;            /* what an earlier one left in dir goes first */
+};
+
+/* Until SIGINT or SIGTERM. 0: it served and was stopped; 1: it failed, and told why. */
+int up_run(const struct up_options *o);
+/* Ends the one that runs on dir, and waits for its end. 0: it is over, 1: told why not. */
+int up_down(const char *dir);
+
+#endif
