@@ -139,7 +139,7 @@ static void close_output(struct process *p)
 
 /* ---- all ---- */
 
-bool crew_init(struct crew *c)
+bool processes_init(struct processes *c)
 {
     sigset_t set;
     sigemptyset(&set);
@@ -149,21 +149,21 @@ bool crew_init(struct crew *c)
     sigaddset(&set, SIGHUP);
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
-    *c = (struct crew){.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)};
+    *c = (struct processes){.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)};
     if (c->signals < 0)
         up_complain("cannot wait for signals: %s", strerror(errno));
     return c->signals >= 0;
 }
 
-void crew_deinit(struct crew *c)
+void processes_deinit(struct processes *c)
 {
     if (c->signals >= 0)
         close(c->signals);
 }
 
-void crew_add(struct crew *c, struct process *p)
+void processes_add(struct processes *c, struct process *p)
 {
-    invariant(c->count < CREW_MAX);
+    invariant(c->count < PROCESSES_MAX);
     p->pid = 0;
     p->output = p->log = -1;
     c->members[c->count++] = p;
@@ -182,7 +182,7 @@ static void tell_end(const struct process *p, int status)
 }
 
 /* False: one ended that was not to. */
-static bool reap(struct crew *c)
+static bool reap(struct processes *c)
 {
     bool fine = true;
     for (size_t i = 0; i < c->count; i++) {
@@ -204,7 +204,7 @@ static bool reap(struct crew *c)
     return fine;
 }
 
-static bool take_signals(struct crew *c)
+static bool take_signals(struct processes *c)
 {
     struct signalfd_siginfo info;
     bool fine = true;
@@ -218,9 +218,9 @@ static bool take_signals(struct crew *c)
 }
 
 /* False: a member ended that was not to. */
-static bool look_once(struct crew *c, int timeout_ms)
+static bool look_once(struct processes *c, int timeout_ms)
 {
-    struct pollfd fds[CREW_MAX + 1];
+    struct pollfd fds[PROCESSES_MAX + 1];
     fds[0] = (struct pollfd){.fd = c->signals, .events = POLLIN};
     for (size_t i = 0; i < c->count; i++)
         fds[i + 1] = (struct pollfd){.fd = c->members[i]->output, .events = POLLIN};
@@ -240,7 +240,7 @@ static int64_t clock_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-bool crew_wait(struct crew *c, bool (*done)(void *arg), void *arg, int timeout_ms)
+bool processes_wait(struct processes *c, bool (*done)(void *arg), void *arg, int timeout_ms)
 {
     int64_t until_ms = clock_ms() + timeout_ms;
     while (!done(arg)) {
@@ -253,9 +253,9 @@ bool crew_wait(struct crew *c, bool (*done)(void *arg), void *arg, int timeout_m
     return true;
 }
 
-bool crew_all_ready(void *crew)
+bool processes_all_ready(void *processes)
 {
-    const struct crew *c = crew;
+    const struct processes *c = processes;
     for (size_t i = 0; i < c->count; i++) {
         if (!c->members[i]->ready)
             return false;
@@ -263,9 +263,9 @@ bool crew_all_ready(void *crew)
     return true;
 }
 
-bool crew_all_ended(void *crew)
+bool processes_all_ended(void *processes)
 {
-    const struct crew *c = crew;
+    const struct processes *c = processes;
     for (size_t i = 0; i < c->count; i++) {
         if (c->members[i]->pid > 0)
             return false;
@@ -273,23 +273,23 @@ bool crew_all_ended(void *crew)
     return true;
 }
 
-static void signal_all(struct crew *c, int number)
+static void signal_all(struct processes *c, int number)
 {
     for (size_t i = c->count; i-- > 0;)
         process_signal(c->members[i], number);
 }
 
 /* Another Ctrl-C does not keep us from seeing them off. */
-static bool see_off(struct crew *c, int timeout_ms)
+static bool see_off(struct processes *c, int timeout_ms)
 {
     int64_t until_ms = clock_ms() + timeout_ms;
     int64_t left_ms;
-    while (!crew_all_ended(c) && (left_ms = until_ms - clock_ms()) > 0)
+    while (!processes_all_ended(c) && (left_ms = until_ms - clock_ms()) > 0)
         look_once(c, (int)left_ms);
-    return crew_all_ended(c);
+    return processes_all_ended(c);
 }
 
-void crew_stop(struct crew *c)
+void processes_stop(struct processes *c)
 {
     signal_all(c, SIGTERM);
     if (see_off(c, STOP_MS_MAX))

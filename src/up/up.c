@@ -39,7 +39,7 @@ struct server {
 struct cluster {
     const struct up_options *options;
     char dir[UP_PATH_BYTES]; /* absolute */
-    struct crew crew;
+    struct processes all;
     struct coordination coordination[SERVERS];
     struct server servers[SERVERS];
     char hosts[HOSTS_BYTES];
@@ -117,7 +117,7 @@ static bool start_coordination(struct cluster *u)
             return false;
         process_word(p, c->program);
         process_word(p, c->config);
-        crew_add(&u->crew, p);
+        processes_add(&u->all, p);
         if (!process_start(p))
             return false;
         at += (size_t)snprintf(u->hosts + at, sizeof u->hosts - at, "%s127.0.0.1:%d",
@@ -150,7 +150,7 @@ static bool start_server(struct cluster *u, int index)
     };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         process_word(p, words[i]);
-    crew_add(&u->crew, p);
+    processes_add(&u->all, p);
     return process_start(p);
 }
 
@@ -194,11 +194,11 @@ static bool wait_ready(struct cluster *u, const char *what)
 {
     printf("%s ...", what);
     fflush(stdout);
-    bool ready = crew_wait(&u->crew, crew_all_ready, &u->crew, START_MS_MAX);
+    bool ready = processes_wait(&u->all, processes_all_ready, &u->all, START_MS_MAX);
     puts(ready ? " up" : " no");
     fflush(stdout);
-    for (size_t i = 0; !ready && !u->crew.interrupted && i < u->crew.count; i++) {
-        const struct process *p = u->crew.members[i];
+    for (size_t i = 0; !ready && !u->all.interrupted && i < u->all.count; i++) {
+        const struct process *p = u->all.members[i];
         if (p->pid > 0 && !p->ready)
             up_complain("%s does not serve after %d s; its log is %s", p->name, START_MS_MAX / 1000,
                         p->log_path);
@@ -242,8 +242,8 @@ static bool serve(struct cluster *u)
     if (!wait_ready(u, "three election servers"))
         return false;
     say_where(u);
-    crew_wait(&u->crew, never, NULL, -1);
-    return u->crew.interrupted;
+    processes_wait(&u->all, never, NULL, -1);
+    return u->all.interrupted;
 }
 
 int up_run(const struct up_options *o)
@@ -262,14 +262,14 @@ int up_run(const struct up_options *o)
     bool served = false;
     if (realpath(o->dir, u->dir) == NULL)
         up_complain("'%s': %s", o->dir, strerror(errno));
-    else if (crew_init(&u->crew)) {
+    else if (processes_init(&u->all)) {
         served = prepare(u) && serve(u);
         puts("stopping");
         fflush(stdout);
-        crew_stop(&u->crew);
-        crew_deinit(&u->crew);
+        processes_stop(&u->all);
+        processes_deinit(&u->all);
     }
-    bool fine = served || (u->crew.interrupted);
+    bool fine = served || (u->all.interrupted);
     free(u);
     close(lock);
     return fine ? EXIT_SUCCESS : EXIT_FAILURE;
