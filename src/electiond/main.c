@@ -222,6 +222,7 @@ static int serve(struct program *p)
     loop_run(&p->loop);
     service_free(p->service);
     loop_deinit(&p->loop);
+    doors_free(&p->doors);
     tls_context_free(p->accept_tls);
     tls_context_free(p->dial_tls);
     say(LOG_INFO, "ended", "as asked");
