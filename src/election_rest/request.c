@@ -322,8 +322,15 @@ struct request *call_end(struct call *c)
 void rest_resume(struct request *r)
 {
     list_remove(&r->link);
-    MHD_resume_connection(r->http);
+    list_append(&r->rest->ready, &r->link);
     rest_wake(r->rest);
+}
+
+void requests_resume_ready(struct election_rest *rest)
+{
+    struct list *at;
+    while ((at = list_take(&rest->ready)) != NULL)
+        MHD_resume_connection(list_entry(at, struct request, link)->http);
 }
 
 void requests_abandon(struct election_rest *rest)
@@ -333,6 +340,7 @@ void requests_abandon(struct election_rest *rest)
         if (r->call != NULL)
             r->call->request = NULL;
         r->call = NULL;
-        rest_resume(r);
+        list_remove(&r->link);
+        list_append(&rest->ready, &r->link);
     }
 }

@@ -18,6 +18,7 @@ enum {
     CONNECTION_MEMORY_STEP_BYTES = 4096,
     LISTEN_BACKLOG = 1024,
     SWEEP_MS = 1000,
+    SPECTATORS_FEW = 64,
     PEM_BYTES_MAX = 1 << 20,
 };
 
@@ -126,8 +127,8 @@ static int start_daemon(struct election_rest *r, const struct pems *pems, int li
     secure[n] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
 
     r->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_USE_TURBO | MHD_ALLOW_SUSPEND_RESUME | (tls ? MHD_USE_TLS : 0), 0, NULL,
-        NULL, request_go_on, r, MHD_OPTION_LISTEN_SOCKET, listener,                   /* */
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (tls ? MHD_USE_TLS : 0), 0, NULL, NULL,
+        request_go_on, r, MHD_OPTION_LISTEN_SOCKET, listener,                         /* */
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)r->connections_max,                    /* */
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)((r->idle_timeout_ms + 999) / 1000), /* */
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,          /* */
@@ -155,7 +156,6 @@ static unsigned connection_count(const struct election_rest *r)
 static void run(struct election_rest *r)
 {
     MHD_UNSIGNED_LONG_LONG ms;
-    r->woken = false;
     MHD_run(r->daemon);
     /* At its limit it stops listening, and begins again only when it is run with room. */
     bool was_full = r->is_full;
@@ -177,10 +177,21 @@ static void on_timeout(uv_timer_t *timer)
     loop_again(r->loop);
 }
 
+static void on_wake(uv_timer_t *timer)
+{
+    struct election_rest *r = timer->data;
+    r->woken = false;
+    requests_resume_ready(r);
+    run(r);
+    loop_again(r->loop);
+}
+
+/* Each time that something was resumed libmicrohttpd looks at all that is suspended, spectators
+ * too: with many of them it is to be done less often. A vote takes some milliseconds anyway. */
 void rest_wake(struct election_rest *r)
 {
     if (!r->woken)
-        uv_timer_start(&r->timeout, on_timeout, 0, 0);
+        uv_timer_start(&r->wake, on_wake, r->hub.count > SPECTATORS_FEW ? 1 : 0, 0);
     r->woken = true;
 }
 
@@ -217,11 +228,12 @@ static void on_closed(uv_handle_t *handle)
 static void open_handles(struct election_rest *r)
 {
     int fd = MHD_get_daemon_info(r->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
-    r->poll.data = r->timeout.data = r->sweep.data = r;
+    r->poll.data = r->timeout.data = r->wake.data = r->sweep.data = r;
     uv_timer_init(&r->loop->uv, &r->timeout);
+    uv_timer_init(&r->loop->uv, &r->wake);
     uv_timer_init(&r->loop->uv, &r->sweep);
     uv_poll_init(&r->loop->uv, &r->poll, fd);
-    r->handles = 3;
+    r->handles = 4;
     uv_poll_start(&r->poll, UV_READABLE, on_readable);
     uv_timer_start(&r->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
     stream_hub_open(&r->hub, r);
@@ -232,6 +244,7 @@ static void close_handles(struct election_rest *r)
     uv_poll_stop(&r->poll);
     uv_close((uv_handle_t *)&r->poll, on_closed);
     uv_close((uv_handle_t *)&r->timeout, on_closed);
+    uv_close((uv_handle_t *)&r->wake, on_closed);
     uv_close((uv_handle_t *)&r->sweep, on_closed);
 }
 
@@ -253,6 +266,7 @@ static struct election_rest *create(struct loop *loop, struct service *service,
     r->counted = mem_calloc((route_count + 1) * STATUS_SLOTS, sizeof *r->counted);
     list_init(&r->connections);
     list_init(&r->suspended);
+    list_init(&r->ready);
     list_init(&r->gathering.waiting);
     list_init(&r->gathering.reading);
     r->connections_max =
@@ -314,6 +328,7 @@ void election_rest_stop(struct election_rest *r)
     r->stopping = true;
     stream_hub_close(&r->hub);
     requests_abandon(r);
+    requests_resume_ready(r);
     close_handles(r);
     MHD_stop_daemon(r->daemon); /* and with it the listener */
     r->daemon = NULL;

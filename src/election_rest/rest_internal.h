@@ -78,7 +78,7 @@ struct request {
     struct buf body;
     size_t passed_over; /* bytes of a body that is not wanted */
     struct call *call;  /* under way */
-    struct list link;   /* election_rest.suspended, while it waits for the call */
+    struct list link;   /* election_rest.suspended while it waits for the call, then ready */
     struct MHD_Response *response;
     unsigned status;
 };
@@ -103,18 +103,19 @@ struct election_rest {
     struct MHD_Daemon *daemon;
     uv_poll_t poll;
     uv_timer_t timeout; /* libmicrohttpd's */
+    uv_timer_t wake;    /* what was answered goes on */
     uv_timer_t sweep;   /* who is too slow is cut off */
     unsigned handles;   /* not yet closed */
     int port;
     bool committee_open, wants_certificates;
     bool stopping;
-    bool woken; /* a connection was resumed: the next turn runs libmicrohttpd, whatever its sockets
-                   say */
+    bool woken; /* the timer `wake` runs */
     uint32_t connections_max;
     bool is_full;
     int64_t idle_timeout_ms, head_timeout_ms;
     struct list connections;
     struct list suspended; /* requests that wait for a call */
+    struct list ready;     /* those that were answered, still suspended */
     size_t calls;          /* of the service, under way */
     size_t recounts;
     struct gathering gathering;
@@ -123,7 +124,7 @@ struct election_rest {
 };
 
 int64_t rest_now_ms(const struct election_rest *r);
-/* After MHD_resume_connection, which does not show on libmicrohttpd's descriptor. */
+/* Something is ready, or was resumed: it does not show on libmicrohttpd's descriptor. */
 void rest_wake(struct election_rest *r);
 /* Frees it, once nothing is open any more. */
 void rest_free_if_over(struct election_rest *r);
@@ -136,8 +137,9 @@ enum MHD_Result request_go_on(void *cls, struct MHD_Connection *http, const char
                               size_t *upload_bytes, void **con_cls);
 void request_end(void *cls, struct MHD_Connection *http, void **con_cls,
                  enum MHD_RequestTerminationCode how);
-/* Nobody waits for their calls any more. */
+/* Nobody waits for their calls any more; they are ready. */
 void requests_abandon(struct election_rest *rest);
+void requests_resume_ready(struct election_rest *rest);
 
 /* One more answer of a status, in the metrics. */
 void request_count(struct election_rest *rest, const struct route *route, unsigned status);
