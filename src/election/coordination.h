@@ -92,8 +92,8 @@ struct coordination_options {
     /* Once, or never: nodes are there, the nation was read. */
     void (*ready)(void *arg);
     void (*changed)(void *arg, int state, uint32_t changes);
-    /* Nothing will come of this any more (credentials refused, another election below the same
-     * root, the service forgot): the process is to end. Once. */
+    /* Nothing will come of this any more (credentials refused, a member's number that is another
+     * server's now): the process is to end. Once. */
     void (*failed)(void *arg, const char *why);
     void *arg;
 };
@@ -164,6 +164,7 @@ struct coordination_shard_options {
     void *arg;
 };
 
+/* At most once for a state. */
 struct coordination_shard *
 coordination_shard_open(struct coordination *c, const struct coordination_shard_options *options);
 void coordination_shard_begin(struct coordination_shard *s);

@@ -259,7 +259,7 @@ static void read_members(struct coordination_shard *s)
 
 void claim_step(struct coordination_shard *s)
 {
-    if (!coord_can_ask(s->c) || s->claim.flying || s->closed)
+    if (!coord_can_ask(s->c) || s->claim.flying || s->closed || alarm_is_set(&s->claim.again))
         return;
     switch (s->claim.phase) {
     case CLAIM_PHASE_READ:

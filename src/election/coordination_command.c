@@ -293,7 +293,7 @@ static void on_kick(void *owner)
 
 void tasks_kick(struct coordination *c)
 {
-    if (list_is_empty(&c->kick.list))
+    if (!alarm_is_set(&c->kick))
         alarm_set(c, &c->kick, caucus_now_ns() + COORD_KICK_MS * MS_NS);
 }
 

@@ -76,7 +76,7 @@ static void on_listed(void *owner, uint32_t slot, const struct caucus_result *r)
 
 void crew_step(struct coordination *c)
 {
-    if (!coord_can_ask(c) || c->crew.flying || !c->crew.dirty)
+    if (!coord_can_ask(c) || c->crew.flying || !c->crew.dirty || alarm_is_set(&c->crew.again))
         return;
     c->crew.dirty = false;
     c->crew.flying = true;

@@ -183,7 +183,7 @@ static void on_nation(void *owner, uint32_t slot, const struct caucus_result *r)
 
 static void step_nation(struct coordination *c)
 {
-    if (!coord_can_ask(c) || c->nation_flying || !c->nation_dirty)
+    if (!coord_can_ask(c) || c->nation_flying || !c->nation_dirty || alarm_is_set(&c->nation_again))
         return;
     c->nation_dirty = false;
     c->nation_flying = true;
@@ -217,7 +217,7 @@ static void part_failed(struct state_follow *f, uint32_t part, int rc)
     coord_trouble(f->c, "%s/%s: %s", f->c->root,
                   f->c->options.election->states[f->state].names.code,
                   rc != 0 ? caucus_error_text(rc) : "what stands there cannot be read");
-    alarm_set(f->c, &f->again, caucus_now_ns() + COORD_RETRY_MS * MS_NS);
+    alarm_set(f->c, &f->retry, caucus_now_ns() + COORD_RETRY_MS * MS_NS);
 }
 
 static void on_commit(void *owner, uint32_t slot, const struct caucus_result *r)
@@ -337,7 +337,7 @@ static uint32_t parts_due(struct state_follow *f)
 static void step_state(struct state_follow *f)
 {
     struct coordination *c = f->c;
-    if (!coord_can_ask(c))
+    if (!coord_can_ask(c) || alarm_is_set(&f->retry))
         return;
     uint32_t due = parts_due(f);
     f->dirty &= ~due;
@@ -422,6 +422,7 @@ void follow_init(struct coordination *c)
         for (int m = 0; m < SHARD_MEMBERS_MAX; m++)
             f->member[m] = f->members;
         alarm_init(&f->again, on_again, f);
+        alarm_init(&f->retry, on_again, f);
     }
 }
 

@@ -52,6 +52,10 @@ struct alarm {
 void alarm_init(struct alarm *a, void (*ring)(void *owner), void *owner);
 void alarm_set(struct coordination *c, struct alarm *a, int64_t at_ns);
 void alarm_clear(struct alarm *a);
+static inline bool alarm_is_set(const struct alarm *a)
+{
+    return !list_is_empty(&a->list);
+}
 
 /* ---- coordination_calls.c ---- */
 
@@ -115,7 +119,8 @@ struct state_follow {
     uint32_t dirty, flying; /* enum follow_part */
     uint32_t members_left;
     int64_t commit_read_ns;
-    struct alarm again;
+    struct alarm again;               /* when Commit may be read again */
+    struct alarm retry;               /* after what should not happen: nothing before */
     struct coordination_shard *shard; /* that reads Commit and LiveNodes itself; NULL = none */
 };
 
@@ -297,7 +302,7 @@ struct coordination {
     uint32_t pace_ms;
     struct crew crew;
 
-    struct coordination_shard *shards[STATES_MAX * 2];
+    struct coordination_shard *shards[STATES_MAX];
     size_t shard_count;
 
     struct list tasks;

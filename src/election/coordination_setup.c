@@ -157,7 +157,8 @@ static void look(struct setup *u)
 
 void setup_step(struct coordination *c)
 {
-    if (!c->connected || c->closing || c->is_set_up || c->setup != NULL)
+    if (!c->connected || c->closing || c->is_set_up || c->setup != NULL ||
+        alarm_is_set(&c->setup_again))
         return;
     struct setup *u = mem_calloc(1, sizeof *u);
     u->c = c;

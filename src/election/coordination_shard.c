@@ -60,7 +60,7 @@ static void disconnect(struct coordination_shard *s)
 void shard_settle(struct coordination_shard *s)
 {
     bool can = coord_can_ask(s->c) && s->claim.phase == CLAIM_PHASE_HELD;
-    if (!can || !s->begun || s->closed || s->told || !list_is_empty(&s->again.list))
+    if (!can || !s->begun || s->closed || s->told || alarm_is_set(&s->again))
         return;
     s->told = s->was_told = true;
     tell(s, SHARD_CONNECTED);
@@ -387,8 +387,7 @@ struct coordination_shard *coordination_shard_open(struct coordination *c,
                                                    const struct coordination_shard_options *options)
 {
     invariant(options->state >= 0 && (uint32_t)options->state < c->state_count);
-    if (c->shard_count == sizeof c->shards / sizeof c->shards[0])
-        return NULL;
+    invariant(c->shard_count < STATES_MAX);
     struct coordination_shard *s = mem_calloc(1, sizeof *s);
     s->c = c;
     s->f = &c->states[options->state];

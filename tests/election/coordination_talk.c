@@ -4,7 +4,8 @@
  *   coordination_talk HOSTS TIMEOUT_MS ROOT NAME STATES [OPTION...]
  *
  * STATES: codes with commas. Options: incarnation=HEX  peer=ADDRESS  auth=USER:PASSWORD  creator
- * replace  plain  replicas=N  copies=N  pace=MS  definition=TEXT
+ * replace  plain  replicas=N  copies=N  definition=TEXT  config=HEX (of a definition it does not
+ * have)
  *
  *   open ST -> claimed ST NUMBER | refused ST WHY      begin ST -> event CONNECTED ST
  *   read ST -> read ST ROUND PHASE GLOBAL_VERSION COMMIT_VERSION EPOCH INDEX OWN_SEAT SEAL LIVE
@@ -34,7 +35,7 @@ static uv_pipe_t input;
 static struct coordination *c;
 static char line[4096];
 static size_t line_len;
-static bool replace;
+static bool replace, has_config;
 
 static struct state_info infos[STATES_MAX];
 static char codes[STATES_MAX][STATE_CODE_BYTES];
@@ -373,6 +374,8 @@ static void take_option(struct coordination_options *o, const char *a)
         o->copies_min = (uint32_t)atoi(v);
     else if ((v = value_of(a, "definition")) != NULL)
         o->definition = slice_str(v);
+    else if ((v = value_of(a, "config")) != NULL)
+        has_config = hex_read(v, SHA256_BYTES, election.config.bytes);
     else if (strcmp(a, "creator") == 0)
         o->creator_only = true;
     else if (strcmp(a, "replace") == 0)
@@ -416,7 +419,8 @@ int main(int argc, char **argv)
     memset(o.self.incarnation, argv[4][0], INCARNATION_BYTES);
     for (int i = 6; i < argc; i++)
         take_option(&o, argv[i]);
-    sha256_of(o.definition.ptr, o.definition.len, election.config.bytes);
+    if (!has_config)
+        sha256_of(o.definition.ptr, o.definition.len, election.config.bytes);
 
     uv_loop_init(&loop);
     uv_pipe_init(&loop, &input, 0);
