@@ -495,8 +495,7 @@ static void heal_everything(struct world *w)
     for (int i = 0; i < w->server_count; i++) {
         struct server *v = &w->servers[i];
         v->crash_after = 0;
-        if (v->paused_until_ns > w->now_ns)
-            v->paused_until_ns = w->now_ns;
+        world_resume(w, v);
         if (v->node == NULL) {
             v->starting = false;
             server_start_later(w, v, 0);

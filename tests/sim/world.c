@@ -98,6 +98,24 @@ static bool put_off(struct world *w, const struct event *e)
     return true;
 }
 
+void world_resume(struct world *w, struct server *v)
+{
+    int64_t until_ns = v->paused_until_ns;
+    if (until_ns <= w->now_ns)
+        return;
+    v->paused_until_ns = w->now_ns;
+    /* Taken out and put back in their order, so that those of one moment keep theirs. */
+    struct queue all = w->queue;
+    struct event e;
+    w->queue = (struct queue){0};
+    while (queue_take(&all, &e)) {
+        if (e.at_ns == until_ns && event_server(w, &e) == v->index)
+            e.at_ns = w->now_ns;
+        queue_put(&w->queue, e);
+    }
+    queue_deinit(&all);
+}
+
 static void on_client(struct world *w, const struct event *e)
 {
     struct sim_client *c = &w->clients[e->who];

@@ -147,6 +147,8 @@ void first_config_text(struct world *w, int voters, int observers, bool groups);
 
 void world_init(struct world *w, uint64_t seed);
 void world_deinit(struct world *w);
+/* A paused server goes on now, and what was put off for it comes now. */
+void world_resume(struct world *w, struct server *v);
 /* Takes one event; false: there is none. */
 bool world_next(struct world *w);
 void world_run(struct world *w);
