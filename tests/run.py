@@ -145,6 +145,8 @@ def part_client(log):
 def part_election(log):
     """The election's servers and their coordination, on caucusd, Apache 3.8.0 and 3.9.5, and ensembles of them."""
     return pytest(log, "tests/election")
+
+
 def part_rest(log):
     """The election's door for HTTP, its page in a browser, and its API's description; under ASan and UBSan."""
     return pytest(log, "tests/rest", "dev")
