@@ -1,14 +1,17 @@
 """Failure cases of the servers of an election, by their numbers in docs/ELECTION.md: what was acknowledged is
 counted, once, on every replica, and nothing after the cut."""
 
+import errno
 import signal
 
-from disk import SmallDisk
+import pytest
+from disk import ShimDisk, SmallDisk
 from election import CLOSED, CLOSING, Voters, check_told, read_log
 
 CA = {"CA": 2000}
 
 
+@pytest.mark.on_apache
 def test_votes_are_counted_once_on_every_replica(start_election):
     """The state at rest; revotes, retries of what was counted, and a round that ends."""
     election = start_election({"CA": 500, "NY": 500, "ME": 100})
@@ -20,6 +23,7 @@ def test_votes_are_counted_once_on_every_replica(start_election):
     assert {ballot.outcome for ballot in a.ballots + b.ballots} <= {"COMMITTED", "DUPLICATE"}
 
 
+@pytest.mark.on_apache
 def test_f1_to_f4_the_leader_is_killed_under_load(start_election):
     election = start_election(CA)
     with Voters(election, "CA") as voters:
@@ -49,6 +53,7 @@ def test_f6_a_leader_that_was_paused_past_its_session_acknowledges_nothing(start
     election.check(voters)
 
 
+@pytest.mark.on_apache
 def test_f16_the_leader_of_the_coordination_service_is_killed(start_election, coordination):
     election = start_election(CA)
     with Voters(election, "CA") as voters:
@@ -83,6 +88,30 @@ def test_f13_a_full_disk_ends_the_server_and_not_the_state(start_election, tmp_p
         check_told(read_log(election.file(others[0], "CA")).records[:commit.index], [voters])
 
 
+def test_f13_a_failed_sync_ends_the_server_and_a_slow_disk_slows_nobody(start_election, tmp_path):
+    """F27 as well: what two others have on disk is committed, whatever the third takes."""
+    disk = ShimDisk(tmp_path)
+    election = start_election(CA, open=False)
+    slow = election.servers[2]
+    slow.stop()
+    slow.env = disk.env
+    slow.start()
+    election.open()
+    with Voters(election, "CA") as voters:
+        voters.wait_acknowledged(50)
+        disk["sync_delay_us"] = 500_000
+        voters.wait_acknowledged(200)
+        disk["sync_delay_us"] = 0
+        disk.fail("sync", errno.EIO)
+        assert slow.wait_end() == 1
+        disk.mend()
+        voters.wait_acknowledged(100)
+        slow.start()
+    election.close()
+    election.check(voters)
+
+
+@pytest.mark.on_apache
 def test_f18_f20_nothing_is_counted_after_the_cut_and_the_next_round_begins_at_nothing(start_election):
     election = start_election(CA)
     with Voters(election, "CA", width=64) as voters:

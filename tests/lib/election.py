@@ -151,7 +151,7 @@ class Server:
 
 
 class Election:
-    def __init__(self, folder, hosts, states, servers=3, candidates=3, session_timeout_ms=2000):
+    def __init__(self, folder, hosts, states, servers=3, candidates=3, session_timeout_ms=1200):
         """states: {code: voters}."""
         self.folder = pathlib.Path(folder)
         self.hosts = hosts
@@ -491,7 +491,7 @@ class Voters:
             ballot = self.pending.popleft()
             ballot.tries += 1
             number = self.random.getrandbits(63)
-            ballot.give_up_at = time.monotonic() + 2
+            ballot.give_up_at = time.monotonic() + 0.5
             self.open[number, server] = ballot
             try:
                 self.links[server].send(CAST, struct.pack(
