@@ -85,6 +85,20 @@ bool json_in_next(struct json_in *in)
     return take(in, ',') || fail(in);
 }
 
+bool json_in_list(struct json_in *in)
+{
+    if (!take(in, '['))
+        return fail(in);
+    return !take(in, ']');
+}
+
+bool json_in_list_next(struct json_in *in)
+{
+    if (in->failed || take(in, ']'))
+        return false;
+    return take(in, ',') || fail(in);
+}
+
 /* ---- Texts ---- */
 
 static int hex_digit(char c)

@@ -34,6 +34,10 @@ bool json_in_name(struct json_in *in, struct buf *ret);
 /* Behind a value: whether another member follows. */
 bool json_in_next(struct json_in *in);
 
+/* Enters a list: whether it has an element. Behind an element: whether another follows. */
+bool json_in_list(struct json_in *in);
+bool json_in_list_next(struct json_in *in);
+
 /* The text, without a zero, appended: valid UTF-8. One with a zero in it fails. */
 bool json_in_text(struct json_in *in, struct buf *ret);
 /* A whole number in the range; else it fails. */
