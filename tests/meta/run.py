@@ -37,6 +37,8 @@ LAYERS = {
     "election_grpc": ["base", "tls", "io", "vote", "election", "grpc", "protos"],  # "protos": generated of proto/
     "election_rest": ["base", "io", "vote", "election"],
     "canvass": ["base", "vote"],  # counts again from files: nothing of servers
+    # What its programs share; of "election_grpc" only what is written on the wire.
+    "election_client": ["base", "tls", "io", "grpc", "election_grpc", "election", "vote"],
     "electorate": ["base", "vote", "election"],
     "electiond": ["base", "tls", "io", "vote", "election", "election_grpc", "election_rest"],
     # Of "client" only the list of hosts; sessions by "caucus". Of "datadir" what names neither tree nor io: a header

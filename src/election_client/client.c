@@ -1,0 +1,179 @@
+#include "election_client/client.h"
+
+#include <stdio.h>
+
+#include "base/json_out.h"
+#include "election_client/client_grpc.h"
+#include "election_client/model_json.h"
+#include "election_client/rest.h"
+
+enum {
+    PATH_BYTES_MAX = 512,
+    STATUS_OK = 200,
+};
+
+/* ---- by REST ---- */
+
+static enum client_code ask_rest(const struct client *c, const struct rest_question *q,
+                                 struct buf *ret, struct err *err)
+{
+    struct ask_options o = {.servers = &c->rest, .timeout_ms = c->timeout_ms};
+    struct rest_answer a;
+    rest_ask(&o, q, &a);
+    *ret = a.body;
+    if (a.status == STATUS_OK)
+        return CLIENT_OK;
+    err_set(err, ERR_IO, "%s: %s", a.server, a.detail);
+    return a.status == 0 ? CLIENT_CONNECTION : CLIENT_NO;
+}
+
+static enum client_code not_understood(struct err *err)
+{
+    err_set(err, ERR_INVALID, "an answer that is not understood: is it another version?");
+    return CLIENT_NO;
+}
+
+static enum client_code get(const struct client *c, const char *path, struct buf *ret,
+                            struct err *err)
+{
+    struct rest_question q = {.method = "GET", .path = path};
+    if (c->rest.count > 0)
+        return ask_rest(c, &q, ret, err);
+    *ret = (struct buf){0};
+    err_set(err, ERR_INVALID, "this is asked by REST: --rest HOST:PORT,... is wanted");
+    return CLIENT_NO;
+}
+
+/* A name in a path: what is no letter, digit or one of "-._~" as its bytes. */
+static void put_name(struct buf *b, const char *name)
+{
+    for (; *name != 0; name++) {
+        unsigned char ch = (unsigned char)*name;
+        bool plain = (ch >= '0' && ch <= '9') || ((ch | 0x20) >= 'a' && (ch | 0x20) <= 'z') ||
+                     strchr("-._~", ch) != NULL;
+        buf_printf(b, plain ? "%c" : "%%%02X", ch);
+    }
+}
+
+static enum client_code command_rest(const struct client *c, const struct client_command *command,
+                                     struct model_command *ret, struct err *err)
+{
+    struct buf body = {0}, reply;
+    struct json_out j;
+    char id[40];
+    const uint8_t *p = command->id;
+    snprintf(id, sizeof id, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+             p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7], p[8], p[9], p[10], p[11], p[12], p[13],
+             p[14], p[15]);
+    json_out_begin(&j, &body);
+    json_out_string(&j, "command_id", id);
+    json_out_unsigned(&j, "round", command->round);
+    json_out_flag(&j, "force", command->force);
+    json_out_flag(&j, "now", command->now);
+    json_out_unsigned(&j, "drain_ms", command->drain_ms);
+    json_out_end(&j);
+    struct rest_question q = {
+        .method = "POST",
+        .path = command->start ? "/v1/election/start" : "/v1/election/stop",
+        .json = buf_slice(&body),
+    };
+    enum client_code code = ask_rest(c, &q, &reply, err);
+    if (code == CLIENT_OK && !model_json_command(buf_slice(&reply), ret))
+        code = not_understood(err);
+    buf_deinit(&body);
+    buf_deinit(&reply);
+    return code;
+}
+
+static enum client_code state_rest(const struct client *c, const char *state,
+                                   struct model_state *ret, struct err *err)
+{
+    struct buf path = {0}, reply;
+    buf_printf(&path, "/v1/states/");
+    put_name(&path, state);
+    buf_printf(&path, "/status?linearizable=1");
+    buf_put_u8(&path, 0);
+    enum client_code code = get(c, (const char *)path.ptr, &reply, err);
+    if (code == CLIENT_OK && !model_json_state(buf_slice(&reply), ret))
+        code = not_understood(err);
+    buf_deinit(&path);
+    buf_deinit(&reply);
+    return code;
+}
+
+static enum client_code nation_rest(const struct client *c, const char *path,
+                                    struct model_nation *ret, struct err *err)
+{
+    struct buf reply;
+    enum client_code code = get(c, path, &reply, err);
+    if (code == CLIENT_OK && !model_json_nation(buf_slice(&reply), ret))
+        code = not_understood(err);
+    buf_deinit(&reply);
+    return code;
+}
+
+static enum client_code recount_rest(const struct client *c, const char *state,
+                                     struct model_nation *ret, struct err *err)
+{
+    struct buf path = {0}, reply;
+    buf_printf(&path, "/v1/recount%s", state != NULL ? "?state=" : "");
+    if (state != NULL)
+        put_name(&path, state);
+    buf_put_u8(&path, 0);
+    struct rest_question q = {.method = "POST", .path = (const char *)path.ptr};
+    enum client_code code = ask_rest(c, &q, &reply, err);
+    if (code == CLIENT_OK && !model_json_nation(buf_slice(&reply), ret))
+        code = not_understood(err);
+    buf_deinit(&path);
+    buf_deinit(&reply);
+    return code;
+}
+
+/* ---- by whichever was given ---- */
+
+enum client_code client_command(const struct client *c, const struct client_command *command,
+                                struct model_command *ret, struct err *err)
+{
+    return c->grpc.count > 0 ? client_grpc_command(c, command, ret, err)
+                             : command_rest(c, command, ret, err);
+}
+
+enum client_code client_state(const struct client *c, const char *state, struct model_state *ret,
+                              struct err *err)
+{
+    return c->grpc.count > 0 ? client_grpc_state(c, state, ret, err)
+                             : state_rest(c, state, ret, err);
+}
+
+enum client_code client_nation(const struct client *c, struct model_nation *ret, struct err *err)
+{
+    return c->grpc.count > 0 ? client_grpc_nation(c, ret, err)
+                             : nation_rest(c, "/v1/results", ret, err);
+}
+
+enum client_code client_recount(const struct client *c, const char *state, struct model_nation *ret,
+                                struct err *err)
+{
+    return c->grpc.count > 0 ? client_grpc_recount(c, state, ret, err)
+                             : recount_rest(c, state, ret, err);
+}
+
+enum client_code client_cluster(const struct client *c, struct model_nation *ret, struct err *err)
+{
+    return nation_rest(c, "/v1/cluster", ret, err);
+}
+
+enum client_code client_file(const struct client *c, const char *path, struct buf *ret,
+                             struct err *err)
+{
+    return get(c, path, ret, err);
+}
+
+enum client_code client_watch(const struct client *c, const char *states, client_watch_fn *changed,
+                              void *arg, struct err *err)
+{
+    if (c->grpc.count > 0)
+        return client_grpc_watch(c, states, changed, arg, err);
+    err_set(err, ERR_INVALID, "this is asked by gRPC: --server HOST:PORT,... is wanted");
+    return CLIENT_NO;
+}

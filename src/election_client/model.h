@@ -1,0 +1,77 @@
+/* model.h: what servers say of an election, for programs: the same, whether it came by gRPC or
+ * REST.
+ *
+ * Texts are those of the servers; they may hold anything and are escaped before they reach a
+ * terminal. */
+#ifndef CAUCUS_ELECTION_CLIENT_MODEL_H
+#define CAUCUS_ELECTION_CLIENT_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    MODEL_STATES_MAX = 64,
+    MODEL_CANDIDATES_MAX = 64,
+    MODEL_REPLICAS_MAX = 8,
+    MODEL_NAME_BYTES_MAX = 64,
+    MODEL_TEXT_BYTES_MAX = 256,
+    MODEL_HASH_TEXT_BYTES = 65,
+};
+
+struct model_count {
+    char candidate[MODEL_NAME_BYTES_MAX];
+    uint64_t votes;
+    uint32_t electors;
+};
+
+struct model_replica {
+    char server[MODEL_NAME_BYTES_MAX];
+    char rest[MODEL_TEXT_BYTES_MAX], grpc[MODEL_TEXT_BYTES_MAX];
+    bool live, leading;
+    bool known; /* what follows is */
+    bool agrees;
+    uint64_t epoch, index;
+    char chain[MODEL_HASH_TEXT_BYTES], root[MODEL_HASH_TEXT_BYTES]; /* of a recount */
+    char detail[MODEL_TEXT_BYTES_MAX];
+};
+
+struct model_state {
+    char code[MODEL_NAME_BYTES_MAX];
+    bool known; /* counts, and what follows them */
+    char why[MODEL_TEXT_BYTES_MAX];
+    uint32_t electors;
+    uint64_t roll;
+    char phase[MODEL_NAME_BYTES_MAX];
+    uint64_t round, voters, index, epoch, commit_version;
+    bool final, tie;
+    char leader[MODEL_NAME_BYTES_MAX]; /* a candidate; "" = nobody */
+    char shard_leader[MODEL_NAME_BYTES_MAX];
+    char root[MODEL_HASH_TEXT_BYTES];
+    struct model_count counts[MODEL_CANDIDATES_MAX];
+    size_t count_count;
+    struct model_replica replicas[MODEL_REPLICAS_MAX]; /* of leaders and recounts alone */
+    size_t replica_count;
+    bool agree; /* recounts: all replicas */
+    char verdict[MODEL_TEXT_BYTES_MAX];
+};
+
+struct model_nation {
+    char phase[MODEL_NAME_BYTES_MAX];
+    uint64_t round, voters;
+    struct model_count counts[MODEL_CANDIDATES_MAX];
+    size_t count_count;
+    uint32_t electors_total, electors_open, majority, states_final;
+    bool tie;
+    char leader[MODEL_NAME_BYTES_MAX], winner[MODEL_NAME_BYTES_MAX]; /* "" = nobody */
+    struct model_state states[MODEL_STATES_MAX];
+    size_t state_count;
+};
+
+struct model_command {
+    char phase[MODEL_NAME_BYTES_MAX];
+    uint64_t round;
+    char not_ready[MODEL_TEXT_BYTES_MAX * 2]; /* "CA NY" */
+};
+
+#endif
