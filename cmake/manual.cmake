@@ -26,5 +26,5 @@ foreach(header name IN ZIP_LISTS headers names)
 endforeach()
 add_custom_target(manual ALL DEPENDS ${pages})
 
-install(FILES docs/man/caucus.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(FILES docs/man/caucus.1 docs/man/committee.1 docs/man/electorate.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(DIRECTORY ${folder} DESTINATION ${CMAKE_INSTALL_MANDIR})

@@ -39,7 +39,9 @@ LAYERS = {
     "canvass": ["base", "vote"],  # counts again from files: nothing of servers
     # What its programs share; of "election_grpc" only what is written on the wire.
     "election_client": ["base", "tls", "io", "grpc", "election_grpc", "election", "vote"],
-    "electorate": ["base", "vote", "election"],
+    # Of "cli" what all command lines have: options, lines, tables, JSON.
+    "electorate": ["base", "tls", "io", "vote", "election", "election_grpc", "grpc", "election_client", "canvass", "cli", "caucus"],
+    "committee": ["base", "tls", "io", "vote", "election", "election_client", "canvass", "cli", "caucus"],
     "electiond": ["base", "tls", "io", "vote", "election", "election_grpc", "election_rest"],
     # Of "client" only the list of hosts; sessions by "caucus". Of "datadir" what names neither tree nor io: a header
     # that brings them along is found.

@@ -1,0 +1,31 @@
+/* run.h: a crowd in front of a door, until all have voted. */
+#ifndef CAUCUS_ELECTORATE_RUN_H
+#define CAUCUS_ELECTORATE_RUN_H
+
+#include "electorate/crowd.h"
+#include "electorate/door.h"
+
+struct run_options {
+    const struct plan *plan;
+    const struct servers *servers;
+    bool rest; /* else gRPC */
+    uint32_t connections, in_flight;
+    int64_t patience_ms;
+    double rate;         /* 0 = as fast as it goes */
+    int64_t duration_ms; /* 0 = until all have voted */
+    bool quiet;          /* no progress */
+};
+
+struct run_result {
+    struct crowd_counts counts;
+    struct door_counts door;
+    double seconds;
+    bool interrupted;
+    bool unreachable; /* no server was, for as long as patience lasts */
+};
+
+/* Blocks. What goes on is drawn on stderr, if that is a terminal. An interrupt ends it after what
+ * is under way. */
+void run_votes(const struct run_options *o, struct run_result *ret);
+
+#endif
