@@ -151,19 +151,18 @@ class Server:
 
 
 class Election:
-    def __init__(self, folder, hosts, states, servers=3, candidates=3, session_timeout_ms=1200):
-        """states: {code: voters}."""
+    def __init__(self, folder, hosts, states, servers=3, candidates=3, session_timeout_ms=1200, definition=None):
+        """states: {code: voters}; or a folder that defines the election."""
         self.folder = pathlib.Path(folder)
         self.hosts = hosts
         self.states = sorted(states)
         self.candidates = candidates
         self.session_timeout_ms = session_timeout_ms
-        self.definition = self.folder / "definition"
-        self.definition.mkdir(parents=True)
-        (self.definition / "election.conf").write_text("id=test\ntitle=A test\npublish=live\nreplicas=3\n")
-        (self.definition / "candidates.csv").write_text("".join(f"cand{i + 1}\n" for i in range(candidates)))
-        (self.definition / "states.csv").write_text("usps,key,name,electors,roll\n" + "".join(
-            f"{code},state_{code.lower()},State {code},3,{voters}\n" for code, voters in states.items()))
+        self.definition = definition or self._define(states)
+        if definition:
+            self.folder.mkdir(parents=True)
+            rows = (definition / "states.csv").read_text().splitlines()[1:]
+            self.states = sorted(row.split(",")[0] for row in rows)
         out = subprocess.run([str(ELECTIOND), "--check", "--election", str(self.definition)], capture_output=True,
                              text=True, check=True).stdout
         self.config = bytes.fromhex(re.search(r"config=([0-9a-f]{64})", out)[1])
@@ -171,6 +170,15 @@ class Election:
         self.keepers = self.servers  # of votes
         self.round = 0
         self.tls = None  # an ssl.SSLContext, if links want one
+
+    def _define(self, states):
+        definition = self.folder / "definition"
+        definition.mkdir(parents=True)
+        (definition / "election.conf").write_text("id=test\ntitle=A test\npublish=live\nreplicas=3\n")
+        (definition / "candidates.csv").write_text("".join(f"cand{i + 1}\n" for i in range(self.candidates)))
+        (definition / "states.csv").write_text("usps,key,name,electors,roll\n" + "".join(
+            f"{code},state_{code.lower()},State {code},3,{voters}\n" for code, voters in states.items()))
+        return definition
 
     # --- life ---
 

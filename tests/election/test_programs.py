@@ -1,0 +1,202 @@
+"""committee and electorate against servers of the election: the returns of 2024 cast again in small, a leader killed on the
+way, counted by the servers, by the servers' disks, and from exported files."""
+
+import json
+import pathlib
+import shutil
+import subprocess
+import threading
+
+import pytest
+from election import CLOSED, Election, WAIT_S
+from peers import CAUCUSD
+
+# What these programs see is the same on any coordination service.
+pytestmark = pytest.mark.parametrize("coordination", ["ours"], indirect=True, scope="module")
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+COMMITTEE = CAUCUSD.parent / "committee"
+ELECTORATE = CAUCUSD.parent / "electorate"
+OK, NO, USAGE, CONNECTION = 0, 1, 2, 3
+ELECTION_2024 = ROOT / "elections/us-2024"
+
+
+def run(program, *words, **how):
+    return subprocess.run([str(program), *map(str, words)], capture_output=True, text=True, timeout=WAIT_S * 3,
+                          stdin=subprocess.DEVNULL, **how)
+
+
+def doors(election, door):
+    return ",".join(f"127.0.0.1:{s.port(door)}" for s in election.servers if s.process is not None)
+
+
+class Committee:
+    def __init__(self, election, door):
+        self.front = [{"rest": "--rest", "grpc": "--server"}[door], doors(election, door)]
+
+    def run(self, *words):
+        return run(COMMITTEE, *self.front, *words)
+
+    def ok(self, *words):
+        r = self.run(*words)
+        assert (r.returncode, r.stderr) == (OK, ""), r
+        return r.stdout
+
+    def json(self, *words):
+        out = self.ok(*words, "--json")
+        assert out.count("\n") == 1
+        return json.loads(out)
+
+    def fails(self, code, *words):
+        r = self.run(*words)
+        assert r.returncode == code and r.stderr.startswith("committee: ") and r.stderr.count("\n") == 1, r
+        return r.stderr
+
+
+@pytest.fixture
+def nation(start_election):
+    """The election of 2024 on three servers, not open yet."""
+    return start_election({}, open=False, definition=ELECTION_2024)
+
+
+def electors(status):
+    return {c["candidate"]: c["electors"] for c in status["counts"]}
+
+
+def replay(election, door, *words):
+    return run(ELECTORATE, "replay", ELECTION_2024, "--scale", "1/10000",
+               "--rest" if door == "rest" else "--server", doors(election, door), "--json", *words)
+
+
+def kill_a_leader_on_the_way(election, state, votes):
+    """When so many votes of the state are counted."""
+    election.wait_commit(state, lambda c: c.index >= votes, f"{votes} votes")
+    leader = election.leader(state)
+    leader.kill()
+    election.wait_leader(state, leader)
+    leader.start(wait=False)
+    return leader
+
+
+def export(committee, election, folder):
+    froms = [word for s in election.servers for word in ("--from", s.data)]
+    return committee.run("export", folder, "--election", ELECTION_2024, "--zookeeper", election.hosts, *froms)
+
+
+def resum(folder):
+    """SHA256SUMS as somebody would make it who changed a file."""
+    names = [line.split("  ")[1] for line in (folder / "SHA256SUMS").read_text().splitlines()]
+    sums = subprocess.run(["sha256sum", *names], cwd=folder, capture_output=True, text=True, check=True).stdout
+    (folder / "SHA256SUMS").write_text(sums)
+
+
+def flip(path, at):
+    data = bytearray(path.read_bytes())
+    data[at if at >= 0 else len(data) + at] ^= 1
+    path.write_bytes(data)
+
+
+def test_the_election_of_2024_is_held_again(nation, tmp_path, door="grpc"):
+    """By REST it takes as long and finds the same; the other tests ask by REST."""
+    committee = Committee(nation, door)
+    started = committee.json("start")
+    assert started["phase"] == "OPEN"
+    nation.round = started["round"]
+    assert "open" in committee.fails(NO, "start")
+
+    done = {}
+    thread = threading.Thread(target=lambda: done.update(run=replay(nation, door)))
+    thread.start()
+    killed = kill_a_leader_on_the_way(nation, "CA", 200)
+    thread.join()
+    killed.wait_ready()
+    r = done["run"]
+    result = json.loads(r.stdout)
+    assert (r.returncode, result["verdict"]) == (OK, "exact"), (r, nation.tails())
+    assert result["states_exact"] == 51 and result["votes_counted"] == 15486
+
+    # The same plan once more casts nothing anew.
+    again = json.loads(replay(nation, door).stdout)
+    assert again["verdict"] == "exact" and again["committed"] == 0
+    assert again["duplicate"] == again["ballots"] > 15486
+
+    committee = Committee(nation, door)
+    assert committee.json("stop")["phase"] == "CLOSED"
+    status = committee.json("global_status")
+    assert electors(status) == {"harris": 226, "trump": 312, "other": 0}
+    assert status["winner"] == "trump" and status["states_final"] == 51
+    assert committee.json("status", "new_york")["final"]
+    assert "312" in committee.ok("global_status")
+    assert "atlantis" not in committee.ok("global_status")
+    committee.fails(NO, "status", "atlantis")
+
+    recount = committee.json("recount", "CA")["states"][0]
+    assert recount["agree"] and len({r["root"] for r in recount["replicas"]}) == 1
+
+    check_export(committee, nation, tmp_path / "export")
+
+
+def check_export(committee, nation, folder):
+    for state in nation.states:
+        nation.wait_seal(state)
+        nation.wait_caught_up(state)
+    r = export(committee, nation, folder)
+    assert r.returncode == OK, r
+    fingerprint = r.stdout.split()[-1]
+    assert export(committee, nation, folder).returncode == NO  # nothing is overwritten
+    verified = json.loads(run(COMMITTEE, "verify", folder, "--json", "--fingerprint", fingerprint).stdout)
+    assert verified["verified"] and electors(verified) == {"harris": 226, "trump": 312, "other": 0}
+    assert verified["fingerprint"] == fingerprint
+    assert run(COMMITTEE, "verify", folder, "--fingerprint", "0" * 64).returncode == NO
+
+    for name, at in (("definition.txt", 40), ("global", 20), ("CA/log", 5000), ("CA/log", -1), ("CA/roll", 100), ("CA/seal", 90)):
+        flip(folder / name, at)
+        assert run(COMMITTEE, "verify", folder).returncode == NO, f"{name}, byte {at}"
+        resum(folder)
+        r = run(COMMITTEE, "verify", folder)
+        assert r.returncode == NO, f"{name}, byte {at}, with sums that fit"
+        flip(folder / name, at)
+        resum(folder)
+        assert run(COMMITTEE, "verify", folder).returncode == OK
+
+
+def test_a_committee_without_servers_says_so(coordination):
+    r = run(COMMITTEE, "--rest", "127.0.0.1:1", "start")
+    assert r.returncode == CONNECTION and "Connection refused" in r.stderr and r.stderr.count("\n") == 1, r
+    assert run(COMMITTEE, "start").returncode == USAGE
+    assert run(COMMITTEE, "bogus").returncode == USAGE
+    assert run(COMMITTEE, "--server", "nonsense:0", "start").returncode == USAGE
+    assert run(COMMITTEE, "status", "--help").stdout.startswith("committee status STATE")
+
+
+def test_commands_come_from_a_script(nation):
+    committee = Committee(nation, "rest")
+    r = subprocess.run([str(COMMITTEE), *committee.front], input="start\nstatus CA # a comment\nbogus\nstop\nquit\nstart\n",
+                       capture_output=True, text=True, timeout=WAIT_S)
+    assert r.returncode == USAGE and "bogus" in r.stderr
+    assert "round 1 is open" in r.stdout and "round 1 is closed" in r.stdout and "harris" in r.stdout
+    assert nation.phase()[0] == CLOSED
+
+
+def test_a_load_of_one_state(nation):
+    committee = Committee(nation, "rest")
+    committee.ok("start")
+    r = run(ELECTORATE, "load", ELECTION_2024, "--rest", doors(nation, "rest"), "--states", "ny", "--rate", 500, "-d", 1, "--json")
+    result = json.loads(r.stdout)
+    assert r.returncode == OK and 400 < result["committed"] < 600, r
+    status = committee.json("global_status")
+    assert [s["state"] for s in status["states"] if s["voters"]] == ["NY"]
+    committee.ok("stop", "--now")
+
+
+def test_a_roll_is_looked_at_before_servers_do(coordination, tmp_path):
+    definition = tmp_path / "example"
+    shutil.copytree(ROOT / "elections/example", definition)
+    assert run(COMMITTEE, "roll", "check", "--election", definition).stdout.split()[:2] == ["CA", "12"]
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text("voter_id\nann\nbob\nann\n")
+    r = run(COMMITTEE, "roll", "import", "--election", definition, "CA", wrong)
+    assert r.returncode == NO and "line 4" in r.stderr and "line 2" in r.stderr, r
+    assert not (definition / "roll/CA.csv").exists()
+    wrong.write_text("voter_id\nann\nbob\n")
+    assert run(COMMITTEE, "roll", "import", "--election", definition, "CA", wrong).stdout == "CA: 2 voters\n"
+    assert run(COMMITTEE, "roll", "check", "--election", definition).stdout.split()[:2] == ["CA", "2"]
