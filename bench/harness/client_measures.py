@@ -32,7 +32,7 @@ class ClientBench:
         one.start()
         one.load("read", "--connections", 16, "--in-flight", 16, "--seconds", 1)  # makes the znodes
         one.load("write", "--connections", 16, "--in-flight", 16, "--seconds", 1)
-        rounds, block_ms = (3, 300) if self.bench.quick else (9, 800)
+        rounds, block_ms = (3, 300) if self.bench.quick else (7, 600)
         for mode in ("get", "set"):
             got = self.program(one, "bench_client", f"async-{mode}", one.port, "caucus,apache", IN_FLIGHT, rounds,
                                block_ms)

@@ -183,3 +183,24 @@ def test_hosts_that_are_not_there_are_passed_over(start_server, talk, driver):
     t = talk(driver, f"127.0.0.1:1,nowhere.invalid:2181,{hosts(server)},[::1]:1")
     t.hear("state CONNECTED renewed")
     t.close()
+
+
+@pytest.mark.parametrize("threads", [1, 8])
+def test_threads_block_on_one_handle_while_its_connections_are_lost(start_server, proxied, threads):
+    count = 240 // threads
+    server = start_server(CONFIG, backend="caucusd")
+    proxy = proxied(server)
+    run = subprocess.Popen([PROGRAMS / "client_crowd", ",".join([proxy.hosts] * 100), str(threads), str(count)],
+                           stdout=subprocess.PIPE, text=True)
+    try:
+        assert run.stdout.readline() == "begun\n"
+        for cut in range(6):
+            proxy.break_at("answer" if cut % 2 else "request", 40)
+            assert proxy.lost.wait(30)
+        proxy.cut()
+        out, _ = run.communicate(timeout=60)
+    finally:
+        run.kill()
+    assert run.returncode == 0, out
+    answered, lost, changes, events = map(int, out.split())
+    assert answered == 2 * threads * count and lost >= 1 and 0 < events <= changes + lost + 7, out
