@@ -22,7 +22,8 @@ enum {
     PATIENCE_S_DEFAULT = 120,
     DURATION_S_DEFAULT = 10,
     TWICE_DEFAULT = 50,
-    SEED_DEFAULT = 2024,
+    SEED_DEFAULT = 2024, /* of a replay; a load is another each time */
+    SEED_NONE = -1,
     RETURNS_BYTES_MAX = 16 << 20,
     PATH_BYTES_MAX = 4096,
     MS_PER_S = 1000,
@@ -39,7 +40,8 @@ static const char help[] =
     "  -c, --connections N    in all (512 by REST, 6 by gRPC)\n"
     "  -n, --in-flight N      ballots under way at a time (8192; by REST one on a connection)\n"
     "      --rate N           ballots a second (as many as it takes)\n"
-    "      --seed N           another order, other voters (2024). The same again in the same round "
+    "      --seed N           another order, other voters (replay: 2024, load: by chance). The "
+    "same again in the same round "
     "casts\n"
     "                         nothing twice: that is how an interrupted replay goes on\n"
     "      --patience S       how long a ballot is tried again before it is given up (120)\n"
@@ -95,7 +97,11 @@ static int check_words(struct words *w)
 {
     if (w->connections == 0)
         w->connections = w->rest != NULL ? CONNECTIONS_DEFAULT_REST : CONNECTIONS_DEFAULT_GRPC;
+    if (w->seed == SEED_NONE)
+        w->seed = w->is_replay ? SEED_DEFAULT : (int64_t)(loop_clock_ns() & INT64_MAX);
     int code = check_number("connections", w->connections, 1, CONNECTIONS_MAX);
+    if (code == 0)
+        code = check_number("seed", w->seed, 0, INT64_MAX);
     if (code == 0)
         code = check_number("in-flight", w->in_flight, 1, IN_FLIGHT_MAX);
     if (code == 0)
@@ -112,7 +118,7 @@ static int check_words(struct words *w)
 static int read_words(int argc, char **argv, struct words *w)
 {
     *w = (struct words){.in_flight = IN_FLIGHT_DEFAULT,
-                        .seed = SEED_DEFAULT,
+                        .seed = SEED_NONE,
                         .patience_s = PATIENCE_S_DEFAULT,
                         .twice = TWICE_DEFAULT,
                         .duration_s = DURATION_S_DEFAULT,
