@@ -84,7 +84,7 @@ static Election__V1__StateResult *district_message(const struct election_info *i
                                                    struct scratch *s)
 {
     enum {
-        NAME_BYTES = 16
+        NAME_BYTES = 24
     };
     Election__V1__StateResult *m = scratch_zeroed(s, 1, sizeof *m);
     char *name = scratch_zeroed(s, NAME_BYTES, 1);

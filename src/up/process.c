@@ -169,37 +169,50 @@ void processes_add(struct processes *c, struct process *p)
     c->members[c->count++] = p;
 }
 
-static void tell_end(const struct process *p, int status)
+static void tell_end(const struct process *p, int status, bool again)
 {
+    const char *then = again ? "; it is started again" : "";
     if (WIFSIGNALED(status))
-        up_complain("%s was ended by signal %d; its log is %s", p->name, WTERMSIG(status),
+        up_complain("%s was ended by signal %d%s; its log is %s", p->name, WTERMSIG(status), then,
                     p->log_path);
     else
         up_complain("%s ended with exit code %d; its log is %s", p->name, WEXITSTATUS(status),
                     p->log_path);
-    if (p->last_error[0] != 0)
+    if (!again && p->last_error[0] != 0)
         up_complain("%s: %s", p->name, p->last_error);
 }
 
-/* False: one ended that was not to. */
+static void bury(struct process *p)
+{
+    p->pid = 0;
+    read_output(p);
+    close_output(p);
+    close(p->log);
+    p->log = -1;
+}
+
+/* Whoever served and was killed is to be seen coming back. Whoever ends by himself, or before he
+ * serves, would do so again. False: it is over. */
+static bool mourn(struct process *p, int status)
+{
+    bool again = p->ready && WIFSIGNALED(status);
+    bury(p);
+    p->ready = false;
+    if (p->expected_to_end)
+        return true;
+    tell_end(p, status, again);
+    return again && process_start(p);
+}
+
+/* False: one ended for good that was not to. */
 static bool reap(struct processes *c)
 {
     bool fine = true;
     for (size_t i = 0; i < c->count; i++) {
         struct process *p = c->members[i];
         int status;
-        if (p->pid <= 0 || waitpid(p->pid, &status, WNOHANG) != p->pid)
-            continue;
-        p->pid = 0;
-        p->ready = false;
-        read_output(p);
-        close_output(p);
-        close(p->log);
-        p->log = -1;
-        if (p->expected_to_end)
-            continue;
-        tell_end(p, status);
-        fine = false;
+        if (p->pid > 0 && waitpid(p->pid, &status, WNOHANG) == p->pid)
+            fine = mourn(p, status) && fine;
     }
     return fine;
 }

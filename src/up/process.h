@@ -56,8 +56,9 @@ void process_word(struct process *p, const char *word);
 bool process_start(struct process *p);
 void process_signal(struct process *p, int number);
 
-/* Looks after everybody until `done` says so. False: it was not to be: interrupted, a member ended
- * that nobody had stopped (told), or timeout_ms (-1 = none) passed. */
+/* Looks after everybody until `done` says so; who served and is killed by a signal is started again
+ * (told). False: it was not to be: interrupted, one ended otherwise that nobody had stopped (told),
+ * or timeout_ms (-1 = none) passed. */
 bool processes_wait(struct processes *c, bool (*done)(void *arg), void *arg, int timeout_ms);
 bool processes_all_ready(void *processes);
 bool processes_all_ended(void *processes);

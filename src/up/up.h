@@ -3,7 +3,8 @@
  * Everything lies in one folder: DIR/coordination/N (zoo.cfg, myid, data), DIR/election/N (votes),
  * DIR/log/NAME.log, DIR/pid while it runs. A second one on the same folder is refused (a lock on
  * DIR/pid). Ports are free ones of 127.0.0.1; a clientPort or page address that is asked for must
- * be free. One that ends unasked ends all, and is told with the last error of its log. */
+ * be free. One that served and is killed by a signal is started again; one that ends otherwise
+ * ends all, and is told with the last error of its log. */
 #ifndef CAUCUS_UP_UP_H
 #define CAUCUS_UP_UP_H
 

@@ -39,7 +39,8 @@ class Cluster:
         return self.wait_end()
 
     def wait_end(self):
-        self.said += self.process.communicate(timeout=WAIT_S)[0]
+        said, self.complaints = self.process.communicate(timeout=WAIT_S)
+        self.said += said
         return self.process.returncode
 
     def pids(self):
@@ -93,7 +94,7 @@ def test_votes_are_taken_and_found_again_by_the_next_cluster(up):
     states = json.loads(urllib.request.urlopen(pages[1] + "/v1/results", timeout=WAIT_S).read())["states"]
     assert all(s["phase"] == "OPEN" for s in states)
     pids = first.pids()
-    assert first.end(signal.SIGINT) == 0, first.process.stderr
+    assert first.end(signal.SIGINT) == 0, first.complaints
     assert first.pids() == []
     wait_gone(pids)
 
@@ -121,15 +122,39 @@ def test_second_on_the_same_folder_is_refused_and_down_ends_the_first(up):
     assert again.returncode == 1 and again.stderr == f"caucus: up: nothing runs on '{first.folder}'\n"
 
 
-@pytest.mark.parametrize("program", ["caucusd", "electiond"])
-def test_one_that_ends_unasked_ends_all_and_is_told(up, program):
+def follow(path):
+    """A log's lines from its begin, then as they come; ends after WAIT_S of silence."""
+    with subprocess.Popen(["tail", "-n", "+1", "-F", path], stdout=subprocess.PIPE, text=True) as tail:
+        while select.select([tail.stdout], [], [], WAIT_S)[0]:
+            yield tail.stdout.readline()
+
+
+@pytest.mark.parametrize("program, log, mark", [("caucusd", "caucusd-1.log", "event=serving"),
+                                                ("electiond", "electiond-1.log", "event=ready")])
+def test_one_that_is_killed_is_started_again_and_told(up, program, log, mark):
+    cluster = up()
+    pages = cluster.wait_up()
+    assert post(pages[1] + "/v1/election/start", {})["phase"] == "OPEN"
+    where = "/coordination/1/" if program == "caucusd" else "/election/1"
+    victim = next(p for p in cluster.pids() if where in pathlib.Path(f"/proc/{p}/cmdline").read_text())
+    lines = follow(cluster.folder / "log" / log)
+    os.kill(victim, signal.SIGKILL)
+    assert any(mark in line for line in lines) and any(mark in line for line in lines)  # twice, that is: again
+    lines.close()
+    with urllib.request.urlopen(pages[2] + "/v1/results", timeout=WAIT_S) as answer:
+        assert json.loads(answer.read())["phase"] == "OPEN"
+    assert len(cluster.pids()) == 6
+    assert cluster.end() == 0
+    assert "was ended by signal 9; it is started again; its log is " in cluster.complaints
+
+
+def test_one_that_ends_by_itself_ends_all(up):
     cluster = up()
     cluster.wait_up()
     pids = cluster.pids()
-    victim = next(p for p in pids if program in os.readlink(f"/proc/{p}/exe"))
-    os.kill(victim, signal.SIGKILL)
+    os.kill(next(p for p in pids if "electiond" in os.readlink(f"/proc/{p}/exe")), signal.SIGTERM)
     assert cluster.process.wait(WAIT_S) == 1
-    assert "was ended by signal 9; its log is " in cluster.process.stderr.read()
+    assert "ended with exit code 0; its log is " in cluster.process.stderr.read()
     wait_gone(pids)
 
 
