@@ -122,11 +122,14 @@ def test_second_on_the_same_folder_is_refused_and_down_ends_the_first(up):
     assert again.returncode == 1 and again.stderr == f"caucus: up: nothing runs on '{first.folder}'\n"
 
 
-def follow(path):
-    """A log's lines from its begin, then as they come; ends after WAIT_S of silence."""
-    with subprocess.Popen(["tail", "-n", "+1", "-F", path], stdout=subprocess.PIPE, text=True) as tail:
-        while select.select([tail.stdout], [], [], WAIT_S)[0]:
-            yield tail.stdout.readline()
+def wait_said(path, mark, times):
+    """Until a log has it so often."""
+    said = b""
+    with subprocess.Popen(["tail", "-n", "+1", "-F", path], stdout=subprocess.PIPE) as tail:
+        while said.count(mark.encode()) < times:
+            assert select.select([tail.stdout], [], [], WAIT_S)[0], said.decode()
+            said += os.read(tail.stdout.fileno(), 65536)
+        tail.terminate()
 
 
 @pytest.mark.parametrize("program, log, mark", [("caucusd", "caucusd-1.log", "event=serving"),
@@ -137,10 +140,8 @@ def test_one_that_is_killed_is_started_again_and_told(up, program, log, mark):
     assert post(pages[1] + "/v1/election/start", {})["phase"] == "OPEN"
     where = "/coordination/1/" if program == "caucusd" else "/election/1"
     victim = next(p for p in cluster.pids() if where in pathlib.Path(f"/proc/{p}/cmdline").read_text())
-    lines = follow(cluster.folder / "log" / log)
     os.kill(victim, signal.SIGKILL)
-    assert any(mark in line for line in lines) and any(mark in line for line in lines)  # twice, that is: again
-    lines.close()
+    wait_said(cluster.folder / "log" / log, mark, 2)
     with urllib.request.urlopen(pages[2] + "/v1/results", timeout=WAIT_S) as answer:
         assert json.loads(answer.read())["phase"] == "OPEN"
     assert len(cluster.pids()) == 6
