@@ -215,7 +215,7 @@ static void ask_next(struct shard *s, struct shard_effects *fx)
         s->stale = false;
         ask(s, fx, COORD_READ);
     } else if (!view_is_ours(s)) {
-        return;
+        s->behind_since_ns = INT64_MAX;
     } else if (s->leading) {
         ask_as_leader(s, fx);
     } else if (s->view.own_seat == 0) {
@@ -363,7 +363,7 @@ static int64_t deadline(const struct shard *s)
         return at;
     if (count_can_go_on(s))
         at = s->now_ns;
-    if (s->fetching)
+    if (s->fetching && follow_wants_to_fetch(s))
         at = min_time(at, s->fetch_until_ns);
     if (!s->connected || s->asked != COORD_NOTHING)
         return at;

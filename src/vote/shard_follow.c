@@ -241,10 +241,15 @@ static int32_t whom_to_ask(const struct shard *s)
     return __builtin_ctz(up);
 }
 
+bool follow_wants_to_fetch(const struct shard *s)
+{
+    return s->connected && s->known && !s->leading && s->commit.round == s->log.round &&
+           s->committed < s->commit.index && !is_streamed(s);
+}
+
 void follow_fetch(struct shard *s, struct shard_effects *fx)
 {
-    if (!s->connected || !s->known || s->leading || s->commit.round != s->log.round ||
-        s->committed >= s->commit.index || is_streamed(s))
+    if (!follow_wants_to_fetch(s))
         return;
     if (s->fetching && !time_reached(s, s->fetch_until_ns))
         return;

@@ -183,6 +183,8 @@ void stream_send(struct shard *s, struct shard_effects *fx);
 void follow_message(struct shard *s, struct shard_effects *fx, uint32_t from,
                     const struct message *m);
 void follow_greet(struct shard *s, struct shard_effects *fx);
+/* Commit names what is not here, and nobody sends it unasked. */
+bool follow_wants_to_fetch(const struct shard *s);
 void follow_fetch(struct shard *s, struct shard_effects *fx);
 void follow_peer_down(struct shard *s, uint32_t member);
 

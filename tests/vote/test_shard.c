@@ -271,6 +271,35 @@ static void a_leader_that_was_idle_takes_the_next_vote(void **state)
     shard_free(copy);
 }
 
+/* Who fetches and is cut off from everything has no moment to wait for, least of all one that is
+ * over: the driver would come back at once, for ever. */
+static void who_can_do_nothing_waits_for_no_moment(void **state)
+{
+    (void)state;
+    open_election();
+    new_vote(0, 1, 1);
+    act(ACTION_LINK_DOWN, 0, 1);
+    act(ACTION_LINK_DOWN, 1, 2);
+    act(ACTION_CAST, 0, 0);
+    act(ACTION_SYNC, 0, 0);
+    act(ACTION_DELIVER, 0, 2);
+    act(ACTION_SYNC, 2, 0);
+    act(ACTION_DELIVER, 2, 0);
+    act(ACTION_PROCESS, 0, 0);
+    act(ACTION_RESULT, 0, 0);
+    assert_int_equal(w.coord.commit.index, 1);
+    act(ACTION_CHANGED, 1, 0);
+    act(ACTION_PROCESS, 1, 0);
+    act(ACTION_RESULT, 1, 0);
+    act(ACTION_LINK_UP, 1, 2);
+    assert_int_equal(status_of(1).committed, 0);
+    assert_true(w.replicas[1].deadline_ns != INT64_MAX); /* of the answer */
+    act(ACTION_DISCONNECT, 1, 0);
+    assert_true(w.replicas[1].deadline_ns == INT64_MAX);
+    settle();
+    assert_int_equal(status_of(1).committed, 1);
+}
+
 /* ---- what comes over a link ---- */
 
 static void hand_over(uint32_t to, uint32_t from, struct slice bytes)
@@ -387,6 +416,7 @@ int main(void)
         TEST(a_round_begins_from_zero),
         TEST(a_leader_without_copies_steps_back),
         TEST(a_leader_that_was_idle_takes_the_next_vote),
+        TEST(who_can_do_nothing_waits_for_no_moment),
         TEST(no_message_harms_a_replica),
         TEST(a_batch_that_cannot_be_counted_is_not_acknowledged),
     };
