@@ -57,6 +57,13 @@ static const char *leader_of(const struct service *s, int state, const struct st
     return "";
 }
 
+/* Commit may be of a round that had another definition: its cells are not ours. */
+static bool is_of_our_ballot(const struct service *s, int state, const struct tally *t)
+{
+    const struct election_info *e = &s->definition->info;
+    return t->candidates == e->candidate_count && t->districts == e->states[state].districts;
+}
+
 /* A state that has not begun the nation's round has no votes in it. */
 static void fill(const struct service *s, int state, const struct nation_view *nation,
                  const struct state_view *v, struct state_result *ret)
@@ -66,6 +73,11 @@ static void fill(const struct service *s, int state, const struct nation_view *n
         ret->why = trouble_of(s);
         return;
     }
+    bool has_begun = nation->global.round != 0 && v->commit.round == nation->global.round;
+    if (has_begun && !is_of_our_ballot(s, state, &v->commit.tally)) {
+        ret->why = "its votes are of another definition of the election";
+        return;
+    }
     ret->known = true;
     ret->phase = nation->global.phase;
     ret->round = nation->global.round;
@@ -73,7 +85,7 @@ static void fill(const struct service *s, int state, const struct nation_view *n
     ret->commit_mtime_ms = v->commit_mtime_ms;
     ret->final = ret->phase == PHASE_CLOSED;
     ret->tally = &s->empty[state];
-    if (v->commit.round != ret->round || ret->round == 0)
+    if (!has_begun)
         return;
     ret->epoch = v->commit.epoch;
     ret->index = v->commit.index;
