@@ -236,6 +236,8 @@ static int add_state(struct definition *d, const struct table_row *row,
         return table_error(row, err, "more than %d states", STATES_MAX);
     if (!is_code(state->names.code))
         return table_error(row, err, "a code has 1 to %d letters or digits", STATE_CODE_BYTES);
+    if (strcmp(state->names.code, "Global") == 0) /* its nodes would be the nation's */
+        return table_error(row, err, "no state can have the code Global");
     if (!is_state_name(state->names.key) || !is_state_name(state->names.name))
         return table_error(row, err, "key and name have 1 to %d bytes", STATE_NAME_BYTES_MAX);
     if (definition_find_state(d, slice_str(state->names.code)) >= 0 ||

@@ -151,6 +151,8 @@ static void what_is_wrong_is_told_with_its_place(void **state)
     refused(f, "states.csv:2: electors");
     put(f, "states.csv", "usps,key,name,electors\nCA,california,California,1\nCA,b,B,1\n");
     refused(f, "states.csv:3: 'B' is there already");
+    put(f, "states.csv", "usps,key,name,electors\nGlobal,g,G,1\n");
+    refused(f, "states.csv:2: no state can have the code Global");
     put(f, "states.csv", "usps,key,electors\nCA,california,1\n");
     refused(f, "states.csv:1: column name is missing");
     put(f, "states.csv", "atlantis,3\n");
