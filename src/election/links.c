@@ -284,6 +284,9 @@ static void ended(struct link *l, const char *reason)
         l->is_up = false;
         if (l->peer->up == l)
             l->peer->up = NULL;
+        /* One that is cut each time it is up is no reason to come back at once, for ever. */
+        if (loop_now_ns(k->options.loop) - l->since_ns > (int64_t)BACKOFF_MAX_MS * 1000000)
+            l->peer->failures = 0;
         say(k, LOG_INFO, "link_down", l->peer->name, reason);
         k->options.on_down(k->options.arg, l);
     } else if (dialed != NULL) {
@@ -344,7 +347,6 @@ static void be_up(struct link *l, const struct hello *h)
     l->is_up = true;
     memcpy(l->incarnation, h->incarnation, sizeof l->incarnation);
     p->up = l;
-    p->failures = 0;
     p->dialling = false;
     say(k, LOG_INFO, "link_up", p->name, NULL);
     k->options.on_up(k->options.arg, l);
