@@ -155,12 +155,14 @@ static void sleep_until(struct service *s, struct casting *c, int64_t at_ns)
         tick = t->tick + WHEEL_SLOTS - 1;
     list_append(&t->wheel[tick % WHEEL_SLOTS], &c->at);
     t->waiting++;
+    c->asleep = true;
 }
 
 static void wake(struct service *s, struct casting *c)
 {
     list_remove(&c->at);
     s->castings.waiting--;
+    c->asleep = false;
 }
 
 /* ---- the end of one ---- */
@@ -289,9 +291,11 @@ static void attempt(struct service *s, struct casting *c)
 /* From the shard's point of view nobody waits any more; its answer will find nobody. */
 static void expire(struct service *s, struct casting *c)
 {
-    if (c->from_link != 0) /* who asked has his own clock, which is not behind */
+    bool unknown = c->outstanding || c->maybe;
+    c->outstanding = false; /* an answer that comes before this one is delivered is too late */
+    if (c->from_link != 0)  /* who asked has his own clock, which is not behind */
         free_casting(s, c);
-    else if (c->outstanding || c->maybe)
+    else if (unknown)
         finish(s, c, CAST_UNKNOWN);
     else
         finish(s, c, CAST_UNAVAILABLE);
@@ -402,6 +406,21 @@ void cast_link_down(struct service *s, uint64_t link)
     }
 }
 
+void cast_hurry(struct service *s, int64_t deadline_ns)
+{
+    struct castings *t = &s->castings;
+    for (uint32_t i = 0; i < t->chunk_count * CASTING_CHUNK; i++) {
+        struct casting *c = casting_at(t, i);
+        if (!c->used || c->deadline_ns <= deadline_ns)
+            continue;
+        c->deadline_ns = deadline_ns;
+        if (!c->asleep)
+            continue;
+        wake(s, c);
+        sleep_until(s, c, c->wake_ns);
+    }
+}
+
 /* ---- beginning ---- */
 
 static void try_now(struct service *s, struct casting *c)
@@ -475,14 +494,16 @@ static void turn_wheel(struct service *s)
 {
     struct castings *t = &s->castings;
     int64_t now_ns = service_now_ns(s), now = now_ns / WHEEL_SLOT_NS;
-    int64_t until = now - t->tick > WHEEL_SLOTS ? t->tick + WHEEL_SLOTS : now;
-    while (t->tick < until && t->waiting > 0) {
+    /* Each slot once: what is put back meanwhile is put where the present finds it. */
+    if (now - t->tick > WHEEL_SLOTS)
+        t->tick = now - WHEEL_SLOTS;
+    while (t->tick < now && t->waiting > 0) {
         struct list due;
         t->tick++;
         take_all(&t->wheel[t->tick % WHEEL_SLOTS], &due);
         while (!list_is_empty(&due)) {
             struct casting *c = list_entry(list_take(&due), struct casting, at);
-            t->waiting--;
+            wake(s, c);
             if (c->wake_ns > now_ns)
                 sleep_until(s, c, c->wake_ns);
             else if (now_ns >= c->deadline_ns)

@@ -107,6 +107,13 @@ void question_link_down(struct service *s, uint64_t link)
     loop_again(s->loop);
 }
 
+void questions_end(struct service *s)
+{
+    for (struct list *at = s->questions.next; at != &s->questions; at = at->next)
+        over(list_entry(at, struct asked, all), "this server ends");
+    loop_again(s->loop);
+}
+
 void question_turn(struct service *s)
 {
     int64_t now_ns = service_now_ns(s);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -36,6 +37,7 @@ struct task {
     int state;
     uint64_t round, index;
     char path[4096 + 64];
+    atomic_bool stop; /* nobody waits for it any more */
 };
 
 struct reading {
@@ -78,6 +80,8 @@ static int count_log(const struct task *t, struct reading *r, struct recount *co
 {
     while (count->count.tree.size < t->index) {
         struct batch b;
+        if (atomic_load(&t->stop))
+            return err_set(err, ERR_BUSY, "the server ends");
         struct slice rest = slice_of(r->window + r->begin, r->end - r->begin);
         enum batch_verdict verdict = rest.len > 0 ? batch_read(rest, &b) : BATCH_SHORT;
         if (verdict == BATCH_WRONG)
@@ -138,7 +142,7 @@ typedef void job_done_fn(void *arg, const struct finding *f);
 
 struct job {
     uv_work_t work;
-    struct service *service;
+    struct list all; /* service.jobs; of none: it was answered, the server ends */
     struct task task;
     struct finding finding;
     job_done_fn *done;
@@ -157,9 +161,22 @@ static void job_done(uv_work_t *work, int status)
 {
     struct job *j = work->data;
     (void)status;
-    j->service->jobs--;
-    j->done(j->arg, &j->finding);
+    if (!list_is_empty(&j->all)) {
+        list_remove(&j->all);
+        j->done(j->arg, &j->finding);
+    }
     free(j);
+}
+
+void recounts_end(struct service *s)
+{
+    struct list *at;
+    while ((at = list_take(&s->jobs)) != NULL) {
+        struct job *j = list_entry(at, struct job, all);
+        struct finding f = {.why = "the server ends"};
+        atomic_store(&j->task.stop, true);
+        j->done(j->arg, &f);
+    }
 }
 
 static void recount_here(struct service *s, int state, uint64_t round, uint64_t index,
@@ -167,14 +184,15 @@ static void recount_here(struct service *s, int state, uint64_t round, uint64_t 
 {
     struct job *j = mem_calloc(1, sizeof *j);
     j->work.data = j;
-    j->service = s;
-    j->task =
-        (struct task){.definition = s->definition, .state = state, .round = round, .index = index};
+    j->task.definition = s->definition;
+    j->task.state = state;
+    j->task.round = round;
+    j->task.index = index;
     snprintf(j->task.path, sizeof j->task.path, "%s/log-%016" PRIx64, s->replicas[state]->dir,
              round);
     j->done = done;
     j->arg = arg;
-    s->jobs++;
+    list_append(&s->jobs, &j->all);
     uv_queue_work(&s->loop->uv, &j->work, run_job, job_done);
 }
 
@@ -357,11 +375,11 @@ static void say_nothing(struct recounting *w, const char *why)
 static void on_read(void *arg, int rc, const char *detail)
 {
     struct recounting *w = arg;
-    const struct state_view *v = coordination_state(w->service->coordination, w->state);
-    if (rc < 0) {
+    if (rc < 0) { /* also when the session ends: then there is none to look at */
         say_nothing(w, detail);
         return;
     }
+    const struct state_view *v = coordination_state(w->service->coordination, w->state);
     if (!v->known || v->commit.round == 0) {
         say_nothing(w, "this state has not begun any round");
         return;

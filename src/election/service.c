@@ -20,6 +20,7 @@ enum {
     LINK_DEAD_MS = 4000,
     SESSION_TIMEOUT_MS = 6000,
     DRAIN_MS = 3000, /* votes that were taken get their answers, before the session ends */
+    HURRY_MS = 2800, /* those that have none by then are answered by the clock */
 };
 
 int64_t service_now_ns(const struct service *s)
@@ -312,6 +313,7 @@ int service_open(const struct service_options *options, struct service **ret, st
     list_init(&s->questions);
     list_init(&s->watches);
     list_init(&s->later);
+    list_init(&s->jobs);
     snprintf(s->self.name, sizeof s->self.name, "%s", options->name);
     by_chance(&s->life, sizeof s->life);
     castings_init(s);
@@ -368,6 +370,7 @@ void service_free(struct service *s)
 {
     if (s == NULL)
         return;
+    recounts_end(s);
     if (s->links != NULL)
         links_close(s->links);
     disk_stop(s->disk);
@@ -384,13 +387,12 @@ void service_free(struct service *s)
 static void on_coordination_closed(void *arg)
 {
     struct service *s = arg;
-    s->coordination = NULL;
     s->closed(s->closed_arg);
 }
 
 static bool is_drained(const struct service *s)
 {
-    return s->castings.used == 0 && s->jobs == 0;
+    return s->castings.used == 0 && list_is_empty(&s->jobs);
 }
 
 static void go_on_closing(struct service *s)
@@ -398,6 +400,8 @@ static void go_on_closing(struct service *s)
     if (s->close_at_ns == 0 || (!is_drained(s) && service_now_ns(s) < s->close_at_ns))
         return;
     s->close_at_ns = 0;
+    questions_end(s);
+    recounts_end(s);
     for (uint32_t i = 0; i < s->definition->info.state_count; i++) {
         struct replica *r = s->replicas[i];
         if (r != NULL && r->coordination != NULL) {
@@ -405,7 +409,10 @@ static void go_on_closing(struct service *s)
             r->coordination = NULL;
         }
     }
-    coordination_close(s->coordination, on_coordination_closed, s);
+    /* From here on nobody may ask it anything, though `closed` comes later. */
+    struct coordination *c = s->coordination;
+    s->coordination = NULL;
+    coordination_close(c, on_coordination_closed, s);
 }
 
 static void nothing_to_close(void *arg)
@@ -421,6 +428,7 @@ void service_close(struct service *s, void (*closed)(void *arg), void *arg)
     s->closing = true;
     s->closed = closed;
     s->closed_arg = arg;
+    cast_hurry(s, service_now_ns(s) + (int64_t)HURRY_MS * 1000000);
     if (s->coordination == NULL)
         service_later(s, nothing_to_close, s);
     else

@@ -93,6 +93,7 @@ struct casting {
     uint32_t tries;
     int32_t leader; /* as somebody said; -1 = nobody */
     bool used;
+    bool asleep;      /* in the wheel */
     bool outstanding; /* somebody has it and will answer */
     bool maybe;       /* somebody had it, and what became of it is not known */
     uint64_t to_link; /* 0: it is here */
@@ -127,6 +128,8 @@ void cast_forwarded(struct service *s, struct link *from, uint64_t id, int state
 /* Of an attempt: by the shard here, or by another server (link not 0). */
 void cast_answered(struct service *s, uint64_t link, const struct answer *a);
 void cast_link_down(struct service *s, uint64_t link);
+/* None that is under way waits longer. */
+void cast_hurry(struct service *s, int64_t deadline_ns);
 void cast_turn(struct service *s); /* what was postponed; then the answers */
 int64_t cast_deadline(const struct service *s);
 bool cast_has_more(const struct service *s);
@@ -153,11 +156,14 @@ void question_on_tell(struct service *s, struct link *from, struct slice body);
 /* link 0: whoever asked is gone, this is dropped. */
 void question_answer(struct service *s, uint64_t link, uint64_t id, struct slice body);
 void question_link_down(struct service *s, uint64_t link);
+void questions_end(struct service *s); /* nobody waits for an answer any more */
 void question_turn(struct service *s);
 int64_t question_deadline(const struct service *s);
 
 /* ---- recount.c, voter.c: answers to questions ---- */
 void recount_question(struct service *s, uint64_t link, uint64_t id, struct slice body);
+/* Those under way are answered; their threads end by and by, and touch nothing of the service. */
+void recounts_end(struct service *s);
 void voter_question(struct service *s, uint64_t link, uint64_t id, struct slice body);
 
 /* ---- voter.c ---- */
@@ -189,7 +195,7 @@ struct service {
     struct castings castings;
     struct list questions, watches;
     bool telling;      /* watches are being told */
-    size_t jobs;       /* of other threads, for recounts */
+    struct list jobs;  /* of other threads, for recounts */
     struct list later; /* calls that wait for the end of the turn */
     uint64_t last_question;
     struct tally empty[STATES_MAX]; /* of a round that a state has not begun */
