@@ -132,6 +132,8 @@ static void on_state(void *arg, const struct state_result *r)
     asked_free(a);
 }
 
+/* It cannot be asked how new the counts shall be: as new as can be, also where the state has no
+ * replica. */
 static void get_status(void *arg, struct grpc_call *c, struct slice bytes)
 {
     struct election_grpc *g = arg;
@@ -143,7 +145,7 @@ static void get_status(void *arg, struct grpc_call *c, struct slice bytes)
         return;
     int state = find_state(g, c, slice_str(m->state));
     if (state >= 0)
-        service_state(g->service, state, false, on_state, asked_new(g, c));
+        service_state(g->service, state, true, on_state, asked_new(g, c));
     free_request(m);
 }
 

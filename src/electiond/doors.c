@@ -39,6 +39,7 @@ static int open_grpc_tls(const struct options *o, struct doors *ret, struct err 
 {
     struct tls_server_options tls = {
         .key = {o->certificate, TLS_STORE_PEM, ""},
+        .key_file = o->certificate_key,
         .trust = {o->client_ca, TLS_STORE_PEM, ""},
         .client_auth = o->client_ca != NULL ? TLS_CLIENT_AUTH_WANT : TLS_CLIENT_AUTH_NONE,
         .protocols = "TLSv1.2,TLSv1.3",

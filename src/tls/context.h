@@ -47,6 +47,7 @@ enum tls_client_auth {
 
 struct tls_server_options {
     struct tls_store key;   /* our certificate, its key, and what leads to a trusted one */
+    const char *key_file;   /* the key, if it is not there; of a PEM store only. NULL: it is */
     struct tls_store trust; /* who signs clients' certificates */
     enum tls_client_auth client_auth;
     const char *protocols; /* "TLSv1.2", "TLSv1.3", or both with a comma */

@@ -72,16 +72,16 @@ static int trust_pkcs12(SSL_CTX *ssl, const struct tls_store *s, struct err *err
 
 /* ---- PEM ---- */
 
-static int identify_pem(SSL_CTX *ssl, const struct tls_store *s, struct err *err)
+static int identify_pem(SSL_CTX *ssl, const struct tls_store *s, const char *key, struct err *err)
 {
     if (SSL_CTX_use_certificate_chain_file(ssl, s->path) != 1)
         return err_set(err, ERR_INVALID, "certificate of '%s': %s", s->path, tls_reason());
     SSL_CTX_set_default_passwd_cb(ssl, tls_give_password);
     SSL_CTX_set_default_passwd_cb_userdata(ssl, (void *)(uintptr_t)s->password);
-    int ok = SSL_CTX_use_PrivateKey_file(ssl, s->path, SSL_FILETYPE_PEM);
+    int ok = SSL_CTX_use_PrivateKey_file(ssl, key, SSL_FILETYPE_PEM);
     SSL_CTX_set_default_passwd_cb_userdata(ssl, NULL);
     if (ok != 1 || SSL_CTX_check_private_key(ssl) != 1)
-        return err_set(err, ERR_INVALID, "key of '%s': %s", s->path, tls_reason());
+        return err_set(err, ERR_INVALID, "key of '%s': %s", key, tls_reason());
     return 0;
 }
 
@@ -224,8 +224,9 @@ int tls_server_context(const struct tls_server_options *o, struct tls_context **
         return ERR_UNSUPPORTED;
     remember_nobody(c->ssl);
     SSL_CTX_set_options(c->ssl, SSL_OP_CIPHER_SERVER_PREFERENCE);
+    const char *key = o->key_file != NULL ? o->key_file : o->key.path;
     int rc = o->key.type == TLS_STORE_PKCS12 ? identify_pkcs12(c->ssl, &o->key, err)
-                                             : identify_pem(c->ssl, &o->key, err);
+                                             : identify_pem(c->ssl, &o->key, key, err);
     if (rc == 0)
         rc = judge_clients(c->ssl, o, err);
     if (rc == 0)

@@ -5,9 +5,13 @@ import subprocess
 import urllib.error
 import urllib.request
 
+import election_grpc
+import grpc
+import grpc_peer
 import pytest
 import rawzk
 from election import ELECTIOND, Election
+from election_grpc import MESSAGE, m
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -90,6 +94,38 @@ def test_an_election_from_start_to_recount(election):
     assert status == 200 and 'commit_index{state="CA"}' in text
     commit = election.commit("CA")[0]
     assert sum(commit.votes) == commit.voters == 13
+
+
+def test_an_election_by_grpc(election):
+    """The same replicas behind the other door: a vote by one of them is known to the other."""
+    first, last = (election_grpc.Client(grpc_peer.channel(s.port("grpc"))) for s in (election.servers[0], election.servers[3]))
+    ballot = lambda i, **more: m("CastRequest", state="CA", voter=f"CA-{i}", candidate=f"cand{i % 3 + 1}",
+                                 request_id=i.to_bytes(16, "big"), **more)
+    with pytest.raises(grpc.RpcError) as e:
+        last.voting.Cast(ballot(1), timeout=30)
+    assert e.value.code() == grpc.StatusCode.FAILED_PRECONDITION
+    assert last.committee.Start(m("Command"), timeout=30).round == 1
+    for state in election.states:
+        election.wait_commit(state, lambda c: c.round == 1, "the round has begun")
+
+    watched = first.committee.WatchResults(m("WatchQuery", states=["CA"], min_interval_ms=20), timeout=60)
+    for client in (first, last):  # hosted there and not; the second is told the same again
+        replies = list(client.voting.CastStream((ballot(i) for i in range(1, 101)), timeout=30))
+        assert sorted(int.from_bytes(r.request_id, "big") for r in replies) == list(range(1, 101))
+        assert {(r.outcome, r.code) for r in replies} == {(1 if client is first else 2, 0)}, replies[:3]
+    status, _, by_http = vote(election.servers[3], "CA", "CA-200", "cand2")
+    assert status == 200 and by_http["index"] == 100
+    assert next(r for r in watched if r.voters == 101).leader == "cand2"
+    assert last.original.ElectionsGetStatus(
+        MESSAGE("protos.StateStatusRequest")(state="CA"), timeout=30).leadingCandidateName == "cand2"
+
+    assert first.committee.Stop(m("Command"), timeout=30).phase == 3
+    assert last.committee.Status(m("StateQuery", state="CA", linearizable=True), timeout=30).voters == 101
+    recount = last.committee.Recount(m("StateQuery", state="CA"), timeout=30)
+    assert recount.agree and {r.index for r in recount.replicas} == {101}, recount
+    nation = first.committee.GlobalStatus(m("Empty"), timeout=30)
+    assert sum(c.votes for c in nation.popular) == 101
+    assert first.health.Check(MESSAGE("grpc.health.v1.HealthCheckRequest")(), timeout=30).status == 1
 
 
 def test_who_leaves_as_asked_hands_over_at_once(election):

@@ -7,50 +7,10 @@ import grpc
 import grpc_peer
 import pytest
 from certs import Certs
-from peers import BUILD
+from election_grpc import Client, H, MESSAGE, O, PROTO, R, m
 
-PROTO = BUILD / "dev/proto"
-MESSAGE = grpc_peer.messages(PROTO / "election/v1/election.desc", PROTO / "protos/elections.desc",
-                             PROTO / "grpc/health/v1/health.desc", PROTO / "grpc/reflection/v1/reflection.desc")
-E = "election.v1."
-VOTING = {"Cast": ("unary_unary", E + "CastRequest", E + "CastReply"),
-          "CastStream": ("stream_stream", E + "CastRequest", E + "CastReply")}
-COMMITTEE = {"Start": ("unary_unary", E + "Command", E + "CommandReply"),
-             "Stop": ("unary_unary", E + "Command", E + "CommandReply"),
-             "Status": ("unary_unary", E + "StateQuery", E + "StateResult"),
-             "GlobalStatus": ("unary_unary", E + "Empty", E + "NationalResult"),
-             "WatchResults": ("unary_stream", E + "WatchQuery", E + "StateResult"),
-             "Recount": ("unary_unary", E + "StateQuery", E + "RecountReply")}
-TRANSPARENCY = {"Checkpoint": ("unary_unary", E + "StateQuery", E + "SignedCheckpoint")}
-O = "protos."
-ORIGINAL = {"Vote": ("unary_unary", O + "VoteRequest", O + "Void"),
-            "Start": ("unary_unary", O + "Void", O + "Void"),
-            "Stop": ("unary_unary", O + "Void", O + "Void"),
-            "BroadcastVote": ("unary_unary", O + "VoteRequest", O + "VoteStatus"),
-            "BroadcastStart": ("unary_unary", O + "Void", O + "Void"),
-            "BroadcastStop": ("unary_unary", O + "Void", O + "Void"),
-            "ElectionsGetStatus": ("unary_unary", O + "StateStatusRequest", O + "StateStatusResponse")}
-H = "grpc.health.v1."
-HEALTH = {"Check": ("unary_unary", H + "HealthCheckRequest", H + "HealthCheckResponse"),
-          "Watch": ("unary_stream", H + "HealthCheckRequest", H + "HealthCheckResponse")}
-R = "grpc.reflection.v1."
-REFLECTION = {"ServerReflectionInfo": ("stream_stream", R + "ServerReflectionRequest", R + "ServerReflectionResponse")}
 IDLE, OPEN, CLOSING, CLOSED = range(4)
 DEADLINE_S = 20
-
-
-def m(name, **fields):
-    return MESSAGE(E + name)(**fields)
-
-
-class Client:
-    def __init__(self, channel):
-        stub = lambda service, methods: grpc_peer.Stub(channel, MESSAGE, service, methods)
-        self.channel = channel
-        self.voting, self.committee = stub(E + "Voting", VOTING), stub(E + "Committee", COMMITTEE)
-        self.transparency = stub(E + "Transparency", TRANSPARENCY)
-        self.original, self.health = stub("protos.ElectionsServer", ORIGINAL), stub("grpc.health.v1.Health", HEALTH)
-        self.reflection = {v: stub(f"grpc.reflection.{v}.ServerReflection", REFLECTION) for v in ("v1", "v1alpha")}
 
 
 @pytest.fixture
