@@ -100,8 +100,7 @@ void route_results(struct request *r, const struct national_result *n)
     }
     for (uint32_t i = 0; i < e->state_count; i++)
         states[i] = &n->states[i];
-    bool partial = !slice_is_null(text) && since.states == e->state_count &&
-                   since.round == n->global.round && since.shown;
+    bool partial = !slice_is_null(text) && token_is_of(&since, e, &n->global);
 
     struct buf body, tag = {0};
     struct json_out j;

@@ -195,9 +195,8 @@ static void take_next(struct stream *s)
             h->common = compose(h, s->turn, shown, NULL);
         s->burst = burst_hold(h->common);
     } else {
-        bool knows = s->turn == 0 && s->since.states == h->rest->info->state_count && shown &&
-                     s->since.shown &&
-                     s->since.round == service_peek_global(h->rest->service)->round;
+        const struct global *now = service_peek_global(h->rest->service);
+        bool knows = s->turn == 0 && shown && token_is_of(&s->since, h->rest->info, now);
         s->burst = compose(h, s->turn, shown, knows ? &s->since : NULL);
     }
     s->turn = h->turn;
@@ -274,13 +273,20 @@ static void on_pace(uv_timer_t *timer)
         tell(h);
 }
 
+static void all_dirty(struct stream_hub *h)
+{
+    h->phase_dirty = true;
+    for (uint32_t i = 0; i < h->rest->info->state_count; i++)
+        h->dirty[i] = true;
+}
+
 static void on_changed(void *arg, int state)
 {
     struct stream_hub *h = arg;
     if (state >= 0)
         h->dirty[state] = true;
     else
-        h->phase_dirty = true;
+        all_dirty(h); /* of another phase or round, each result is another, whatever its Commit */
     if (h->count == 0 || h->is_paced)
         return;
     int64_t wait_ms = h->told_ms + STREAM_PACE_MS - rest_now_ms(h->rest);
@@ -318,9 +324,7 @@ void stream_hub_open(struct stream_hub *h, struct election_rest *rest)
     h->rest = rest;
     h->is_open = true;
     h->shown = is_shown(h);
-    h->phase_dirty = true;
-    for (uint32_t i = 0; i < rest->info->state_count; i++)
-        h->dirty[i] = true;
+    all_dirty(h);
     h->handles = 2;
     h->pace.data = h->beat.data = h;
     uv_timer_init(&rest->loop->uv, &h->pace);

@@ -103,3 +103,9 @@ bool token_read(struct slice text, struct token *ret)
     *ret = t;
     return true;
 }
+
+bool token_is_of(const struct token *t, const struct election_info *e, const struct global *now)
+{
+    return t->shown && t->states == e->state_count && t->round == now->round &&
+           t->phase == now->phase;
+}

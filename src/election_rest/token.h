@@ -25,5 +25,7 @@ struct token {
 void token_write(const struct token *t, struct buf *out);
 /* false: not one of ours. */
 bool token_read(struct slice text, struct token *ret);
+/* Whether it says what was seen of this round in this phase; of another, nothing is known. */
+bool token_is_of(const struct token *t, const struct election_info *e, const struct global *now);
 
 #endif

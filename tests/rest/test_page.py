@@ -11,20 +11,33 @@ SCENARIOS = ["fills", "wins", "keyboard", "state", "away", "hidden", "phone", "s
 STATES = ROOT / "elections/us-2024/states.csv"
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
-def test_the_page_in_a_browser(scenario, start_door):
+@pytest.fixture(scope="module")
+def page():
+    """page(scenario, address): the process of a scenario, in one browser for all of them."""
     modules = PEERS / "browser"
     if not (modules / "node_modules/playwright-core").is_dir():
         missing("playwright-core")
     screenshots = BUILD / "test-logs"
     screenshots.mkdir(parents=True, exist_ok=True)
+    start = lambda *words: subprocess.Popen([program("node"), ROOT / "tests/rest/browser/page.mjs", modules, *words], stdin=subprocess.PIPE,
+                                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    browser = start("serve", program("chromium-headless-shell"))
+    try:
+        at = browser.stdout.readline().strip()
+        assert at.startswith("ws://"), at + browser.stdout.read()
+        yield lambda scenario, address: start(scenario, at, address, screenshots)
+        browser.communicate(timeout=30)
+    finally:
+        browser.kill()
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_the_page_in_a_browser(scenario, page, start_door):
     options = ["--states", STATES] + (["--hidden", "--strict"] if scenario == "hidden" else [])
     door = start_door(*options)
     port = door.port
     door.say("phase OPEN")
-    browser = subprocess.Popen(
-        [program("node"), ROOT / "tests/rest/browser/page.mjs", modules, program("chromium-headless-shell"), f"http://127.0.0.1:{port}", scenario,
-         screenshots], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    browser = page(scenario, f"http://127.0.0.1:{port}")
     try:
         for line in browser.stdout:
             if not line.startswith("["):

@@ -77,6 +77,8 @@ def test_since_leaves_out_what_is_known(door):
     assert door.json("GET", f"/v1/results?since={token}")[1]["states"] == []
     door.say("votes OH trump 5")
     assert [s["state"] for s in door.json("GET", f"/v1/results?since={token}")[1]["states"]] == ["OH"]
+    door.say("phase CLOSING")  # of another phase, each is another
+    assert len(door.json("GET", f"/v1/results?since={token}")[1]["states"]) == 3
     door.say("phase CLOSED", "phase OPEN")  # another round
     assert len(door.json("GET", f"/v1/results?since={token}")[1]["states"]) == 3
     for wrong in ["", "x", "AA", token[:-1], token + "A", "%00", "A" * 2000]:

@@ -1,6 +1,7 @@
 // What a browser makes of the page: one scenario by its name, on the page at an address.
 //
-//   node page.mjs FOLDER_OF_MODULES CHROMIUM ADDRESS SCENARIO SCREENSHOTS
+//   node page.mjs FOLDER_OF_MODULES serve CHROMIUM          a browser for all scenarios; prints its address, ends with stdin
+//   node page.mjs FOLDER_OF_MODULES SCENARIO BROWSER ADDRESS SCREENSHOTS
 //
 // Whoever started it is asked to change the election by a line on stdout (a JSON list of lines of the script, or "stop" or
 // "start" for the server), and answers with a line. The last line is "passed".
@@ -8,8 +9,17 @@ import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 
-const [modules, executablePath, address, scenario, screenshots] = process.argv.slice(2);
+const [modules, scenario, browserAt, address, screenshots] = process.argv.slice(2);
 const { chromium } = createRequire(modules + "/")("playwright-core");
+
+if (scenario === "serve") {
+  const server = await chromium.launchServer({ executablePath: browserAt, args: ["--no-sandbox"] });
+  console.log(server.wsEndpoint());
+  process.stdin.resume();
+  await new Promise((resolve) => process.stdin.on("end", resolve));
+  await server.close();
+  process.exit(0);
+}
 
 const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 async function say(...lines) {
@@ -17,7 +27,7 @@ async function say(...lines) {
   assert.equal((await answers.next()).value, "done");
 }
 
-const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+const browser = await chromium.connect(browserAt);
 const troubles = [];
 
 async function open(options = {}, path = "/") {
