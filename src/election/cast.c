@@ -327,6 +327,7 @@ static const struct {
     [ANSWER_NOT_LEADER] = {CAST_UNAVAILABLE, false},
     [ANSWER_UNAVAILABLE] = {CAST_UNAVAILABLE, false},
     [ANSWER_UNKNOWN_RETRY] = {CAST_UNKNOWN, false},
+    [ANSWER_ROUND_OVER] = {CAST_CLOSED, false},
 };
 
 static void nobody_knows(struct service *s, struct casting *c)
@@ -373,6 +374,15 @@ static void conclude(struct service *s, struct casting *c, const struct answer *
         return;
     case ANSWER_UNKNOWN_RETRY:
         nobody_knows(s, c);
+        return;
+    case ANSWER_ROUND_OVER:
+        c->receipt.round = c->ballot.round;
+        if (c->maybe) /* counted in its round, or not at all */
+            finish(s, c, CAST_UNKNOWN);
+        else if (service_peek_global(s)->round > c->ballot.round)
+            finish(s, c, CAST_CLOSED);
+        else
+            back_off(s, c); /* we have not heard of the later round: who are we to tell */
         return;
     default:
         if (outcomes[a->type].is_final)
@@ -462,6 +472,8 @@ static enum cast_outcome read_request(struct service *s, struct casting *c,
     c->ballot.voter = roll_pseudonym(&s->pseudonyms[c->state], q->voter);
     c->ballot.candidate = (uint16_t)candidate;
     c->ballot.request = q->request;
+    /* However long it is tried, it is not to be counted in a later round. */
+    c->ballot.round = service_peek_global(s)->round;
     /* Nobody's revision is beyond 255, so that a greater one is never the expected. */
     c->ballot.expect_revision = q->expect_revision > 255 ? 255 : (uint8_t)q->expect_revision;
     return CAST_COMMITTED;

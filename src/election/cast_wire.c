@@ -1,13 +1,14 @@
 /* cast_wire.c: votes and their answers between servers. A voter is a pseudonym there; integers are
  * big-endian.
  *
- *   CAST    id u64 | state u16 | pseudonym 16 | candidate u16 | request id 16 | expected revision
- * u8 | milliseconds left u32 ANSWER  id u64 | type u8 | leader i32 | round u64 | epoch u64 | index
- * u64 | revision u8 | leaf 32 | version of Commit u64 | size of the tree u64 | root 32 */
+ *   CAST    id u64 | state u16 | pseudonym 16 | candidate u16 | request id 16
+ *           | expected revision u8 | milliseconds left u32 | round u64
+ *   ANSWER  id u64 | type u8 | leader i32 | round u64 | epoch u64 | index u64 | revision u8
+ *           | leaf 32 | version of Commit u64 | size of the tree u64 | root 32 */
 #include "election/service_internal.h"
 
 enum {
-    CAST_BYTES = 8 + 2 + PSEUDONYM_BYTES + 2 + REQUEST_ID_BYTES + 1 + 4,
+    CAST_BYTES = 8 + 2 + PSEUDONYM_BYTES + 2 + REQUEST_ID_BYTES + 1 + 4 + 8,
     ANSWER_BYTES = 8 + 1 + 4 + 3 * 8 + 1 + SHA256_BYTES + 2 * 8 + SHA256_BYTES,
 };
 
@@ -35,6 +36,7 @@ void cast_send(struct service *s, struct link *to, const struct casting *c)
     p += 2 + REQUEST_ID_BYTES;
     p[0] = c->ballot.expect_revision;
     store_be32(p + 1, left_ms > 0 ? (uint32_t)left_ms : 1);
+    store_be64(p + 5, c->ballot.round);
     link_send(to, FRAME_CAST, slice_of(b, sizeof b), slice_str(""));
 }
 
@@ -54,6 +56,7 @@ void cast_on_frame(struct service *s, struct link *from, struct slice body)
     memcpy(ballot.request.bytes, p + 2, REQUEST_ID_BYTES);
     p += 2 + REQUEST_ID_BYTES;
     ballot.expect_revision = p[0];
+    ballot.round = load_be64(p + 5);
     if (state >= s->definition->info.state_count)
         link_cut(from, "a vote for no state");
     else
@@ -81,7 +84,7 @@ void cast_send_answer(struct link *to, uint64_t id, const struct answer *a)
 
 void cast_on_answer(struct service *s, struct link *from, struct slice body)
 {
-    if (body.len != ANSWER_BYTES || body.ptr[8] > ANSWER_UNKNOWN_RETRY) {
+    if (body.len != ANSWER_BYTES || body.ptr[8] >= ANSWER_TYPE_END) {
         link_cut(from, "an answer that is none");
         return;
     }

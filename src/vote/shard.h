@@ -136,6 +136,7 @@ struct coord_view {
 
 struct ballot {
     uint64_t client; /* the driver's number of the request */
+    uint64_t round;  /* in which it was cast, and is to be counted; 0 = in any */
     struct pseudonym voter;
     uint16_t candidate;
     struct request_id request; /* the same for every retry; all zero: none was given */

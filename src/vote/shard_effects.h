@@ -72,6 +72,8 @@ enum answer_type {
     ANSWER_NOT_LEADER,    /* ask `leader` */
     ANSWER_UNAVAILABLE,   /* nothing was taken; try again */
     ANSWER_UNKNOWN_RETRY, /* taken, and perhaps counted: ask again with the same request id */
+    ANSWER_ROUND_OVER,    /* the ballot is for a round before this one: it was not taken now */
+    ANSWER_TYPE_END,
 };
 
 struct receipt {

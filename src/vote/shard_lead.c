@@ -293,6 +293,10 @@ void lead_cast(struct shard *s, const struct ballot *b, struct shard_effects *fx
         shard_answer(s, fx, b->client, ANSWER_UNAVAILABLE);
     else if (s->view.global.phase == PHASE_IDLE)
         shard_answer(s, fx, b->client, ANSWER_NOT_STARTED);
+    else if (b->round > s->view.global.round)
+        shard_answer(s, fx, b->client, ANSWER_UNAVAILABLE); /* of a start that is not read yet */
+    else if (b->round != 0 && b->round < s->view.global.round)
+        shard_answer(s, fx, b->client, ANSWER_ROUND_OVER);
     else if (s->view.global.phase == PHASE_CLOSED)
         cast_when_closed(s, b, fx);
     else if (!s->leading)

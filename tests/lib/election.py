@@ -39,7 +39,7 @@ WAIT_S = 40
 IDLE, OPEN, CLOSING, CLOSED = range(4)
 
 ANSWERS = ("COMMITTED", "DUPLICATE", "NOT_STARTED", "CLOSING", "CLOSED", "NO_VOTER", "NO_CANDIDATE", "CONFLICT",
-           "REVISION", "TOO_MANY", "BUSY", "NOT_LEADER", "UNAVAILABLE", "UNKNOWN_RETRY")
+           "REVISION", "TOO_MANY", "BUSY", "NOT_LEADER", "UNAVAILABLE", "UNKNOWN_RETRY", "ROUND_OVER")
 HELLO, REFUSED, HOSTS, SHARD, CAST, ANSWER, ASK, TELL = range(1, 9)
 
 Record = collections.namedtuple("Record", "index before voter request salt cast_ms epoch candidate district revision")
@@ -503,7 +503,7 @@ class Voters:
             self.open[number, server] = ballot
             try:
                 self.links[server].send(CAST, struct.pack(
-                    ">QH16sH16sBI", number, self.number, ballot.voter, ballot.candidate, ballot.request, 0, 5000))
+                    ">QH16sH16sBIQ", number, self.number, ballot.voter, ballot.candidate, ballot.request, 0, 5000, 0))
             except OSError:
                 self._lose(server)
                 return

@@ -268,6 +268,10 @@ void check_answer(struct world *w, const struct answer *a)
     case ANSWER_UNAVAILABLE:
     case ANSWER_UNKNOWN_RETRY:
         return;
+    case ANSWER_ROUND_OVER:
+    case ANSWER_TYPE_END:
+        world_violate(w, "a ballot of any round is told that its round is over");
+        return;
     }
 }
 

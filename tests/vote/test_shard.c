@@ -229,6 +229,37 @@ static void a_round_begins_from_zero(void **state)
     assert_int_equal(a.receipt.revision, 1);
 }
 
+/* A vote that was under way when its round ended is not one for the next. */
+static void a_ballot_of_an_earlier_round_is_not_counted(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t round;
+        enum answer_type answer;
+    } cases[] = {{1, ANSWER_ROUND_OVER}, {3, ANSWER_UNAVAILABLE}};
+    open_election();
+    act(ACTION_PHASE, 0, PHASE_CLOSED);
+    settle();
+    act(ACTION_PHASE, 0, PHASE_OPEN);
+    settle();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct shard *copy = shard_copy(w.replicas[0].shard, &w.replicas[0]);
+        struct shard_effects fx = {0};
+        struct shard_event ev = {.type = SHARD_CAST,
+                                 .cast = {.client = 1,
+                                          .round = cases[i].round,
+                                          .voter = world_pseudonym(0),
+                                          .request = world_request_id(1)}};
+        assert_true(shard_status(copy).leading);
+        shard_step(copy, &ev, &fx);
+        assert_int_equal(fx.answer_count, 1);
+        assert_int_equal(fx.answers[0].type, cases[i].answer);
+        assert_int_equal(shard_status(copy).last, 0);
+        shard_effects_deinit(&fx);
+        shard_free(copy);
+    }
+}
+
 /* The leader cannot reach the others, but the coordination service: it steps back, and another
  * leads. */
 static void a_leader_without_copies_steps_back(void **state)
@@ -414,6 +445,7 @@ int main(void)
         TEST(without_the_coordination_service_nothing_is_promised),
         TEST(after_the_end_everybody_can_tell_what_counted),
         TEST(a_round_begins_from_zero),
+        TEST(a_ballot_of_an_earlier_round_is_not_counted),
         TEST(a_leader_without_copies_steps_back),
         TEST(a_leader_that_was_idle_takes_the_next_vote),
         TEST(who_can_do_nothing_waits_for_no_moment),
