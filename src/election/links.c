@@ -640,12 +640,10 @@ void links_close(struct links *k)
 {
     listener_close(k->listener);
     uv_close((uv_handle_t *)k->patience, free_timer);
-    while (!list_is_empty(&k->all)) {
-        struct link *l = list_entry(k->all.next, struct link, all);
-        flush(l);
+    links_flush(k);
+    for (struct list *at; (at = list_take(&k->all)) != NULL;) {
+        struct link *l = list_entry(at, struct link, all);
         conn_close(l->conn);
-        list_remove(&l->all);
-        list_remove(&l->dirty);
         buf_deinit(&l->gathered);
         free(l);
     }
