@@ -249,6 +249,8 @@ const struct command commands[] = {
      "  -z, --zookeeper HOSTS  coordinate by these servers instead of three of our own\n"
      "  -p, --port PORT        of the first page; else a free one, as all others\n"
      "  -c, --clean            forget what an earlier cluster left in the folder\n"
+     "      --demo             clean, and hold the election: every vote of its returns, two\n"
+     "                         leaders killed meanwhile, the count compared and counted again\n"
      "Exit codes: 0 it served and was ended, 1 it could not, which is told.\n",
      COMMAND_OUTSIDE, run_up},
     {"down", NULL, "[OPTION]...", "end the cluster that up began",

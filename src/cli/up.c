@@ -46,6 +46,7 @@ int run_up(struct cli *cli, int argc, char **argv)
         {'z', "zookeeper", OPTION_TEXT, &up.zookeeper},
         {'p', "port", OPTION_NUMBER, &port},
         {'c', "clean", OPTION_FLAG, &up.clean},
+        {0, "demo", OPTION_FLAG, &up.demo},
     };
     int count;
     int rc = cli_words(cli, options, sizeof options / sizeof *options, argc, argv, 0, 0, &count);

@@ -50,8 +50,10 @@ static void become(const struct process *p, int output)
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     int nothing = open("/dev/null", O_RDONLY);
     dup2(nothing, STDIN_FILENO);
-    dup2(output, STDOUT_FILENO);
-    dup2(output, STDERR_FILENO);
+    if (!p->speaks) {
+        dup2(output, STDOUT_FILENO);
+        dup2(output, STDERR_FILENO);
+    }
     execv(p->words[0], (char *const *)(uintptr_t)p->words);
     dprintf(STDERR_FILENO, "level=error cannot run '%s': %s\n", p->words[0], strerror(errno));
     _exit(EXIT_NOT_STARTED);
@@ -71,6 +73,7 @@ bool process_start(struct process *p)
         return false;
     }
     p->ready = p->expected_to_end = false;
+    p->status = 0;
     p->line_len = 0;
     p->last_error[0] = 0;
     fflush(NULL);
@@ -198,7 +201,8 @@ static bool mourn(struct process *p, int status)
     bool again = p->ready && WIFSIGNALED(status);
     bury(p);
     p->ready = false;
-    if (p->expected_to_end)
+    p->status = status;
+    if (p->expected_to_end || p->is_tool)
         return true;
     tell_end(p, status, again);
     return again && process_start(p);
@@ -270,7 +274,7 @@ bool processes_all_ready(void *processes)
 {
     const struct processes *c = processes;
     for (size_t i = 0; i < c->count; i++) {
-        if (!c->members[i]->ready)
+        if (!c->members[i]->ready && !c->members[i]->is_tool)
             return false;
     }
     return true;

@@ -27,10 +27,13 @@ struct process {
     char log_path[UP_PATH_BYTES];
     /* A line of its log that holds this says that it serves. */
     const char *ready_mark;
+    bool is_tool; /* does one thing and ends */
+    bool speaks;  /* its output is ours, for people to see */
 
     pid_t pid; /* 0 = it does not run */
     bool ready;
     bool expected_to_end; /* by us */
+    int status;           /* of a tool that has ended, as waitpid has it */
     char ready_line[PROCESS_LINE_BYTES];
     char last_error[PROCESS_LINE_BYTES]; /* the last line with level=error, or the last at all */
     /* Inside. */
@@ -60,7 +63,7 @@ void process_signal(struct process *p, int number);
  * (told). False: it was not to be: interrupted, one ended otherwise that nobody had stopped (told),
  * or timeout_ms (-1 = none) passed. */
 bool processes_wait(struct processes *c, bool (*done)(void *arg), void *arg, int timeout_ms);
-bool processes_all_ready(void *processes);
+bool processes_all_ready(void *processes); /* but for tools */
 bool processes_all_ended(void *processes);
 
 /* SIGTERM to everybody, in reverse order of processes_add but at once; SIGKILL to who is there

@@ -11,38 +11,12 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "up/cluster.h"
 #include "up/folder.h"
-#include "up/process.h"
 
 enum {
-    SERVERS = 3,
-    NAME_BYTES = 32,
-    HOSTS_BYTES = 512,
-    ADDRESS_BYTES = 64,
     START_MS_MAX = 60000,
     DOWN_S_MAX = 40,
-};
-
-struct coordination {
-    struct process process;
-    char name[NAME_BYTES], config[UP_PATH_BYTES], program[UP_PATH_BYTES];
-    int client_port, quorum_port, election_port;
-};
-
-struct server {
-    struct process process;
-    char name[NAME_BYTES], data[UP_PATH_BYTES], program[UP_PATH_BYTES];
-    char rest_want[ADDRESS_BYTES];
-    char rest[ADDRESS_BYTES], grpc[ADDRESS_BYTES]; /* as it says */
-};
-
-struct cluster {
-    const struct up_options *options;
-    char dir[UP_PATH_BYTES]; /* absolute */
-    struct processes all;
-    struct coordination coordination[SERVERS];
-    struct server servers[SERVERS];
-    char hosts[HOSTS_BYTES];
 };
 
 /* ---- ports ---- */
@@ -134,19 +108,21 @@ static bool start_server(struct cluster *u, int index)
     struct process *p = &s->process;
     static const char *const names[SERVERS] = {"one", "two", "three"};
     snprintf(s->name, sizeof s->name, "election server %d", index + 1);
+    s->id = names[index];
     p->name = s->name;
     p->ready_mark = " event=ready ";
-    snprintf(s->rest_want, sizeof s->rest_want, "127.0.0.1:%d",
-             index == 0 ? u->options->rest_port : 0);
+    snprintf(s->rest, sizeof s->rest, "127.0.0.1:%d", s->rest_port);
+    snprintf(s->grpc, sizeof s->grpc, "127.0.0.1:%d", s->grpc_port);
     if (!folder_path(s->data, u->dir, "election/%d", index + 1) || !folder_make(s->data) ||
         !folder_path(s->program, u->options->programs, "electiond") ||
         !folder_path(p->log_path, u->dir, "log/electiond-%d.log", index + 1))
         return false;
     const char *words[] = {
         s->program,    "--zookeeper", u->hosts,      "--election", u->options->election,
-        "--data",      s->data,       "--name",      names[index], "--peer",
-        "127.0.0.1:0", "--rest",      s->rest_want,  "--grpc",     "127.0.0.1:0",
-        "--auth",      "none",        "--committee", "open",
+        "--data",      s->data,       "--name",      s->id,        "--peer",
+        "127.0.0.1:0", "--rest",      s->rest,       "--grpc",     s->grpc,
+        "--auth",      "none",        "--committee", "open",       "--session-timeout",
+        "3000",
     };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         process_word(p, words[i]);
@@ -154,18 +130,20 @@ static bool start_server(struct cluster *u, int index)
     return process_start(p);
 }
 
-/* " key=value " of a log's line. */
-static void read_value(const char *line, const char *key, char ret[ADDRESS_BYTES])
+/* The same after it was started again: those who look at its page find it. */
+static bool choose_server_ports(struct cluster *u)
 {
-    const char *at = strstr(line, key);
-    size_t len = 0;
-    if (at != NULL) {
-        at += strlen(key);
-        len = strcspn(at, " ");
-        len = len < ADDRESS_BYTES ? len : ADDRESS_BYTES - 1;
-        memcpy(ret, at, len);
+    int *ports[2 * SERVERS];
+    size_t count = 0;
+    for (int i = 0; i < SERVERS; i++) {
+        ports[count++] = &u->servers[i].rest_port;
+        ports[count++] = &u->servers[i].grpc_port;
     }
-    ret[len] = 0;
+    if (!choose_ports(ports, count))
+        return false;
+    if (u->options->rest_port > 0)
+        u->servers[0].rest_port = u->options->rest_port;
+    return true;
 }
 
 /* ---- words ---- */
@@ -174,9 +152,7 @@ static void say_where(struct cluster *u)
 {
     printf("\nThe cluster is up. Ctrl-C ends it; its data stays in %s.\n\n", u->dir);
     for (int i = 0; i < SERVERS; i++) {
-        struct server *s = &u->servers[i];
-        read_value(s->process.ready_line, " rest=", s->rest);
-        read_value(s->process.ready_line, " grpc=", s->grpc);
+        const struct server *s = &u->servers[i];
         printf("  election server %d   page http://%s/   gRPC %s\n", i + 1, s->rest, s->grpc);
     }
     printf("  coordination        %s   (caucus --hosts %s status)\n"
@@ -211,7 +187,7 @@ static bool wait_ready(struct cluster *u, const char *what)
 static bool prepare(struct cluster *u)
 {
     static const char *const parts[] = {"coordination", "election", "log"};
-    if (u->options->clean && !folder_clean(u->dir))
+    if ((u->options->clean || u->options->demo) && !folder_clean(u->dir))
         return false;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         char path[UP_PATH_BYTES];
@@ -235,6 +211,8 @@ static bool serve(struct cluster *u)
     } else if (!start_coordination(u) || !wait_ready(u, "three coordination servers")) {
         return false;
     }
+    if (!choose_server_ports(u))
+        return false;
     for (int i = 0; i < SERVERS; i++) {
         if (!start_server(u, i))
             return false;
@@ -242,6 +220,8 @@ static bool serve(struct cluster *u)
     if (!wait_ready(u, "three election servers"))
         return false;
     say_where(u);
+    if (u->options->demo && !demo_hold(u))
+        return u->all.interrupted;
     processes_wait(&u->all, never, NULL, -1);
     return u->all.interrupted;
 }

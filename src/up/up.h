@@ -17,6 +17,7 @@ struct up_options {
     const char *zookeeper; /* an ensemble that is there; NULL: three caucusd are started */
     int rest_port;         /* of the first electiond; 0 = a free one */
     bool clean;            /* what an earlier one left in dir goes first */
+    bool demo;             /* clean, and an election is held on it: see cluster.h */
 };
 
 /* Until SIGINT or SIGTERM. 0: it served and was stopped; 1: it failed, and told why. */

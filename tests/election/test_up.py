@@ -111,6 +111,24 @@ def test_votes_are_taken_and_found_again_by_the_next_cluster(up):
         assert json.loads(answer.read())["round"] == 0
 
 
+@pytest.mark.timeout(400)
+def test_election_of_2024_is_held_while_leaders_die(up):
+    cluster = up("--demo", "--election", ROOT / "elections/us-2024")
+    for line in cluster.process.stdout:
+        cluster.said += line
+        if line.startswith("Every vote"):
+            break
+    said = cluster.said
+    assert cluster.end() == 0, said + cluster.complaints
+    assert "exact: 51 of 51 states, 154,864 of 154,864 votes" in said
+    assert "every server has counted its logs again, and all agree" in said
+    assert re.search(r"harris +226 ", said) and re.search(r"trump +312 .*has won", said)
+    killed = re.findall(r"kill -9 of (coordination|election) server \d", said)
+    told = re.findall(r"(coordination|election) server \d was ended by signal 9; it is started again", cluster.complaints)
+    assert killed == told and killed in (["coordination"], ["coordination", "election"]), said  # a fast machine is done sooner
+    assert cluster.pids() == []
+
+
 def test_second_on_the_same_folder_is_refused_and_down_ends_the_first(up):
     first = up()
     first.wait_up()
