@@ -86,7 +86,7 @@ def test_only_caucus_names_can_be_seen(library):
 
 def test_the_manual_and_the_completions_are_there(prefix):
     share = prefix / "share"
-    assert {"caucus.1"} == {page.name for page in (share / "man/man1").iterdir()}
+    assert {"caucus.1", "committee.1", "electorate.1"} == {page.name for page in (share / "man/man1").iterdir()}
     assert {"caucus.3", "caucus_election.3", "caucus_get.3"} <= {page.name for page in (share / "man/man3").iterdir()}
     assert "complete -F _caucus caucus" in (share / "bash-completion/completions/caucus").read_text()
     assert (share / "zsh/site-functions/_caucus").read_text().startswith("#compdef caucus\n")
