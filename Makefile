@@ -3,7 +3,7 @@ PRESET ?= release
 JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
 
-.PHONY: all build deps run test check bench sim fuzz fmt install clean
+.PHONY: all build deps run test check analyze bench sim fuzz fmt install clean
 
 all: build
 
@@ -29,6 +29,11 @@ check:
 
 bench: build
 	@bench/run
+
+# clang's analyzer, which follows paths through each file: nearly all of clang-tidy's time, ten minutes, so not in ./test.
+analyze:
+	@cmake --preset clang >/dev/null && ninja -C build/clang -j$(JOBS) --quiet
+	@git ls-files 'src/*.c' | grep -v '_gen\.' | xargs -P$(JOBS) -n4 clang-tidy-14 -quiet -p build/clang
 
 # make sim SEED=4711 repeats one run to the byte and tells every step; with SEEDS=N it is the first of
 # so many. SIM= takes further options (--servers 3).
