@@ -23,7 +23,7 @@ struct rest_answer {
 };
 
 /* As ask: 503, 504, 429 and no answer at all lead to the next server. options->tls is not used:
- * REST is asked in plain text, for now. */
+ * REST is asked in plain text. */
 void rest_ask(const struct ask_options *o, const struct rest_question *q, struct rest_answer *ret);
 
 #endif

@@ -106,10 +106,8 @@ void process_signal(struct process *p, int number)
 static void take_line(struct process *p)
 {
     p->line[p->line_len] = 0;
-    if (!p->ready && strstr(p->line, p->ready_mark) != NULL) {
+    if (strstr(p->line, p->ready_mark) != NULL)
         p->ready = true;
-        memcpy(p->ready_line, p->line, p->line_len + 1);
-    }
     if (strstr(p->line, "level=error") != NULL || p->last_error[0] == 0)
         memcpy(p->last_error, p->line, p->line_len + 1);
     p->line_len = 0;

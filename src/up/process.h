@@ -32,9 +32,8 @@ struct process {
 
     pid_t pid; /* 0 = it does not run */
     bool ready;
-    bool expected_to_end; /* by us */
-    int status;           /* of a tool that has ended, as waitpid has it */
-    char ready_line[PROCESS_LINE_BYTES];
+    bool expected_to_end;                /* by us */
+    int status;                          /* of a tool that has ended, as waitpid has it */
     char last_error[PROCESS_LINE_BYTES]; /* the last line with level=error, or the last at all */
     /* Inside. */
     int output, log;
