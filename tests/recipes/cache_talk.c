@@ -205,7 +205,9 @@ static bool obey(const char *line, const char *scope, size_t bytes_max)
     } else if (strcmp(op, "await") == 0) {
         printf("0 await %s\n", caucus_error_name(caucus_cache_await(cache, atoi(more))));
     } else if (strcmp(op, "is") == 0) {
+        flockfile(stdout); // "ready" cannot be told between the question and its answer
         printf("0 is %d\n", caucus_cache_is_ready(cache));
+        funlockfile(stdout);
     } else if (strcmp(op, "look") == 0) {
         begin_looking(atoi(more));
     } else if (strcmp(op, "enough") == 0) {
