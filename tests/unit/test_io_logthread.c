@@ -13,6 +13,7 @@
 #include "crash_disk.h"
 #include "io/logthread.h"
 #include "io/metafile.h"
+#include "io/synced.h"
 #include "io_store.h"
 
 struct fixture {
@@ -371,6 +372,22 @@ static void stopping_makes_durable_what_was_appended(void **state)
     assert_int_equal(recovered(f, &count), 100);
 }
 
+static void the_bound_known_durable_is_the_end_of_the_log_when_it_stops(void **state)
+{
+    struct fixture *f = *state;
+    append(f, 200);
+    logthread_submit(f->log);
+    await_durable(f, f->ticket);
+    struct logthread_report report;
+    logthread_poll(f->log, &report);
+    append(f, 200);
+    logthread_stop(f->log);
+    f->log = NULL;
+    struct synced bound;
+    assert_true(synced_read(crash_disk_files(f->disk), STORE_PATH, &bound));
+    assert_int_equal(bound.offset, report.file_bytes + 200 + TXNLOG_FRAME_OVERHEAD);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -386,6 +403,7 @@ int main(void)
         TEST(other_work_waits_for_space_and_then_is_done),
         TEST(other_work_that_fails_ends_the_log),
         TEST(stopping_makes_durable_what_was_appended),
+        TEST(the_bound_known_durable_is_the_end_of_the_log_when_it_stops),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
