@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -44,7 +45,14 @@ static void on_abort(int signal_number)
 static void catch_aborts(void)
 {
     signal(SIGABRT, on_abort);
-    signal(SIGALRM, on_abort);
+    signal(SIGPROF, on_abort);
+}
+
+/* Of the processor's time: a machine that stands still or is shared has found nothing. */
+static void limit_seconds(int seconds)
+{
+    struct itimerval limit = {.it_value = {.tv_sec = seconds}};
+    setitimer(ITIMER_PROF, &limit, NULL);
 }
 
 static struct world *new_world(const struct options *o, uint64_t seed, bool tracing)
@@ -65,16 +73,16 @@ static void run(const struct options *o, uint64_t seed, bool tracing, struct out
     int wrong = sigsetjmp(after_abort, 1);
     if (wrong != 0) {
         snprintf(ret->violation, sizeof ret->violation,
-                 wrong == SIGALRM ? "a step does not come to an end"
+                 wrong == SIGPROF ? "a step does not come to an end"
                                   : "an invariant does not hold (see above)");
         return;
     }
-    alarm(SEED_SECONDS_MAX);
+    limit_seconds(SEED_SECONDS_MAX);
     struct world *w = new_world(o, seed, tracing);
     plan_profile(w, &o->plan);
     plan_begin(w);
     world_run(w);
-    alarm(0);
+    limit_seconds(0);
     ret->trace_hash = w->trace_hash;
     ret->stats = w->stats;
     memcpy(ret->violation, w->violation, sizeof ret->violation);
