@@ -1,5 +1,5 @@
-# caucus_embed(TARGET DIR): the files of DIR as C arrays in TARGET (src/election_rest/web.h), made again
-# when one of them changes. Run as a script (cmake -P) it is the step that writes them.
+# caucus_embed(TARGET NAME PATH...): files, and the files of folders, as C arrays in TARGET: the table NAME of NAME_count
+# rows (src/base/web_file.h), made again when one of them changes. Run as a script (cmake -P) it is the step that writes them.
 if(CMAKE_SCRIPT_MODE_FILE)
     set(types
         html "text/html\; charset=utf-8" css "text/css\; charset=utf-8"
@@ -26,18 +26,25 @@ if(CMAKE_SCRIPT_MODE_FILE)
         string(APPEND rows "    {\"${name}\", \"${type}\", \"${tag}\", file_${number}, sizeof file_${number}},\n")
         math(EXPR number "${number} + 1")
     endforeach()
-    file(WRITE ${OUT} "/* Written by cmake/embed.cmake. */\n#include \"election_rest/web.h\"\n\n${arrays}
-const struct web_file web_files[] = {\n${rows}};\nconst size_t web_file_count = ${number};\n")
+    file(WRITE ${OUT} "/* Written by cmake/embed.cmake. */\n#include \"base/web_file.h\"\n\n${arrays}
+extern const struct web_file ${TABLE}[];\nextern const size_t ${TABLE}_count;
+const struct web_file ${TABLE}[] = {\n${rows}};\nconst size_t ${TABLE}_count = ${number};\n")
     return()
 endif()
 
-function(caucus_embed target dir)
-    file(GLOB files CONFIGURE_DEPENDS ${dir}/*)
-    list(FILTER files EXCLUDE REGEX "\\.md$")
+function(caucus_embed target table)
+    set(files "")
+    foreach(path ${ARGN})
+        if(IS_DIRECTORY ${path})
+            file(GLOB path CONFIGURE_DEPENDS LIST_DIRECTORIES false ${path}/*)
+            list(FILTER path EXCLUDE REGEX "\\.md$")
+        endif()
+        list(APPEND files ${path})
+    endforeach()
     string(REPLACE ";" " " names "${files}")
     set(out ${CMAKE_BINARY_DIR}/${target}_files.c)
     add_custom_command(OUTPUT ${out}
-        COMMAND ${CMAKE_COMMAND} -DOUT=${out} "-DFILES=${names}" -P ${CMAKE_SOURCE_DIR}/cmake/embed.cmake
+        COMMAND ${CMAKE_COMMAND} -DOUT=${out} -DTABLE=${table} "-DFILES=${names}" -P ${CMAKE_SOURCE_DIR}/cmake/embed.cmake
         DEPENDS ${files} ${CMAKE_SOURCE_DIR}/cmake/embed.cmake VERBATIM)
     target_sources(${target} PRIVATE ${out})
 endfunction()

@@ -1,9 +1,9 @@
 /* route_servers.c: what operators look at, and the page. */
 #include <inttypes.h>
 
+#include "base/web_file.h"
 #include "election_rest/rest_internal.h"
 #include "election_rest/results.h"
-#include "election_rest/web.h"
 
 #define CONTENT_METRICS "text/plain; version=0.0.4; charset=utf-8"
 
@@ -125,18 +125,15 @@ void route_metrics(struct request *r)
 
 /* ---- The page ---- */
 
-/* Nothing from other hosts, nothing inline, in no frame. */
-#define PAGE_POLICY                                                                                \
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "                \
-    "img-src 'self' data:; manifest-src 'self'; base-uri 'none'; form-action 'none'; "             \
-    "frame-ancestors 'none'"
+extern const struct web_file election_web[]; /* web/, of cmake/embed.cmake */
+extern const size_t election_web_count;
 
 void route_page(struct request *r)
 {
     struct slice name = r->url.parts[0];
     if (name.len == 0)
         name = slice_str("index.html");
-    const struct web_file *file = web_find(name);
+    const struct web_file *file = web_file_find(election_web, election_web_count, name);
     if (file == NULL) {
         rest_answer_error(r, MHD_HTTP_NOT_FOUND, "NOT_FOUND", "there is nothing of this name");
         return;
@@ -151,6 +148,6 @@ void route_page(struct request *r)
     buf_put_u8(&tag, 0);
     rest_answer_header(r, MHD_HTTP_HEADER_ETAG, (const char *)tag.ptr);
     buf_deinit(&tag);
-    rest_answer_header(r, "Content-Security-Policy", PAGE_POLICY);
+    rest_answer_header(r, "Content-Security-Policy", WEB_FILE_POLICY);
     rest_answer_header(r, "Referrer-Policy", "no-referrer");
 }

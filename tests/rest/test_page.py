@@ -1,66 +1,42 @@
-"""The page in a browser (tests/rest/browser/page.mjs). Screenshots are kept in build/test-logs."""
-
-import json
-import subprocess
+"""The page in a browser (browser/page.mjs)."""
 
 import pytest
-from door import Door
-from peers import BUILD, PEERS, ROOT, missing, program
+from browser import Browser
+from peers import ROOT
 
 SCENARIOS = ["fills", "wins", "keyboard", "state", "away", "hidden", "phone", "spoken"]
 STATES = ROOT / "elections/us-2024/states.csv"
 
 
 @pytest.fixture(scope="module")
-def page():
-    """page(scenario, address): the process of a scenario, in one browser for all of them."""
-    modules = PEERS / "browser"
-    if not (modules / "node_modules/playwright-core").is_dir():
-        missing("playwright-core")
-    screenshots = BUILD / "test-logs"
-    screenshots.mkdir(parents=True, exist_ok=True)
-    start = lambda *words: subprocess.Popen([program("node"), ROOT / "tests/rest/browser/page.mjs", modules, *words], stdin=subprocess.PIPE,
-                                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    browser = start("serve", program("chromium-headless-shell"))
-    try:
-        at = browser.stdout.readline().strip()
-        assert at.startswith("ws://"), at + browser.stdout.read()
-        yield lambda scenario, address: start(scenario, at, address, screenshots)
-        browser.communicate(timeout=30)
-    finally:
-        browser.kill()
+def browser():
+    """One for all scenarios."""
+    with Browser(ROOT / "tests/rest/browser/page.mjs") as browser:
+        yield browser
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_the_page_in_a_browser(scenario, page, start_door):
+def test_the_page_in_a_browser(scenario, browser, start_door):
     options = ["--states", STATES] + (["--hidden", "--strict"] if scenario == "hidden" else [])
     door = start_door(*options)
     port = door.port
     door.say("phase OPEN")
-    browser = page(scenario, f"http://127.0.0.1:{port}")
-    try:
-        for line in browser.stdout:
-            if not line.startswith("["):
-                break
-            for wish in json.loads(line):
-                if wish == "stop":
-                    door.end()
-                elif wish == "start":
-                    door.__init__("--port", port, *options)
-                else:
-                    door.say(wish)
-            browser.stdin.write("done\n")
-            browser.stdin.flush()
-        assert line == "passed\n"
-    finally:
-        browser.kill()
-        browser.communicate()
+
+    def grant(wish):
+        if wish == "stop":
+            door.end()
+        elif wish == "start":
+            door.__init__("--port", port, *options)
+        else:
+            door.say(wish)
+
+    browser.run(scenario, f"http://127.0.0.1:{port}", grant)
 
 
 def test_every_file_of_the_page_is_served_as_what_it_is(start_door):
     door = start_door()
     types = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-    for path in (ROOT / "web").iterdir():
+    for path in (ROOT / "web").glob("*.*"):
         if path.suffix == ".md":
             continue
         status, headers, body = door.ask("GET", f"/{path.name}")
@@ -72,6 +48,6 @@ def test_every_file_of_the_page_is_served_as_what_it_is(start_door):
 
 
 def test_the_page_names_no_other_host():
-    for path in (ROOT / "web").iterdir():
+    for path in (ROOT / "web").rglob("*.*"):
         text = path.read_text().replace("http://www.w3.org/2000/svg", "")
         assert "http://" not in text and "https://" not in text and "//cdn" not in text, path

@@ -1,57 +1,10 @@
-// What a browser makes of the page: one scenario by its name, on the page at an address.
-//
-//   node page.mjs FOLDER_OF_MODULES serve CHROMIUM          a browser for all scenarios; prints its address, ends with stdin
-//   node page.mjs FOLDER_OF_MODULES SCENARIO BROWSER ADDRESS SCREENSHOTS
-//
-// Whoever started it is asked to change the election by a line on stdout (a JSON list of lines of the script, or "stop" or
-// "start" for the server), and answers with a line. The last line is "passed".
+// What a browser makes of the results page (tests/lib/browser.mjs). Wishes: lines of the script, or "stop" or "start" for the server.
 import assert from "node:assert/strict";
-import { createRequire } from "node:module";
-import { createInterface } from "node:readline";
-
-const [modules, scenario, browserAt, address, screenshots] = process.argv.slice(2);
-const { chromium } = createRequire(modules + "/")("playwright-core");
-
-if (scenario === "serve") {
-  const server = await chromium.launchServer({ executablePath: browserAt, args: ["--no-sandbox"] });
-  console.log(server.wsEndpoint());
-  process.stdin.resume();
-  await new Promise((resolve) => process.stdin.on("end", resolve));
-  await server.close();
-  process.exit(0);
-}
-
-const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-async function say(...lines) {
-  console.log(JSON.stringify(lines));
-  assert.equal((await answers.next()).value, "done");
-}
-
-const browser = await chromium.connect(browserAt);
-const troubles = [];
-
-async function open(options = {}, path = "/") {
-  const context = await browser.newContext({ viewport: { width: 1200, height: 1000 }, reducedMotion: "reduce", ...options });
-  const page = await context.newPage();
-  page.setDefaultTimeout(20000);
-  page.on("request", (r) => { if (!r.url().startsWith(address)) troubles.push(`asks ${r.url()}`); });
-  page.on("pageerror", (e) => troubles.push(`fails: ${e.message}`));
-  page.on("console", (m) => { if (m.type() === "error" && !/ERR_CONNECTION|ERR_INCOMPLETE|ERR_EMPTY/.test(m.text())) troubles.push(`says: ${m.text()}`); });
-  await page.goto(address + path);
-  await page.waitForSelector('#live[data-live="yes"]');
-  return page;
-}
+import { fits, focused, hasText, isDark, open, run, say, screenshots, tabThrough, text } from "../../lib/browser.mjs";
 
 const tile = (page, code) => page.locator(`.tile[data-state="${code}"]`);
 const kind = (page, code, wanted) => page.waitForSelector(`.tile[data-state="${code}"][data-kind="${wanted}"]`);
 const counted = (page, code) => tile(page, code).evaluate((t) => Number(t.style.getPropertyValue("--counted")));
-const text = (page, selector) => page.locator(selector).innerText();
-const focused = (page) => page.evaluate(() => {
-  const e = document.activeElement;
-  return { tag: e.tagName, state: e.dataset.state ?? null, text: e.textContent.trim(), href: e.getAttribute("href") };
-});
-const hasText = (page, selector, wanted) => page.waitForFunction(
-  ([s, w]) => document.querySelector(s).textContent.includes(w), [selector, wanted]);
 
 const scenarios = {
   async fills() {
@@ -110,19 +63,11 @@ const scenarios = {
     const page = await open();
     await page.keyboard.press("Tab");
     assert.equal((await focused(page)).href, "#table");
-    const reached = new Set(), states = new Set();
-    for (let i = 0; i < 250; i++) {
-      const at = await focused(page);
-      if (at.tag === "BODY" && i > 0) break;
-      if (at.state) states.add(at.state);
-      reached.add(`${at.tag} ${at.text.slice(0, 12)}`);
-      const outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
-      assert.notEqual(outline, "none", `no outline on ${at.text}`);
-      await page.keyboard.press("Tab");
-    }
+    const states = new Set();
+    const reached = await tabThrough(page, (at) => { if (at.state) states.add(at.state); });
     assert.equal(states.size, 51);
     for (const wanted of ["A Presidential", "BUTTON State", "BUTTON Electors", "BUTTON Margin", "A Wyoming", "A CSV", "A JSON"]) {
-      assert.ok([...reached].some((r) => r.startsWith(wanted.slice(0, 14))), `${wanted} is not reached`);
+      assert.ok(reached.some((r) => r.startsWith(wanted.slice(0, 14))), `${wanted} is not reached`);
     }
 
     await tile(page, "OH").focus();
@@ -192,16 +137,14 @@ const scenarios = {
     await say("votes CA harris 9000", "votes CA trump 5000", "votes TX trump 20000", "votes ME harris 100", "votes NY harris 9", "votes NY trump 9");
     const page = await open({ viewport: { width: 360, height: 740 }, colorScheme: "dark", deviceScaleFactor: 2, isMobile: true, hasTouch: true });
     await kind(page, "CA", "leads");
-    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "wider than the screen");
+    assert.ok(await fits(page), "wider than the screen");
     const size = await tile(page, "CA").boundingBox();
     assert.ok(size.width >= 24 && Math.abs(size.width - size.height) < 2, JSON.stringify(size));
-    const [paper, ink] = await page.evaluate(() => [getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]);
-    assert.notEqual(paper, ink);
-    assert.ok(Number(paper.match(/\d+/)[0]) < 60, "dark");
+    assert.ok(await isDark(page));
     await page.screenshot({ path: `${screenshots}/page-phone-dark.png`, fullPage: true });
     await tile(page, "CA").tap();
     await page.waitForSelector("#state h1");
-    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "the state's page is wider than the screen");
+    assert.ok(await fits(page), "the state's page is wider than the screen");
   },
 
   async spoken() {
@@ -221,14 +164,4 @@ const scenarios = {
   },
 };
 
-try {
-  await scenarios[scenario]();
-  assert.deepEqual(troubles, []);
-  console.log("passed");
-} catch (error) {
-  console.log(String(error.stack ?? error).split("\n").concat(troubles).join(" | "));
-  process.exitCode = 1;
-} finally {
-  await browser.close();
-  process.stdin.destroy();
-}
+await run(scenarios);
