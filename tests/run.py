@@ -148,8 +148,8 @@ def part_election(log):
 
 
 def part_rest(log):
-    """The election's door for HTTP, its page in a browser, and its API's description; under ASan and UBSan."""
-    return pytest(log, "tests/rest", "dev")
+    """The election's door for HTTP, its page in a browser, its API's description; the console of caucusd; under ASan and UBSan."""
+    return pytest(log, "tests/rest tests/console", "dev")
 
 
 def part_ensemble(log):

@@ -127,9 +127,9 @@ enum trace_type {
     TRACE_CONFIG_ACTIVE,    /* value: version */
     TRACE_PEER_REFUSED,     /* value: sid; text */
     TRACE_SESSION_UPGRADED, /* a local session became a global one */
-    /* A transaction was applied (only if node_options.audit): session_id, zxid, value: cxid, op:
-     * its type; bytes: {int type, int err, ustring path}*, of a multi each part, of a closeSession
-     * the ephemerals that went, else the one. */
+    /* A transaction was applied (only if node_options.audit, or node_tell_changes): session_id,
+     * zxid, value: cxid, op: its type; bytes: {int type, int err, ustring path}*, of a multi each
+     * part, of a closeSession the ephemerals that went, else the one. */
     TRACE_COMMITTED,
     TRACE_TYPE_COUNT,
 };

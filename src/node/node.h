@@ -234,6 +234,12 @@ const struct zab *node_zab(const struct node *n); /* NULL = alone */
 const struct fle *node_fle(const struct node *n); /* NULL = alone */
 size_t node_client_count(const struct node *n);
 void node_reset_stats(struct node *n); /* srst */
+/* TRACE_COMMITTED without the audit log: from now on, for who watches. Of one transaction at most
+ * NODE_TOLD_CHANGES_MAX parts. */
+enum {
+    NODE_TOLD_CHANGES_MAX = 64
+};
+void node_tell_changes(struct node *n, bool on);
 
 /* One connection, as `cons` and /commands/connections show it. */
 struct node_client_view {

@@ -131,6 +131,7 @@ struct node {
     struct buf reap_paths; /* containers and TTL znodes that may go, as ustrings */
     size_t reap_at;        /* the next of them */
     bool disk_full, disk_failed, stopping;
+    bool tells_changes; /* node_tell_changes */
 
     struct tree_effects tree_fx;
 };

@@ -377,7 +377,7 @@ static void commit_oldest(struct node *n, struct effects *fx)
         answer_writer(n, &p, fx);
 
     count_commit(n, &p);
-    if (n->options.audit)
+    if (n->options.audit || n->tells_changes)
         audit_trace(n, &p, fx);
     snapshot_consider(n, p.len, fx);
     proposal_pop(n);

@@ -82,6 +82,11 @@ void node_reset_stats(struct node *n)
     node_metrics_reset(&n->metrics);
 }
 
+void node_tell_changes(struct node *n, bool on)
+{
+    n->tells_changes = on;
+}
+
 static struct node_client_view view_of(const struct client *c)
 {
     const struct client_stats *s = &c->stats;

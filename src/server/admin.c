@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "io/listen.h"
+#include "server/admin_console.h"
 #include "server/admin_internal.h"
 
 enum {
@@ -137,6 +138,9 @@ int admin_create(const struct admin_options *options, struct server_info *info, 
     a->restore_limit = (struct rate_limit){.interval_ms = info->conf.admin_rate_interval_ms,
                                            .since_ms = now_ms(a)};
 
+    if (options->enabled && options->console)
+        a->console = console_create(a);
+
     int rc = 0;
     a->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (a->epoll_fd < 0)
@@ -167,6 +171,8 @@ void request_resume(struct request *r, int status)
 /* A suspended connection would keep its daemon from stopping. */
 static void resume_all(struct admin *a)
 {
+    if (a->console != NULL)
+        console_end_streams(a->console);
     while (!list_is_empty(&a->waiting))
         request_resume(list_entry(a->waiting.next, struct request, link), ERR_BUSY);
     if (a->restoring != NULL && a->restoring->state == REQUEST_WAITING)
@@ -184,6 +190,7 @@ void admin_free(struct admin *a)
         MHD_stop_daemon(a->metrics.daemon);
     if (a->epoll_fd >= 0)
         close(a->epoll_fd);
+    console_free(a->console);
     free(a->command_url);
     free(a->spool_path);
     free(a);
@@ -224,6 +231,8 @@ void admin_run(struct admin *a)
 {
     cut_off_slow_heads(a);
     a->resumed = false;
+    if (a->console != NULL)
+        console_tick(a->console);
     if (a->main.daemon != NULL)
         MHD_run(a->main.daemon);
     if (a->metrics.daemon != NULL)
@@ -248,6 +257,8 @@ int64_t admin_timeout_ms(const struct admin *a)
     if (a->resumed)
         return 0;
     int64_t timeout = shorter(daemon_timeout_ms(&a->main), daemon_timeout_ms(&a->metrics));
+    if (a->console != NULL)
+        timeout = shorter(timeout, console_timeout_ms(a->console));
     int64_t now = now_ms(a);
     for (struct list *at = a->connections.next; at != &a->connections; at = at->next) {
         const struct admin_connection *c = list_entry(at, struct admin_connection, link);
@@ -257,6 +268,12 @@ int64_t admin_timeout_ms(const struct admin *a)
         timeout = shorter(timeout, left > 0 ? left : 0);
     }
     return timeout;
+}
+
+void admin_trace(struct admin *a, const struct trace_effect *t, struct slice bytes)
+{
+    if (a->console != NULL)
+        console_trace(a->console, t, bytes);
 }
 
 bool rate_allow(struct rate_limit *l, int64_t now)

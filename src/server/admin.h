@@ -7,6 +7,7 @@
  *   POST <commandURL>/restore     the body is a snapshot (needs Authorization)
  *   GET  /metrics                 for Prometheus; also on a port of its own
  *   GET  /livez /readyz           200 or 503, without white list and authorization
+ *   GET  / /console/...           the console (admin_console.h), if it is on
  *
  * libmicrohttpd without a thread of its own: everything happens inside admin_run, in the core
  * thread. The driver polls admin_fd for reading and calls admin_run when it is readable or
@@ -38,6 +39,7 @@ struct admin_options {
     bool metrics_enabled;        /* metricsProvider.httpPort is set */
     const char *metrics_address; /* metricsProvider.httpHost, "0.0.0.0" */
     int metrics_port;
+    bool console;          /* caucus.console: admin_console.h */
     const char *spool_dir; /* where an upload is kept until it is taken over; must be writable */
 };
 
@@ -57,6 +59,9 @@ void admin_run(struct admin *a);
 int64_t admin_timeout_ms(const struct admin *a);
 int admin_port(const struct admin *a);         /* where it listens; -1 = not enabled */
 int admin_metrics_port(const struct admin *a); /* likewise */
+
+/* What a step said (effects.h), for the console; `bytes`: of TRACE_COMMITTED. */
+void admin_trace(struct admin *a, const struct trace_effect *t, struct slice bytes);
 
 /* A snapshot ended: its file, or status < 0. Called for every snapshot the server takes. */
 void admin_snapshot_done(struct admin *a, int status, int64_t zxid, const char *path);

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "server/admin_internal.h"
+#include "server/admin_console.h"
 #include "server/metrics.h"
 #include "server/standing.h"
 
@@ -151,6 +151,8 @@ static enum MHD_Result on_get(struct request *r, const struct endpoint *e, const
         return answer_ready(r);
 
     const char *part = e->metrics_only ? NULL : command_part(r->admin, url);
+    if (part == NULL && !e->metrics_only && r->admin->console != NULL && console_owns(url))
+        return console_get(r, url, method);
     if (part == NULL)
         return answer_text(r, MHD_HTTP_NOT_FOUND, "not found", NULL);
     if (part[0] == '\0' || part[1] == '\0')

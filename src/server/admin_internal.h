@@ -31,9 +31,12 @@ struct admin_connection {
     bool busy; /* a request's head was read, its answer is not yet out */
 };
 
+struct console;
+
 struct admin {
     struct server_info *info;
     struct endpoint main, metrics;
+    struct console *console; /* NULL = off */
     char *command_url;
     char *spool_path;
     int epoll_fd; /* watches the daemons' own epoll descriptors */

@@ -227,6 +227,7 @@
     X(ADMIN_CLIENT_AUTH, "admin.needClientAuth", BOOL, "false", 0, 0, TLS) \
     X(ADMIN_SNAPSHOT, "admin.snapshot.enabled", BOOL, "true", 0, 0, OBEYED) \
     X(ADMIN_RESTORE, "admin.restore.enabled", BOOL, "true", 0, 0, OBEYED) \
+    X(CONSOLE, "caucus.console", BOOL, "true", 0, 0, OBEYED) \
     X(ADMIN_RATE_LIMIT, "admin.rateLimiterIntervalInMS", INT, "300000", 0, CONFIG_LONG_MAX, OBEYED) \
     X(METRICS_CLASS, "metricsProvider.className", CHOICE, \
       "org.apache.zookeeper.metrics.impl.DefaultMetricsProvider" \

@@ -160,6 +160,7 @@ struct windows {
     bool open;
     struct server_setting *settings;
     char *config_text, *snap_dir, *log_dir;
+    struct neighbours *neighbours; /* NULL = no console, or alone */
 };
 
 enum server_phase {
@@ -260,6 +261,8 @@ void storage_past_drop_all(struct server *s);
 void windows_init(struct server *s, const struct recovery *r);
 int windows_open(struct server *s, struct err *err);
 void windows_snapshot_done(struct server *s, int status, int64_t zxid, const char *path);
+/* What a step said, for whoever looks. */
+void windows_trace(struct server *s, const struct trace_effect *t);
 void windows_close(struct server *s);
 
 /* ---- options.c ---- */

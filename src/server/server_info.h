@@ -48,6 +48,8 @@ struct server_conf {
     int64_t admin_rate_interval_ms; /* admin.rateLimiterIntervalInMS */
     bool serialize_last_zxid;       /* serializeLastProcessedZxid.enabled */
     bool use_x_forwarded_for;       /* IPAuthenticationProvider.usexforwardedfor */
+    bool console_enabled;           /* caucus.console */
+    bool anyone_may_read;           /* a client may read without showing who it is */
     bool prometheus_provider; /* metricsProvider.className is the Prometheus one: mntr changes its
                                  form */
 };
@@ -86,6 +88,8 @@ struct server_learner {
 };
 typedef void server_learner_visit(void *arg, const struct server_learner *l);
 
+struct neighbour;
+
 struct server_info {
     struct server_conf conf;
     struct node *node;            /* NULL = not serving (yet, or any more) */
@@ -107,6 +111,10 @@ struct server_info {
     void (*ensemble)(void *driver, struct server_ensemble *ret);
     /* The learners of this leader, in order of sid; nobody calls it on other servers. */
     void (*each_learner)(void *driver, server_learner_visit *visit, void *arg);
+    /* What another server of the ensemble said last (neighbours.h), and asking all of them anew;
+     * the functions may be NULL: there are no others. */
+    const struct neighbour *(*neighbour)(void *driver, int64_t sid);
+    void (*ask_neighbours)(void *driver);
     /* The probability with which the throttle of connections refuses the next one. */
     double (*drop_probability)(void *driver); /* may be NULL: 0 */
     /* NULL = ready for requests of clients, else why not, in a few words (for /readyz). */

@@ -80,8 +80,10 @@ static void note_role(struct server *s, const struct trace_effect *t)
 
 void server_trace(struct server *s, const struct trace_effect *t)
 {
+    windows_trace(s, t);
     if (t->type == TRACE_COMMITTED) {
-        auditing_commit(s, t);
+        if (s->audit != NULL)
+            auditing_commit(s, t);
         return;
     }
     const struct trace_style *style = &styles[t->type];

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "datadir/state.h"
+#include "server/neighbours.h"
 #include "server/server.h"
 
 enum {
@@ -54,6 +55,19 @@ static const char *ask_not_ready(void *driver)
     if (s->phase != SERVER_SERVING)
         return s->phase == SERVER_STARTING ? "starting" : "stopping";
     return s->storage.full ? "disk full: writes are refused" : NULL;
+}
+
+static const struct neighbour *ask_neighbour(void *driver, int64_t sid)
+{
+    return neighbours_find(((struct server *)driver)->windows.neighbours, sid);
+}
+
+static void ask_neighbours(void *driver)
+{
+    struct server *s = driver;
+    struct server_ensemble e;
+    membership_describe(s, &e);
+    neighbours_ask(s->windows.neighbours, e.config, e.sid, s->info.conf.client_port);
 }
 
 static double ask_drop_probability(void *driver)
@@ -142,6 +156,14 @@ static struct server_setting *settings_of(const struct config *c)
     return all;
 }
 
+/* Whether whoever reaches the port for clients may ask for what world:anyone may see. */
+static bool may_anyone_read(const struct server *s)
+{
+    const struct config *c = s->config;
+    return clients_port(s->clients.listener) >= 0 && !config_flag(c, CONFIG_ENFORCE_AUTH) &&
+           !config_flag(c, CONFIG_REQUIRE_SASL);
+}
+
 static char *absolute(const char *dir)
 {
     char *real = realpath(dir, NULL);
@@ -181,6 +203,8 @@ void windows_init(struct server *s, const struct recovery *r)
                 .admin_rate_interval_ms = config_int(c, CONFIG_ADMIN_RATE_LIMIT),
                 .serialize_last_zxid = config_flag(c, CONFIG_SNAP_LAST_ZXID),
                 .use_x_forwarded_for = config_flag(c, CONFIG_X_FORWARDED_FOR),
+                .console_enabled = config_flag(c, CONFIG_CONSOLE),
+                .anyone_may_read = may_anyone_read(s),
                 .prometheus_provider =
                     strcmp(config_text(c, CONFIG_METRICS_CLASS), PROMETHEUS) == 0,
             },
@@ -251,6 +275,7 @@ int windows_open(struct server *s, struct err *err)
         .metrics_enabled = s->info.conf.prometheus_provider,
         .metrics_address = config_text(c, CONFIG_METRICS_HOST),
         .metrics_port = (int)config_int(c, CONFIG_METRICS_PORT),
+        .console = s->info.conf.console_enabled,
         .spool_dir = s->storage.snap_dir,
     };
     if (!options.enabled && !options.metrics_enabled)
@@ -258,6 +283,11 @@ int windows_open(struct server *s, struct err *err)
     int rc = admin_create(&options, &s->info, &w->admin, err);
     if (rc < 0)
         return rc;
+    if (options.console && membership_is_on(s)) {
+        w->neighbours = neighbours_create(&s->loop);
+        s->info.neighbour = ask_neighbour;
+        s->info.ask_neighbours = ask_neighbours;
+    }
     w->poll.data = w->timer.data = s;
     uv_timer_init(&s->loop.uv, &w->timer);
     uv_poll_init(&s->loop.uv, &w->poll, admin_fd(w->admin));
@@ -275,6 +305,12 @@ void windows_snapshot_done(struct server *s, int status, int64_t zxid, const cha
     arm_timer(s);
 }
 
+void windows_trace(struct server *s, const struct trace_effect *t)
+{
+    if (s->windows.open)
+        admin_trace(s->windows.admin, t, buf_part(&s->fx.send_bytes, t->at, t->len));
+}
+
 void windows_close(struct server *s)
 {
     struct windows *w = &s->windows;
@@ -283,6 +319,7 @@ void windows_close(struct server *s)
         uv_close((uv_handle_t *)&w->poll, NULL);
         uv_close((uv_handle_t *)&w->timer, NULL);
         admin_free(w->admin);
+        neighbours_free(w->neighbours);
     }
     free(w->settings);
     free(w->config_text);

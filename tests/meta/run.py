@@ -27,7 +27,8 @@ LAYERS = {
     "io": ["base", "tls", "wire"],
     "grpc": ["base", "tls", "io"],
     "datadir": ["base", "wire", "tree", "io"],
-    "server": ["base", "tls", "wire", "tree", "session", "watch", "fle", "zab", "node", "io", "datadir"],
+    "console": ["base", "wire", "tree", "session", "watch", "fle", "zab", "node"],
+    "server": ["base", "tls", "wire", "tree", "session", "watch", "fle", "zab", "node", "io", "datadir", "console"],
     "client": ["base", "wire", "caucus"],  # "caucus": the public headers, include/caucus
     "client_io": ["base", "tls", "wire", "client", "caucus"],
     "recipes": ["base", "caucus"],  # the public client alone, like everybody's program
@@ -48,7 +49,7 @@ LAYERS = {
     "cli": ["base", "tls", "wire", "client", "caucus", "datadir", "up"],
     "up": ["base"],  # runs programs, knows nothing of what they say
 }
-PURE = ["base", "wire", "tree", "session", "watch", "fle", "zab", "node", "client", "vote"]
+PURE = ["base", "wire", "tree", "session", "watch", "fle", "zab", "node", "console", "client", "vote"]
 PURE_HEADERS = {
     "assert.h", "inttypes.h", "limits.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h",
     "stdlib.h", "string.h", "xxhash.h", "sanitizer/asan_interface.h", "immintrin.h", "wmmintrin.h", "smmintrin.h", "emmintrin.h",
