@@ -39,18 +39,18 @@ add_custom_command(OUTPUT ${static}
 add_custom_target(libcaucus_static ALL DEPENDS ${static})
 
 include(GNUInstallDirs)
-install(TARGETS libcaucus LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(FILES ${static} DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(DIRECTORY include/caucus DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+install(TARGETS libcaucus LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT library NAMELINK_COMPONENT development)
+install(FILES ${static} DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
+install(DIRECTORY include/caucus DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development FILES_MATCHING PATTERN "*.h")
 
 # From <libdir>/pkgconfig back to the prefix; <libdir> may be lib or lib/x86_64-linux-gnu.
 string(REGEX REPLACE "[^/]+" ".." up ${CMAKE_INSTALL_LIBDIR})
 set(LIBCAUCUS_UP "${up}/..")
 configure_file(cmake/caucus.pc.in caucus.pc @ONLY)
-install(FILES ${CMAKE_BINARY_DIR}/caucus.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(FILES ${CMAKE_BINARY_DIR}/caucus.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
 configure_file(cmake/caucusConfig.cmake.in caucusConfig.cmake @ONLY)
 include(CMakePackageConfigHelpers)
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/caucusConfigVersion.cmake VERSION ${PROJECT_VERSION}
                                  COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_BINARY_DIR}/caucusConfig.cmake ${CMAKE_BINARY_DIR}/caucusConfigVersion.cmake
-        DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/caucus)
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/caucus COMPONENT development)

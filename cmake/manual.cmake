@@ -26,5 +26,6 @@ foreach(header name IN ZIP_LISTS headers names)
 endforeach()
 add_custom_target(manual ALL DEPENDS ${pages})
 
-install(FILES docs/man/caucus.1 docs/man/committee.1 docs/man/electorate.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
-install(DIRECTORY ${folder} DESTINATION ${CMAKE_INSTALL_MANDIR})
+install(FILES docs/man/caucus.1 docs/man/committee.1 docs/man/electorate.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1
+        COMPONENT programs)
+install(DIRECTORY ${folder} DESTINATION ${CMAKE_INSTALL_MANDIR} COMPONENT development)

@@ -6,11 +6,12 @@
 # System packages come from apt (as root, or with sudo that asks no password;
 # otherwise the script says what to install and stops). The rest stays under build/:
 #
-#   build/venv                   Python with pytest, kazoo and gRPC
+#   build/venv                   Python with pytest, kazoo and gRPC, and linters of what deploy/ has
 #   build/peers/zookeeper-3.9    Apache ZooKeeper and its client, 3.9.5
 #   build/peers/zookeeper-3.8    the same, 3.8.6
 #   build/peers/node             ZooKeeper client and gRPC for Node
 #   build/peers/browser          what drives a browser: playwright-core, without browsers of its own
+#   build/peers/promtool         what checks Prometheus' rules, without Prometheus and its service
 #
 # A stamp holds the checksum of everything that decides the result, so that a run with
 # nothing to do takes a few milliseconds.
@@ -34,9 +35,12 @@ everything_is_there() {
     [ -d "$build/peers/node/node_modules/node-zookeeper-client" ] || return 1
     [ -d "$build/peers/node/node_modules/@grpc/grpc-js" ] || return 1
     [ -d "$build/peers/browser/node_modules/playwright-core" ] || return 1
+    [ -x "$build/peers/promtool" ] || return 1
     [ -f /usr/share/java/zookeeper.jar ] || return 1
     [ -f /usr/include/zookeeper/zookeeper.h ] || return 1
-    command -v java >/dev/null && command -v node >/dev/null && command -v chromium-headless-shell >/dev/null
+    for program in java node chromium-headless-shell bwrap systemd-analyze lintian dpkg-shlibdeps; do
+        command -v "$program" >/dev/null || return 1
+    done
 }
 
 say() { printf '%s\n' "tests/deps.sh: $*" >&2; }
@@ -50,6 +54,10 @@ missing_packages() {
     command -v node >/dev/null || echo nodejs
     command -v npm >/dev/null || echo npm
     command -v chromium-headless-shell >/dev/null || echo chromium-headless-shell
+    command -v bwrap >/dev/null || echo bubblewrap
+    command -v systemd-analyze >/dev/null || echo systemd
+    command -v lintian >/dev/null || echo lintian
+    command -v dpkg-shlibdeps >/dev/null || echo dpkg-dev
     python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3 python3-venv
     [ -f /usr/share/java/zookeeper.jar ] || echo libzookeeper-java
     [ -f /usr/include/zookeeper/zookeeper.h ] || echo libzookeeper-mt-dev
@@ -104,6 +112,12 @@ copy_jars() {
         rm -f "$build/peers/$1"/lib/netty-tcnative-boringssl-static-*.jar
 }
 
+# One program out of Debian's package: installed, that would start a server.
+promtool() {
+    (cd "$build/peers" && apt-get download -q prometheus && dpkg-deb --fsys-tarfile prometheus_*.deb |
+        tar -xO ./usr/bin/promtool >promtool && chmod +x promtool && rm prometheus_*.deb)
+}
+
 # node_modules NAME FOLDER: what the folder's package.json names.
 node_modules() {
     mkdir -p "$build/peers/$1" &&
@@ -123,4 +137,5 @@ step java-3.9 copy_jars zookeeper-3.9
 step java-3.8 copy_jars zookeeper-3.8
 step node node_modules node "$tests/interop/node"
 step browser node_modules browser "$tests/rest/browser"
+step promtool promtool
 inputs_checksum >"$stamp"

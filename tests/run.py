@@ -152,6 +152,11 @@ def part_rest(log):
     return pytest(log, "tests/rest tests/console", "dev")
 
 
+def part_deploy(log):
+    """Containers, packages, units and manifests: linted, and their own commands run; rules and dashboard beside real metrics."""
+    return pytest(log, "tests/deploy")
+
+
 def part_ensemble(log):
     """Ensembles of caucusd."""
     return pytest(log, "tests/integration/test_ensemble*.py")
