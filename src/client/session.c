@@ -507,6 +507,18 @@ bool csession_is_over(const struct csession *s)
     return s->phase == CPHASE_OVER;
 }
 
+bool csession_is_up(const struct csession *s)
+{
+    return s->phase == CPHASE_UP;
+}
+
+bool csession_expects_news(const struct csession *s)
+{
+    bool expects_answers = !list_is_empty(&s->flying) || s->ping_ns != 0 || s->rearms_unheard > 0 ||
+                           s->auth_unheard != &s->auths;
+    return expects_answers || !list_is_empty(&s->watches.paths) || s->in.len > 0;
+}
+
 int csession_refusal(const struct csession *s)
 {
     return s->refusal;

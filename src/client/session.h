@@ -123,6 +123,10 @@ struct list *csession_notes(struct csession *s);        /* the head; taken out b
 
 enum caucus_state csession_state(const struct csession *s);
 bool csession_is_over(const struct csession *s);
+/* Every call is sent, and answered by the server or when the connection ends. */
+bool csession_is_up(const struct csession *s);
+/* Such a connection may bring something before anything else is sent. */
+bool csession_expects_news(const struct csession *s);
 void csession_describe(const struct csession *s, struct caucus_session *ret);
 const char *csession_trouble(const struct csession *s); /* "" */
 /* CAUCUS_OK, or why no call is taken any more. */

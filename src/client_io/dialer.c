@@ -1,6 +1,7 @@
 #include "client_io/dialer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,13 +14,16 @@ static enum dialer_news fail(struct dialer *d, const char *reason)
     char why[DIALER_REASON_BYTES]; /* `reason` may be the link's, which ends here */
     snprintf(why, sizeof(why), "%s", reason);
     dialer_stop(d);
-    snprintf(d->error, sizeof(d->error), "%.255s:%d: %s", d->host->name, d->host->port, why);
+    bool is_ipv6 = strchr(d->host->name, ':') != NULL;
+    snprintf(d->error, sizeof(d->error), "%s%.255s%s:%d: %s", is_ipv6 ? "[" : "", d->host->name,
+             is_ipv6 ? "]" : "", d->host->port, why);
     return DIALER_FAILED;
 }
 
 void dialer_init(struct dialer *d, int epoll_fd, uint32_t tag, struct tls_context *tls)
 {
-    *d = (struct dialer){.epoll_fd = epoll_fd, .tag = tag, .fd = -1, .tls_context = tls};
+    *d = (struct dialer){
+        .epoll_fd = epoll_fd, .tag = tag, .fd = -1, .lent_fd = -1, .tls_context = tls};
 }
 
 static bool listen_for(struct dialer *d, int fd, uint32_t events)
@@ -32,9 +36,10 @@ static bool listen_for(struct dialer *d, int fd, uint32_t events)
  * waited for. */
 static void listen_on(struct dialer *d)
 {
-    bool writes = d->wants_write || (d->tls != NULL && tls_waits_to_write(d->tls));
-    uint32_t events = (d->is_mute ? 0 : (uint32_t)EPOLLIN) | (writes ? (uint32_t)EPOLLOUT : 0);
-    if (events == d->listens)
+    bool writes = d->wants_write || (!d->is_mute && dialer_reads_by_writing(d));
+    uint32_t events =
+        (uint32_t)(d->is_mute ? EPOLLRDHUP : EPOLLIN) | (writes ? (uint32_t)EPOLLOUT : 0);
+    if (d->is_deaf || events == d->listens)
         return;
     d->listens = events;
     struct epoll_event e = {.events = events, .data.u32 = d->tag};
@@ -55,15 +60,25 @@ static int try_address(struct dialer *d, const union address *a)
     return listen_for(d, d->fd, EPOLLOUT) ? 0 : errno;
 }
 
+/* One that is lent is closed by who brings it back: its number must not become another's before. */
+static void close_fd(struct dialer *d)
+{
+    if (dialer_is_lent(d)) {
+        epoll_ctl(d->epoll_fd, EPOLL_CTL_DEL, d->fd, NULL);
+        shutdown(d->fd, SHUT_RDWR);
+    } else if (d->fd >= 0) {
+        close(d->fd); /* leaves the epoll set by itself */
+    }
+    d->fd = -1;
+}
+
 static void close_socket(struct dialer *d)
 {
     if (d->tls != NULL)
         tls_goodbye(d->tls);
     tls_free(d->tls);
     d->tls = NULL;
-    if (d->fd >= 0)
-        close(d->fd); /* leaves the epoll set by itself */
-    d->fd = -1;
+    close_fd(d);
 }
 
 static enum dialer_news try_next(struct dialer *d, int last_error)
@@ -92,8 +107,11 @@ static enum dialer_news try_addresses(struct dialer *d)
     return try_next(d, 0);
 }
 
+/* From now on the descriptor itself is a blocking one, for who borrows it; we never wait for it. */
 static enum dialer_news open_now(struct dialer *d)
 {
+    if (fcntl(d->fd, F_SETFL, 0) != 0)
+        return fail(d, strerror(errno));
     d->state = DIALER_OPEN;
     listen_on(d);
     return DIALER_CONNECTED;
@@ -129,6 +147,7 @@ static enum dialer_news step_connecting(struct dialer *d)
         return DIALER_NOTHING;
     d->wants_write = false;
     d->is_mute = false;
+    d->is_deaf = false;
     if (d->tls_context == NULL)
         return open_now(d);
     d->tls = tls_connect(d->tls_context, d->fd, d->host->name);
@@ -212,12 +231,17 @@ ptrdiff_t dialer_read(struct dialer *d, void *bytes, size_t len)
 {
     if (d->tls != NULL)
         return read_tls(d, bytes, len);
-    ssize_t n = recv(d->fd, bytes, len, 0);
+    ssize_t n = recv(d->fd, bytes, len, MSG_DONTWAIT);
+    return dialer_judge_read(d, n, errno);
+}
+
+ptrdiff_t dialer_judge_read(struct dialer *d, ptrdiff_t n, int error)
+{
     if (n > 0)
         return n;
-    if (n < 0 && is_transient(errno))
+    if (n < 0 && is_transient(error))
         return 0;
-    fail(d, n == 0 ? closed : strerror(errno));
+    fail(d, n == 0 ? closed : strerror(error));
     return -1;
 }
 
@@ -227,7 +251,7 @@ ptrdiff_t dialer_write(struct dialer *d, struct slice bytes)
         ssize_t n = tls_write(d->tls, bytes.ptr, bytes.len);
         return n == TLS_AGAIN ? 0 : n == TLS_BROKEN ? -1 : n;
     }
-    ssize_t n = send(d->fd, bytes.ptr, bytes.len, MSG_NOSIGNAL);
+    ssize_t n = send(d->fd, bytes.ptr, bytes.len, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n >= 0)
         return n;
     return is_transient(errno) ? 0 : -1;
@@ -239,13 +263,50 @@ void dialer_want_write(struct dialer *d, bool wanted)
     listen_on(d);
 }
 
+/* ---- Lent ---- */
+
+int dialer_lend(struct dialer *d)
+{
+    d->lent_fd = d->fd;
+    return d->fd;
+}
+
+bool dialer_is_lent(const struct dialer *d)
+{
+    return d->lent_fd >= 0 && d->lent_fd == d->fd;
+}
+
+bool dialer_take_back(struct dialer *d)
+{
+    bool lives = dialer_is_lent(d);
+    if (!lives)
+        close(d->lent_fd);
+    d->lent_fd = -1;
+    return lives;
+}
+
 void dialer_mute(struct dialer *d, bool is_mute)
 {
     d->is_mute = is_mute;
+    if (d->is_deaf && !is_mute) {
+        d->is_deaf = false;
+        listen_for(d, d->fd, d->listens);
+    }
     listen_on(d);
+}
+
+void dialer_deafen(struct dialer *d)
+{
+    d->is_deaf = true;
+    epoll_ctl(d->epoll_fd, EPOLL_CTL_DEL, d->fd, NULL);
 }
 
 bool dialer_has_pending(const struct dialer *d)
 {
     return d->tls != NULL && d->state == DIALER_OPEN && tls_has_pending(d->tls);
+}
+
+bool dialer_reads_by_writing(const struct dialer *d)
+{
+    return d->tls != NULL && tls_waits_to_write(d->tls);
 }

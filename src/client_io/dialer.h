@@ -39,8 +39,10 @@ struct dialer {
     struct tls_context *tls_context; /* borrowed; NULL: plain TCP */
     struct tls_link *tls;            /* of this connection; NULL: none */
     int fd;
+    int lent_fd; /* somebody waits for it: it is not closed before he gives it back. -1: nobody */
     bool wants_write;
     bool is_mute;
+    bool is_deaf;     /* epoll does not know fd any more */
     uint32_t listens; /* the events of fd that epoll tells */
     struct addresses addresses;
     size_t at; /* index of the address that is tried */
@@ -63,9 +65,25 @@ ptrdiff_t dialer_read(struct dialer *d, void *bytes, size_t len);
 ptrdiff_t dialer_write(struct dialer *d, struct slice bytes);
 /* To be woken when it can be written to. */
 void dialer_want_write(struct dialer *d, bool wanted);
-/* Of an open one, until it ends: epoll does not tell when there is something to read. */
+
+/* Of an open one, for a thread that waits for its descriptor and owns nothing else meanwhile. Until
+ * it is given back it stays open, though the connection may end: waiting for it ends then, too. One
+ * at a time. */
+int dialer_lend(struct dialer *d);
+bool dialer_is_lent(const struct dialer *d); /* not only one that has ended since */
+/* False: the connection has ended. */
+bool dialer_take_back(struct dialer *d);
+/* As dialer_read, of what he has read from a connection without TLS: recv's result, and errno. */
+ptrdiff_t dialer_judge_read(struct dialer *d, ptrdiff_t n, int error);
+/* Of an open one, until it ends: epoll does not tell when there is something to read, but of the
+ * peer's end. */
 void dialer_mute(struct dialer *d, bool is_mute);
+/* Nor of that, until it is not mute any more. */
+void dialer_deafen(struct dialer *d);
+
 /* There are bytes to read of which epoll says nothing: TLS has them already. */
 bool dialer_has_pending(const struct dialer *d);
+/* Reading, or the handshake, goes on when it can be written to. */
+bool dialer_reads_by_writing(const struct dialer *d);
 
 #endif

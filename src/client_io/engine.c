@@ -1,9 +1,11 @@
 #include "client_io/engine.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -45,6 +47,7 @@ int engine_init(struct engine *e, const struct csession_config *config, const st
     dialer_init(&e->probe, e->epoll_fd, TAG_PROBE, tls);
     e->lookups = mem_calloc(hosts->count, sizeof(*e->lookups));
     e->bytes = mem_alloc(READ_BYTES);
+    e->loan.bytes = mem_alloc(ENGINE_LOAN_BYTES);
     e->s = csession_new(config, engine_now_ns());
     return 0;
 }
@@ -58,6 +61,7 @@ void engine_deinit(struct engine *e)
         lookup_release(e->lookups[i]);
     free(e->lookups);
     free(e->bytes);
+    free(e->loan.bytes);
     csession_free(e->s);
     close(e->epoll_fd);
     close(e->wake_fd);
@@ -71,23 +75,30 @@ void engine_wake(struct engine *e)
 
 /* ---- The connection ---- */
 
+static void link_took(struct engine *e, const uint8_t *bytes, ptrdiff_t n)
+{
+    if (n < 0)
+        csession_disconnected(e->s, engine_now_ns(), e->link.error);
+    else if (n > 0)
+        csession_received(e->s, engine_now_ns(), slice_of(bytes, (size_t)n));
+}
+
 static void link_read(struct engine *e)
 {
     for (int i = 0; i < READS_MAX && e->link.state == DIALER_OPEN; i++) {
         ptrdiff_t n = dialer_read(&e->link, e->bytes, READ_BYTES);
-        if (n < 0)
-            csession_disconnected(e->s, engine_now_ns(), e->link.error);
-        else if (n > 0)
-            csession_received(e->s, engine_now_ns(), slice_of(e->bytes, (size_t)n));
+        link_took(e, e->bytes, n);
         if (n < READ_BYTES)
             return;
     }
 }
 
 /* It cannot be written to. What the server said before it broke off is heard first, and then, most
- * likely, how it ended. */
+ * likely, how it ended: by who has borrowed it, if somebody has. */
 static void link_broke(struct engine *e)
 {
+    if (dialer_is_lent(&e->link))
+        return;
     link_read(e);
     if (e->link.state != DIALER_OPEN)
         return;
@@ -124,12 +135,14 @@ static void link_news(struct engine *e, enum dialer_news news)
         csession_disconnected(e->s, engine_now_ns(), e->link.error);
 }
 
-static void link_ready(struct engine *e)
+static void link_ready(struct engine *e, uint32_t events)
 {
-    if (e->link.state == DIALER_OPEN)
-        link_read(e);
-    else
+    if (e->link.state != DIALER_OPEN)
         link_news(e, dialer_step(&e->link));
+    else if (!dialer_is_lent(&e->link))
+        link_read(e);
+    else if ((events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) != 0)
+        dialer_deafen(&e->link); /* the borrower hears it, too */
 }
 
 static void link_reconcile(struct engine *e)
@@ -233,10 +246,9 @@ static void probe_reconcile(struct engine *e)
 
 /* ---- Turns ---- */
 
-void engine_settle(struct engine *e)
+void engine_settle(struct engine *e, int64_t now_ns)
 {
     for (int i = 0; i < TICKS_MAX; i++) {
-        int64_t now_ns = engine_now_ns();
         bool is_due = csession_deadline(e->s) <= now_ns;
         if (is_due)
             csession_tick(e->s, now_ns);
@@ -246,6 +258,7 @@ void engine_settle(struct engine *e)
         link_write(e);
         if (!is_due)
             return;
+        now_ns = engine_now_ns();
     }
 }
 
@@ -286,34 +299,68 @@ void engine_handle(struct engine *e, const struct engine_news *news)
         if (news->list[i].data.u32 == TAG_WAKE)
             wake_ready(e);
         else if (news->list[i].data.u32 == TAG_LINK)
-            link_ready(e);
+            link_ready(e, news->list[i].events);
         else if (news->list[i].data.u32 == TAG_SASL)
             sasl_ready(e);
         else
             probe_ready(e);
     }
-    if (dialer_has_pending(&e->link))
+    if (dialer_has_pending(&e->link) && !dialer_is_lent(&e->link))
         link_read(e);
 }
 
 /* ---- One who waits for an answer ---- */
 
-int engine_mute_link(struct engine *e)
+/* Only while the session stands: then answers come on this connection or with its end, and never
+ * because time has passed. */
+bool engine_lend_link(struct engine *e)
 {
-    bool can = e->link.state == DIALER_OPEN && e->link.tls == NULL;
-    if (can)
-        dialer_mute(&e->link, true);
-    return can ? e->link.fd : -1;
+    if (e->link.state != DIALER_OPEN || e->link.lent_fd >= 0 || !csession_is_up(e->s))
+        return false;
+    dialer_mute(&e->link, true);
+    bool is_plain = e->link.tls == NULL;
+    short events = dialer_reads_by_writing(&e->link) ? POLLIN | POLLOUT : POLLIN;
+    e->loan.fd = dialer_lend(&e->link);
+    e->loan.events = is_plain ? 0 : events;
+    e->loan.is_ready = dialer_has_pending(&e->link);
+    return true;
 }
 
-void engine_unmute_link(struct engine *e)
+void engine_wait_link(struct engine *e)
 {
-    if (e->link.state == DIALER_OPEN)
+    struct engine_loan *l = &e->loan;
+    if (l->is_ready)
+        return;
+    if (l->events != 0) {
+        poll(&(struct pollfd){.fd = l->fd, .events = l->events}, 1, -1);
+        return;
+    }
+    l->count = recv(l->fd, l->bytes, ENGINE_LOAN_BYTES, 0);
+    l->error = errno;
+}
+
+void engine_return_link(struct engine *e)
+{
+    if (!dialer_take_back(&e->link))
+        return;
+    const struct engine_loan *l = &e->loan;
+    bool is_read = l->events == 0;
+    if (is_read)
+        link_took(e, l->bytes, dialer_judge_read(&e->link, l->count, l->error));
+    if (!is_read || l->count == ENGINE_LOAN_BYTES)
+        link_read(e);
+}
+
+void engine_watch_link(struct engine *e)
+{
+    if (e->link.state != DIALER_OPEN || dialer_is_lent(&e->link))
+        return;
+    bool may_rest = csession_is_up(e->s) && !csession_expects_news(e->s);
+    if (e->link.is_mute && (!may_rest || e->link.is_deaf))
         dialer_mute(&e->link, false);
 }
 
-void engine_read_link(struct engine *e)
+bool engine_has_pending(const struct engine *e)
 {
-    if (e->link.state == DIALER_OPEN)
-        link_read(e);
+    return dialer_has_pending(&e->link);
 }

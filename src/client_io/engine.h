@@ -1,7 +1,8 @@
 /* engine.h: carries out what the session machine wants: sockets, names, time.
  *
  * All of it hangs in one epoll set, whose descriptor becomes readable when there is something to
- * do. One owner at a time; only engine_await and engine_wake may be called by others. */
+ * do. One owner at a time; only engine_await, engine_wait_link and engine_wake may be called by
+ * others. */
 #ifndef CAUCUS_CLIENT_IO_ENGINE_H
 #define CAUCUS_CLIENT_IO_ENGINE_H
 
@@ -12,6 +13,21 @@
 #include "client_io/dialer.h"
 #include "client_io/sasl.h"
 
+enum {
+    ENGINE_LOAN_BYTES = 16 * 1024
+};
+
+/* The connection, lent to a thread that waits for an answer and for nothing else. The borrower's,
+ * from engine_lend_link to engine_return_link. */
+struct engine_loan {
+    int fd;
+    short events; /* for poll. 0: it is read, not polled */
+    bool is_ready;
+    ptrdiff_t count; /* of bytes; or recv's failure, with this errno */
+    int error;
+    uint8_t *bytes;
+};
+
 struct engine {
     struct csession *s;
     const struct hosts *hosts;
@@ -19,6 +35,7 @@ struct engine {
     int epoll_fd;
     int wake_fd;
     struct dialer link;
+    struct engine_loan loan;
     uint64_t link_attempt;
     struct dialer probe;
     uint64_t probe_attempt;
@@ -50,8 +67,8 @@ struct engine_news {
 /* Waits until something is ready, at most so long (-1: no bound). */
 void engine_await(const struct engine *e, int64_t ms, struct engine_news *ret);
 void engine_handle(struct engine *e, const struct engine_news *news);
-/* Carries out what is wanted, and lets time pass. After every input. */
-void engine_settle(struct engine *e);
+/* Carries out what is wanted, and lets time pass, which has come to `now_ns`. After every input. */
+void engine_settle(struct engine *e, int64_t now_ns);
 /* The machine's next deadline, or the alarm; INT64_MAX: none. */
 int64_t engine_deadline_ns(const struct engine *e);
 /* Milliseconds until then, rounded up; -1: none. */
@@ -59,11 +76,18 @@ int64_t engine_timeout_ms(const struct engine *e);
 /* From any thread: engine_await returns. */
 void engine_wake(struct engine *e);
 
-/* For a thread that waits for an answer and for nothing else: the connection's descriptor, of which
- * engine_await does not tell any more; -1: it cannot be waited for in this way. Whoever has waited
- * calls engine_read_link. */
-int engine_mute_link(struct engine *e);
-void engine_unmute_link(struct engine *e);
-void engine_read_link(struct engine *e);
+/* For a thread that waits for an answer and for nothing else. The connection is lent to it, and
+ * engine_await does not tell of it meanwhile; false: there is none on which answers come, or
+ * somebody has it. While it is lent nobody else reads it. */
+bool engine_lend_link(struct engine *e);
+/* Without owning the engine. Returns when something came, or the connection ended. */
+void engine_wait_link(struct engine *e);
+/* What came is given to the machine. engine_lend_link may follow. */
+void engine_return_link(struct engine *e);
+/* Afterwards, and whenever something was sent: engine_await tells of it again, if it may bring
+ * anything by itself but its end. One request after the other needs nobody but who waits. */
+void engine_watch_link(struct engine *e);
+/* It has bytes that no descriptor tells of: engine_await must not wait. */
+bool engine_has_pending(const struct engine *e);
 
 #endif

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "client/outcome.h"
@@ -128,8 +127,6 @@ void handle_free(struct caucus *c)
     pthread_mutex_destroy(&c->events_lock);
     pthread_mutex_destroy(&c->lock);
     pthread_mutex_destroy(&c->drive);
-    if (c->has_threads)
-        close(c->reader_fd);
     hosts_deinit(&c->hosts);
     free(c);
 }
@@ -219,7 +216,7 @@ void handle_ask_end(struct caucus *c, enum handle_end end)
     handle_leave(c);
 }
 
-static void take_inbox(struct caucus *c)
+static void take_inbox(struct caucus *c, int64_t now_ns)
 {
     struct list taken;
     list_init(&taken);
@@ -228,7 +225,6 @@ static void take_inbox(struct caucus *c)
     enum handle_end end = c->end;
     pthread_mutex_unlock(&c->lock);
 
-    int64_t now_ns = engine_now_ns();
     struct list *node;
     while ((node = list_take(&taken)) != NULL) {
         if (note_of(node)->kind == NOTE_RUN)
@@ -253,7 +249,8 @@ static void copy_status(struct caucus *c)
     pthread_mutex_lock(&c->lock);
     c->session = session;
     c->state = csession_state(c->engine.s);
-    snprintf(c->trouble, sizeof(c->trouble), "%s", csession_trouble(c->engine.s));
+    if (strcmp(c->trouble, csession_trouble(c->engine.s)) != 0)
+        snprintf(c->trouble, sizeof(c->trouble), "%s", csession_trouble(c->engine.s));
     if (c->refusal != CAUCUS_CLOSING)
         c->refusal = refusal;
     pthread_mutex_unlock(&c->lock);
@@ -273,26 +270,25 @@ static void bound_events(struct caucus *c)
 
 /* Those that are due, and how many; all of them when the handle ends, before CLOSED, which is the
  * last note. */
-static size_t take_laters(struct caucus *c, struct list *events)
+static size_t take_laters(struct caucus *c, int64_t now_ns, struct list *events)
 {
     bool ends = csession_state(c->engine.s) == CAUCUS_CLOSED;
-    int64_t now_ns = ends ? INT64_MAX : engine_now_ns();
     struct later *l;
     size_t count = 0;
-    for (; (l = later_take_due(&c->laters, now_ns)) != NULL; count++)
+    for (; (l = later_take_due(&c->laters, ends ? INT64_MAX : now_ns)) != NULL; count++)
         list_append(events, &l->note.list);
     c->engine.alarm_ns = later_next_ns(&c->laters);
     return count;
 }
 
-static void publish(struct caucus *c)
+static void publish(struct caucus *c, int64_t now_ns)
 {
     copy_status(c);
     bound_events(c);
     struct list *notes = csession_notes(c->engine.s);
     struct list events;
     list_init(&events);
-    size_t count = take_laters(c, &events);
+    size_t count = take_laters(c, now_ns, &events);
     struct list *node;
     while ((node = list_take(notes)) != NULL) {
         struct note *n = note_of(node);
@@ -315,9 +311,10 @@ static void publish(struct caucus *c)
 
 bool handle_turn(struct caucus *c)
 {
-    take_inbox(c);
-    engine_settle(&c->engine);
-    publish(c);
+    int64_t now_ns = engine_now_ns();
+    take_inbox(c, now_ns);
+    engine_settle(&c->engine, now_ns);
+    publish(c, now_ns);
     return csession_state(c->engine.s) != CAUCUS_CLOSED;
 }
 

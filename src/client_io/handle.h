@@ -45,12 +45,10 @@ struct caucus {
     bool has_threads;
 
     pthread_mutex_t drive;
-    struct engine engine;        /* drive */
-    struct list laters;          /* drive: what caucus_run_at asked for */
-    bool holds_events;           /* drive: there are too many of them */
-    int64_t io_until_ns;         /* drive: how long the I/O thread sleeps if nobody wakes it */
-    const struct waiter *reader; /* drive: who waits for the socket in place of the I/O thread */
-    int reader_fd;               /* wakes him when he was answered by somebody else */
+    struct engine engine; /* drive */
+    struct list laters;   /* drive: what caucus_run_at asked for */
+    bool holds_events;    /* drive: there are too many of them */
+    int64_t io_until_ns;  /* drive: how long the I/O thread sleeps if nobody wakes it */
 
     atomic_size_t pending;       /* calls that were taken and whose callback has not returned */
     atomic_size_t pending_bytes; /* of their frames */

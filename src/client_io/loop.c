@@ -6,7 +6,7 @@ int caucus_open_loop(const char *hosts, const struct caucus_options *options, st
     int rc = handle_new(hosts, options, ret);
     if (rc == 0) {
         (*ret)->io_sleeps = true;
-        engine_settle(&(*ret)->engine);
+        engine_settle(&(*ret)->engine, engine_now_ns());
     }
     return rc;
 }

@@ -1,6 +1,5 @@
 /* threaded.c: caucus_open: an I/O thread and an event thread. */
 #include <stdlib.h>
-#include <sys/eventfd.h>
 
 #include "client_io/handle.h"
 #include "client_io/thread.h"
@@ -35,6 +34,7 @@ static void end_events(struct caucus *c)
 /* Meanwhile somebody else may drive. */
 static void sleep_until_news(struct caucus *c, struct engine_news *ret)
 {
+    engine_watch_link(&c->engine);
     bool sleeps = falls_asleep(c);
     int64_t ms = sleeps ? engine_timeout_ms(&c->engine) : 0;
     c->io_until_ns = sleeps ? engine_deadline_ns(&c->engine) : 0;
@@ -98,9 +98,8 @@ int caucus_open(const char *hosts, const struct caucus_options *options, struct 
     int rc = handle_new(hosts, options, &c);
     if (rc != 0)
         return rc;
-    c->reader_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    c->has_threads = c->reader_fd >= 0;
-    if (!c->has_threads || thread_start(&c->event_thread, run_events, c) != 0) {
+    c->has_threads = true;
+    if (thread_start(&c->event_thread, run_events, c) != 0) {
         handle_free(c);
         return CAUCUS_NORESOURCES;
     }

@@ -1,13 +1,9 @@
 /* waiting.c: threads that wait for an answer.
  *
- * While the I/O thread sleeps, one of them does its work: sends the request, waits for the socket
- * itself and reads the answer. What the session wants at a certain time stays the I/O thread's,
- * which goes on sleeping meanwhile, and so is whatever else happens: it can be woken at any moment.
- */
-#include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
+ * While the I/O thread sleeps, one of them does its work: sends the request, borrows the
+ * connection, and reads the answer. What the session wants at a certain time stays the I/O
+ * thread's, which goes on sleeping meanwhile, and so is whatever else happens: it can be woken at
+ * any moment. */
 #include "client_io/handle.h"
 
 struct waiter {
@@ -27,8 +23,6 @@ void handle_answer_waiter(struct caucus *c, struct call *call)
     struct caucus_result *result = call->result;
     call->result = NULL;
     handle_release(c, call);
-    if (w == c->reader)
-        eventfd_write(c->reader_fd, 1);
     pthread_mutex_lock(&w->lock);
     w->result = result;
     pthread_cond_signal(&w->answered);
@@ -37,40 +31,22 @@ void handle_answer_waiter(struct caucus *c, struct call *call)
 
 /* ---- Driving ---- */
 
-/* With drive, which is given back meanwhile. Returns when the socket is ready, or this waiter was
- * answered. The socket may be closed at any moment; all that were sent on it are answered then. */
-static void wait_for_socket(struct caucus *c, const struct waiter *w, int fd)
-{
-    struct pollfd ready[] = {{.fd = fd, .events = POLLIN}, {.fd = c->reader_fd, .events = POLLIN}};
-    c->reader = w;
-    pthread_mutex_unlock(&c->drive);
-    poll(ready, 2, -1);
-    pthread_mutex_lock(&c->drive);
-    c->reader = NULL;
-    eventfd_t ignored;
-    if (ready[1].revents != 0 || w->result != NULL)
-        eventfd_read(c->reader_fd, &ignored);
-}
-
-/* With drive. The call is in the inbox. Not always does it end with an answer: without a
- * connection, and with another who waits for the socket, it is left to others. Muted before
- * anything is sent: an answer that comes at once shall not wake the I/O thread. */
+/* With drive, which is given back while the socket is waited for: it may be closed at any moment,
+ * and all that were sent on it are answered then. The call is in the inbox. Not always does it end
+ * with an answer: without a connection, and with another who has borrowed it, it is left to others.
+ * The connection is muted when the request is out and the server is at work. */
 static void drive_until_answered(struct caucus *c, const struct waiter *w)
 {
-    bool reads = c->reader == NULL;
-    int fd = reads ? engine_mute_link(&c->engine) : -1;
     bool lives = handle_turn(c);
-    while (lives && fd >= 0 && w->result == NULL) {
-        wait_for_socket(c, w, fd);
-        if (w->result == NULL) {
-            engine_read_link(&c->engine);
-            lives = handle_turn(c);
-        }
-        fd = engine_mute_link(&c->engine);
+    while (lives && w->result == NULL && engine_lend_link(&c->engine)) {
+        pthread_mutex_unlock(&c->drive);
+        engine_wait_link(&c->engine);
+        pthread_mutex_lock(&c->drive);
+        engine_return_link(&c->engine);
+        lives = handle_turn(c);
     }
-    if (reads)
-        engine_unmute_link(&c->engine);
-    if (!lives || engine_deadline_ns(&c->engine) < c->io_until_ns)
+    engine_watch_link(&c->engine);
+    if (!lives || engine_has_pending(&c->engine) || engine_deadline_ns(&c->engine) < c->io_until_ns)
         engine_wake(&c->engine);
 }
 

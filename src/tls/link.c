@@ -46,7 +46,7 @@ static int bio_result(BIO *bio, struct tls_link *l, ssize_t n, int retry)
 static int bio_read(BIO *bio, char *ret, int len)
 {
     struct tls_link *l = BIO_get_data(bio);
-    ssize_t n = recv(l->fd, ret, (size_t)len, 0);
+    ssize_t n = recv(l->fd, ret, (size_t)len, MSG_DONTWAIT);
     l->ended |= n == 0 && len > 0;
     return bio_result(bio, l, n, BIO_FLAGS_READ);
 }
@@ -54,7 +54,8 @@ static int bio_read(BIO *bio, char *ret, int len)
 static int bio_write(BIO *bio, const char *bytes, int len)
 {
     struct tls_link *l = BIO_get_data(bio);
-    return bio_result(bio, l, send(l->fd, bytes, (size_t)len, MSG_NOSIGNAL), BIO_FLAGS_WRITE);
+    return bio_result(bio, l, send(l->fd, bytes, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT),
+                      BIO_FLAGS_WRITE);
 }
 
 static long bio_ctrl(BIO *bio, int command, long number, void *ptr)

@@ -1,4 +1,4 @@
-/* link.h: TLS on one connected, non-blocking socket.
+/* link.h: TLS on one connected socket, which is never waited for.
  *
  * The socket stays the caller's: he waits for it and closes it, after tls_free. Every call goes as
  * far as it can and says what it waits for. One owner thread.

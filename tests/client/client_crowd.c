@@ -1,12 +1,14 @@
 /* client_crowd.c: threads that block on one handle, while requests with completions go on beside
  * them.
  *
- *   client_crowd HOSTS THREADS COUNT
+ *   client_crowd HOSTS THREADS COUNT [CA]
  *
  * Each thread reads and writes a node of its own, COUNT times, in blocking calls; meanwhile the
  * main thread has a node changed by completions, one after the other, with a persistent watch on
  * it. An answer may be lost with its connection; then it is asked again. Nothing else may go wrong,
- * and what a thread reads is what it has written. Prints "ANSWERED LOST CHANGES EVENTS". */
+ * and what a thread reads is what it has written. CA: over TLS, to servers that it vouches for.
+ * Prints "begun SESSION", "again" at each connection after that, and "ANSWERED LOST CHANGES
+ * EVENTS". */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -24,6 +26,7 @@ static struct caucus *c;
 static int count;
 static atomic_int answered, lost, changes, events;
 static atomic_bool is_over;
+static pthread_barrier_t begin;
 
 static void fail(const char *what, int rc)
 {
@@ -49,6 +52,7 @@ static void *run_thread(void *arg)
         rc = caucus_create_wait(c, path, "", 0, NULL, NULL);
     if (rc != 0 && rc != CAUCUS_NODEEXISTS)
         fail(path, rc);
+    pthread_barrier_wait(&begin);
     for (int i = 0; i < count; i++) {
         char data[16];
         struct caucus_result *r;
@@ -81,13 +85,24 @@ static void on_changed(void *context, const struct caucus_result *r)
         caucus_set(c, "/crowd", "x", 1, -1, on_changed, NULL);
 }
 
+static void on_state(void *context, struct caucus *handle, const struct caucus_state_change *s)
+{
+    (void)context;
+    (void)handle;
+    if (s->state == CAUCUS_RECONNECTED)
+        printf("again\n");
+}
+
 int main(int argc, char **argv)
 {
-    int threads = argc == 4 ? atoi(argv[2]) : 0;
+    int threads = argc == 4 || argc == 5 ? atoi(argv[2]) : 0;
     if (threads < 1 || threads > THREADS_MAX)
         return 2;
     count = atoi(argv[3]);
-    struct caucus_options o = {.session_timeout_ms = 30000};
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    struct caucus_tls tls = {.ca_file = argv[4]};
+    struct caucus_options o = {
+        .session_timeout_ms = 30000, .on_state = on_state, .tls = argc == 5 ? &tls : NULL};
     int rc = caucus_open(argv[1], &o, &c);
     if (rc == 0)
         rc = caucus_create_wait(c, "/crowd", "", 0, NULL, NULL);
@@ -97,9 +112,7 @@ int main(int argc, char **argv)
         rc = caucus_set(c, "/crowd", "x", 1, -1, on_changed, NULL);
     if (rc != 0)
         fail("/crowd", rc);
-    printf("begun\n");
-    fflush(stdout);
-
+    pthread_barrier_init(&begin, NULL, (unsigned)threads + 1);
     static pthread_t ids[THREADS_MAX];
     static int numbers[THREADS_MAX];
     for (int i = 0; i < threads; i++) {
@@ -107,6 +120,10 @@ int main(int argc, char **argv)
         if (pthread_create(&ids[i], NULL, run_thread, &numbers[i]) != 0)
             return 1;
     }
+    pthread_barrier_wait(&begin);
+    struct caucus_session session;
+    caucus_get_session(c, &session);
+    printf("begun %lld\n", (long long)session.id);
     for (int i = 0; i < threads; i++)
         pthread_join(ids[i], NULL);
     atomic_store(&is_over, true);

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 import rawzk
-from client_talk import LONG_TIMEOUT_MS, PROGRAMS, TIMEOUT_MS
+from client_talk import LONG_TIMEOUT_MS, PROGRAMS
 from server import BACKENDS
 
 RELEASES = {"caucusd": "3.9", "apache39": "3.9", "apache386": "3.8.6", "apache38": "3.8.0"}
@@ -23,13 +23,6 @@ pairs = pytest.mark.parametrize("backend, driver", [
 
 def hosts(*servers):
     return ",".join(f"127.0.0.1:{s.port}" for s in servers)
-
-
-def cut(server, session_id):
-    """A connect that names a session closes the session's older connection, even with a wrong password."""
-    conn = rawzk.Conn(server.address)
-    conn.handshake(rawzk.connect_request(session_id=session_id, password=b"x" * 16, timeout_ms=TIMEOUT_MS))
-    conn.close()
 
 
 def end_session(server, session_id, password):
@@ -88,7 +81,7 @@ def test_a_change_during_the_disconnection_reaches_the_watch(start_server, talk,
     t.ask("exists /later watch", "exists /later CAUCUS_NONODE")
     session_id, _, _ = session_of(t)
     t.signal(signal.SIGSTOP)
-    cut(server, session_id)
+    rawzk.cut(server.address, session_id)
     s = server.session()
     s.ok(rawzk.set_data("/w", b"y"))
     s.ok(rawzk.create("/later"))
@@ -193,7 +186,7 @@ def test_threads_block_on_one_handle_while_its_connections_are_lost(start_server
     run = subprocess.Popen([PROGRAMS / "client_crowd", ",".join([proxy.hosts] * 100), str(threads), str(count)],
                            stdout=subprocess.PIPE, text=True)
     try:
-        assert run.stdout.readline() == "begun\n"
+        assert run.stdout.readline().startswith("begun ")
         for cut in range(6):
             proxy.break_at("answer" if cut % 2 else "request", 40)
             assert proxy.lost.wait(30)
@@ -202,5 +195,5 @@ def test_threads_block_on_one_handle_while_its_connections_are_lost(start_server
     finally:
         run.kill()
     assert run.returncode == 0, out
-    answered, lost, changes, events = map(int, out.split())
+    answered, lost, changes, events = map(int, out.splitlines()[-1].split())
     assert answered == 2 * threads * count and lost >= 1 and 0 < events <= changes + lost + 7, out

@@ -7,6 +7,7 @@ import subprocess
 import threading
 
 import pytest
+import rawzk
 from certs import Certs
 from client_talk import LONG_TIMEOUT_MS, PROGRAMS
 from peers import CAUCUSD
@@ -79,6 +80,25 @@ def test_a_session_survives_the_server(start_secure, talk, certs, backend, drive
     assert t.hear("state ") == "state RECONNECTED"
     t.ask("set /n y", "event NODE_DATA_CHANGED /n last")
     t.close()
+
+
+def test_threads_block_on_one_handle_while_its_connections_are_lost(start_secure, certs):
+    """Whoever waits for an answer reads for himself, records of TLS too."""
+    server = start_secure("caucusd")
+    run = subprocess.Popen(
+        [PROGRAMS / "client_crowd", ",".join([secure(server)] * 100), "4", "100", certs.ca],
+        stdout=subprocess.PIPE, text=True)
+    try:
+        session_id = int(run.stdout.readline().split()[1])
+        for _ in range(4):
+            rawzk.cut(server.address, session_id)
+            assert run.stdout.readline() == "again\n"
+        out, _ = run.communicate(timeout=60)
+    finally:
+        run.kill()
+    assert run.returncode == 0, out
+    answered, lost, changes, events = map(int, out.splitlines()[-1].split())
+    assert answered == 2 * 4 * 100 and lost >= 1 and 0 < events <= changes + lost + 4, out
 
 
 def test_every_operation(start_secure, certs):

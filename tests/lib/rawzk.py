@@ -446,6 +446,12 @@ class Conn:
         return ConnectReply(protocol, timeout_ms, session_id, password, read_only)
 
 
+def cut(address, session_id):
+    """A connect that names a session closes the session's older connection, even with a wrong password."""
+    with Conn(address) as conn:
+        conn.handshake(connect_request(session_id=session_id, password=b"x" * 16, timeout_ms=2000))
+
+
 class Session(Conn):
     """A connection with a session on it. Keyword arguments as connect_request."""
 

@@ -4,6 +4,7 @@
  *
  *   get /drop     the connection is closed instead of an answer
  *   get /stall    no answer
+ *   get /freeze   no answer to this and anything else on the connection
  *   get /x        answered with the path as data
  *   set /x        answered, after an event NodeDataChanged for /x
  *   set /burst    likewise, after TOY_BURST of them
@@ -34,7 +35,7 @@ enum {
 
 struct toy_connection {
     int fd;
-    bool greeted;
+    bool greeted, frozen;
     struct buf in, out;
 };
 
@@ -138,7 +139,8 @@ static inline bool toy_request(struct toy *t, struct toy_connection *c, struct s
         toy_count(t, &t->gets);
         if (slice_eq_str(path, "/drop"))
             return false;
-        if (slice_eq_str(path, "/stall"))
+        c->frozen |= slice_eq_str(path, "/freeze");
+        if (slice_eq_str(path, "/stall") || c->frozen)
             return true;
         at = toy_begin(c, xid, 1, 0);
         rec_put_get_data_response(&c->out, &(struct rec_get_data_response){path, {0}});
@@ -178,6 +180,8 @@ static inline bool toy_frames(struct toy *t, struct toy_connection *c)
         bytes.len = 0;
     }
     while (stays && frame_next(&bytes, 1 << 20, &frame) == FRAME_WHOLE) {
+        if (c->frozen)
+            continue;
         if (c->greeted)
             stays = toy_request(t, c, frame);
         else

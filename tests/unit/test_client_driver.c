@@ -468,15 +468,24 @@ static void a_handle_may_be_closed_in_every_kind_of_callback(void **state)
     toy_stop(&toy);
 }
 
-static void *block_on_stall(void *arg)
+static void *block_on(struct closer *cl, const char *path)
 {
-    struct closer *cl = arg;
-    int rc = caucus_get_wait(cl->c, "/stall", NULL, NULL, NULL);
+    int rc = caucus_get_wait(cl->c, path, NULL, NULL, NULL);
     pthread_mutex_lock(&cl->b->lock);
     cl->b->last_rc = rc;
     pthread_mutex_unlock(&cl->b->lock);
     board_add(cl->b, &cl->b->answers);
     return NULL;
+}
+
+static void *block_on_stall(void *arg)
+{
+    return block_on(arg, "/stall");
+}
+
+static void *block_on_freeze(void *arg)
+{
+    return block_on(arg, "/freeze");
 }
 
 static void blocked_threads_return_when_the_handle_is_closed(void **state)
@@ -497,6 +506,53 @@ static void blocked_threads_return_when_the_handle_is_closed(void **state)
     assert_int_equal(b.answers, 4);
     assert_int_equal(b.last_rc, CAUCUS_CLOSING);
     toy_stop(&toy);
+    board_deinit(&b);
+}
+
+/* The thread that waits for the socket itself is told by the clock of another: the server is there,
+ * and says nothing. */
+static void a_blocked_thread_returns_when_the_server_is_silent(void **state)
+{
+    (void)state;
+    struct toy toy = {0};
+    struct board b;
+    board_init(&b);
+    toy_start(&toy);
+    struct closer cl = {open_at(toy.hosts, &b, 300), &b};
+    pthread_t thread;
+    pthread_create(&thread, NULL, block_on_freeze, &cl);
+    pthread_join(thread, NULL);
+    assert_int_equal(b.last_rc, CAUCUS_CONNECTIONLOSS);
+    assert_int_equal(caucus_get_wait(cl.c, "/x", NULL, NULL, NULL), 0);
+    caucus_close(cl.c);
+    assert_int_equal(b.states[CAUCUS_SUSPENDED], 1);
+    toy_stop(&toy);
+    board_deinit(&b);
+}
+
+/* Nobody has anything to wait for after a blocking call; what comes by itself is heard all the
+ * same: answers and events of what is asked then, and the connection's end long before a ping. */
+static void after_a_blocking_call_nothing_is_overheard(void **state)
+{
+    (void)state;
+    struct toy toy = {0};
+    struct board b;
+    board_init(&b);
+    toy_start(&toy);
+    struct caucus *c = open_at(toy.hosts, &b, 600000);
+    for (int i = 1; i <= 3; i++) {
+        assert_int_equal(caucus_get_wait(c, "/x", NULL, NULL, NULL), 0);
+        assert_int_equal(caucus_get(c, "/x", on_event, &b, on_answer, &b), 0);
+        board_wait(&b, &b.answers, 2 * i - 1);
+        assert_int_equal(caucus_get_wait(c, "/y", NULL, NULL, NULL), 0);
+        assert_int_equal(caucus_set(c, "/x", "", 0, -1, on_answer, &b), 0);
+        board_wait(&b, &b.lasts, i);
+        board_wait(&b, &b.answers, 2 * i);
+    }
+    assert_int_equal(caucus_get_wait(c, "/x", NULL, NULL, NULL), 0);
+    toy_stop(&toy);
+    board_wait(&b, &b.states[CAUCUS_SUSPENDED], 1);
+    caucus_close(c);
     board_deinit(&b);
 }
 
@@ -695,6 +751,8 @@ int main(void)
         cmocka_unit_test(names_are_looked_up_and_bad_ones_reported),
         cmocka_unit_test(a_handle_may_be_closed_in_every_kind_of_callback),
         cmocka_unit_test(blocked_threads_return_when_the_handle_is_closed),
+        cmocka_unit_test(a_blocked_thread_returns_when_the_server_is_silent),
+        cmocka_unit_test(after_a_blocking_call_nothing_is_overheard),
         cmocka_unit_test(closing_meets_every_phase),
         cmocka_unit_test(listeners_come_and_go),
         cmocka_unit_test(what_is_asked_for_later_comes_in_the_order_of_time),
