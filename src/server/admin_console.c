@@ -273,12 +273,14 @@ void console_free(struct console *c)
     free(c);
 }
 
-/* The node is asked to say what changes while somebody looks, and no more of it than is kept. */
+/* The node is asked to say what changes while somebody looks who may see it, and no more of it than
+ * is kept. */
 static void listen_to_changes(struct console *c)
 {
-    struct node *n = c->admin->info->node;
-    if (n != NULL)
-        node_tell_changes(n, c->stream_count > 0 && events_have_room(&c->events));
+    const struct server_info *info = c->admin->info;
+    if (info->node != NULL)
+        node_tell_changes(info->node, info->conf.anyone_may_read && c->stream_count > 0 &&
+                                          events_have_room(&c->events));
 }
 
 void console_trace(struct console *c, const struct trace_effect *t, struct slice bytes)

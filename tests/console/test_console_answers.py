@@ -173,7 +173,17 @@ def test_clients_that_must_show_who_they_are_are_not_bypassed(start_server):
     for question in ("znode?path=/", "children?path=/", "watches"):
         assert server.http(f"/console/api/{question}")[0] == 401
     with stream(server) as s:
-        assert next(s.events())[1]["anyone"] is False
+        events = s.events()
+        assert next(events)[1]["anyone"] is False
+        with server.session() as client:
+            client.authenticate(*SECRET)
+            client.ok(rawzk.create("/known-to-clients"))
+            client.close_session()
+        for name, data in events:
+            told = data["events"] if name == "events" else []
+            assert not [event for event in told if "path" in event]
+            if "session_closed" in [event["kind"] for event in told]:
+                break
 
 
 def make(s, parent, names):
