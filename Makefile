@@ -3,7 +3,7 @@ PRESET ?= release
 JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
 
-.PHONY: all build deps run test check analyze bench sim fuzz fmt install clean
+.PHONY: all build deps run test check analyze bench sim fuzz fmt install package clean
 
 all: build
 
@@ -53,6 +53,10 @@ fmt:
 
 install: build
 	@cmake --install build/$(PRESET) --prefix $(PREFIX)
+
+# Debian packages, in build/$(PRESET)/packages.
+package: build
+	@cd build/$(PRESET) && cpack >packages.log || { cat packages.log; exit 1; }
 
 clean:
 	@rm -rf build

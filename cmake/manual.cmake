@@ -1,4 +1,4 @@
-# The pages of the manual: caucus(1) by hand, one in section 3 for each public header by tools/header_page.awk,
+# The pages of the manual: those of programs by hand, one in section 3 for each public header by tools/header_page.awk,
 # and one for each function that leads there.
 find_program(AWK awk REQUIRED)
 file(GLOB headers CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/include/caucus/*.h)
@@ -28,4 +28,5 @@ add_custom_target(manual ALL DEPENDS ${pages})
 
 install(FILES docs/man/caucus.1 docs/man/committee.1 docs/man/electorate.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1
         COMPONENT programs)
+install(FILES docs/man/caucusd.8 docs/man/electiond.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8 COMPONENT programs)
 install(DIRECTORY ${folder} DESTINATION ${CMAKE_INSTALL_MANDIR} COMPONENT development)
