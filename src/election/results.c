@@ -97,8 +97,9 @@ static void fill(const struct service *s, int state, const struct nation_view *n
 
 const struct state_result *service_peek(struct service *s, int state)
 {
-    fill(s, state, nation_of(s), state_of(s, state), &s->peeked);
-    return &s->peeked;
+    struct state_result *result = &s->peeked[state];
+    fill(s, state, nation_of(s), state_of(s, state), result);
+    return result;
 }
 
 const struct global *service_peek_global(const struct service *s)

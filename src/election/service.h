@@ -143,7 +143,8 @@ typedef void service_changed_fn(void *arg, int state);
 struct service_watch;
 struct service_watch *service_watch(struct service *s, service_changed_fn *changed, void *arg);
 void service_unwatch(struct service_watch *w);
-/* The newest that is known here, at once. Valid until the loop goes on. */
+/* The newest that is known here, at once. Valid until the loop goes on, also when other states are
+ * looked at meanwhile. */
 const struct state_result *service_peek(struct service *s, int state);
 const struct global *service_peek_global(const struct service *s);
 

@@ -199,7 +199,7 @@ struct service {
     struct list later; /* calls that wait for the end of the turn */
     uint64_t last_question;
     struct tally empty[STATES_MAX]; /* of a round that a state has not begun */
-    struct state_result peeked;
+    struct state_result peeked[STATES_MAX];
 
     void (*closed)(void *arg);
     void *closed_arg;
