@@ -3,16 +3,16 @@ PRESET ?= release
 JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
 
-.PHONY: all build deps run test check analyze bench sim fuzz fmt install package clean
+.PHONY: all build programs deps run test check analyze bench sim fuzz fmt install package clean
 
 all: build
 
-build: build/$(PRESET)/build.ninja
-	@ninja -C build/$(PRESET) -j$(JOBS) --quiet
+build:
+	@JOBS=$(JOBS) tools/build.sh $(PRESET)
 
-build/$(PRESET)/build.ninja: CMakeLists.txt CMakePresets.json
-	@cmake --preset $(PRESET) >build-$(PRESET).log 2>&1 || { cat build-$(PRESET).log; rm -f build-$(PRESET).log; exit 1; }
-	@rm -f build-$(PRESET).log
+# What ./run needs, and no more.
+programs:
+	@JOBS=$(JOBS) tools/build.sh $(PRESET) programs
 
 deps:
 	@tools/deps.sh test

@@ -157,6 +157,11 @@ def part_deploy(log):
     return pytest(log, "tests/deploy")
 
 
+def part_docs(log):
+    """Every command in the README and the guides, executed; ./run when things go wrong."""
+    return pytest(log, "tests/docs", extra="--dist=load")
+
+
 def part_ensemble(log):
     """Ensembles of caucusd."""
     return pytest(log, "tests/integration/test_ensemble*.py")

@@ -46,8 +46,8 @@ if [ -n "$missing" ]; then
     fi
     echo "deps: installing$missing"
     export DEBIAN_FRONTEND=noninteractive
-    $sudo apt-get update -q >/dev/null
+    $sudo apt-get -o DPkg::Lock::Timeout=300 update -q >/dev/null
     # shellcheck disable=SC2086
-    $sudo apt-get install -y -q --no-install-recommends $missing >/dev/null
+    $sudo apt-get -o DPkg::Lock::Timeout=300 install -y -q --no-install-recommends $missing >/dev/null
 fi
 [ "$what" != test ] || exec tests/deps.sh

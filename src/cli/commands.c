@@ -246,12 +246,16 @@ const struct command commands[] = {
      "folder.\n"
      "  -d, --dir DIR          where everything lies (caucus-cluster)\n"
      "  -e, --election DIR     which election (us-2024)\n"
-     "  -z, --zookeeper HOSTS  coordinate by these servers instead of three of our own\n"
+     "  -z, --zookeeper HOSTS  coordinate by these servers instead of three of our own, below a "
+     "node\n"
+     "                         of its own there, which --clean deletes\n"
      "  -p, --port PORT        of the first page; else a free one, as all others\n"
      "  -c, --clean            forget what an earlier cluster left in the folder\n"
      "      --demo             clean, and hold the election: every vote of its returns, two\n"
      "                         leaders killed meanwhile, the count compared and counted again\n"
-     "Exit codes: 0 it served and was ended, 1 it could not, which is told.\n",
+     "Exit codes: 0 it served and was ended, 1 it could not, which is told, 130 interrupted before "
+     "it\n"
+     "served, or before the election was through.\n",
      COMMAND_OUTSIDE, run_up},
     {"down", NULL, "[OPTION]...", "end the cluster that up began",
      "  -d, --dir DIR  its folder (caucus-cluster)\n", COMMAND_OUTSIDE, run_down},

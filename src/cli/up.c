@@ -63,7 +63,7 @@ int run_up(struct cli *cli, int argc, char **argv)
         return cli_usage(cli, "--election '%s': there is no such folder", up.election);
     up.programs = programs;
     up.rest_port = (int)port;
-    return up_run(&up) == 0 ? CLI_OK : CLI_NO;
+    return up_run(&up);
 }
 
 int run_down(struct cli *cli, int argc, char **argv)

@@ -1,4 +1,5 @@
 /* commands.c: electorate's two commands, from words to exit codes. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -46,6 +47,10 @@ static const char help[] =
     "                         nothing twice: that is how an interrupted replay goes on\n"
     "      --patience S       how long a ballot is tried again before it is given up (120)\n"
     "  -j, --json             one JSON object\n"
+    "      --pauses FILE      a line for each time in which a state acknowledged nothing for 20 ms "
+    "or more\n"
+    "                         although ballots for it were under way: begin (ms since 1970), ms, "
+    "state\n"
     "  -q, --quiet            no progress, no differences\n"
     "  -h, --help             this\n"
     "Of replay:\n"
@@ -65,7 +70,7 @@ static const char help[] =
 struct words {
     bool is_replay;
     const char *folder;
-    const char *server, *rest, *scale, *rate, *states;
+    const char *server, *rest, *scale, *rate, *states, *pauses;
     int64_t connections, in_flight, seed, patience_s, twice, duration_s;
     bool json, quiet, help, dry_run, no_compare, version;
 };
@@ -140,6 +145,7 @@ static int read_words(int argc, char **argv, struct words *w)
         {0, "dry-run", OPTION_FLAG, &w->dry_run},
         {0, "no-compare", OPTION_FLAG, &w->no_compare},
         {0, "states", OPTION_TEXT, &w->states},
+        {0, "pauses", OPTION_TEXT, &w->pauses},
         {'d', "duration", OPTION_NUMBER, &w->duration_s},
     };
     char problem[OPTION_PROBLEM_BYTES];
@@ -317,8 +323,14 @@ static int cast_votes(const struct words *w, const struct plan *p)
         .duration_ms = w->is_replay ? 0 : w->duration_s * MS_PER_S,
         .quiet = w->quiet,
     };
+    if (w->pauses != NULL && (o.pauses = fopen(w->pauses, "we")) == NULL)
+        return electorate_complain(ELECTORATE_USAGE, "cannot write '%s': %s", w->pauses,
+                                   strerror(errno));
     static struct run_result result;
     run_votes(&o, &result);
+    if (o.pauses != NULL && fclose(o.pauses) != 0)
+        return electorate_complain(ELECTORATE_NO, "cannot write '%s': %s", w->pauses,
+                                   strerror(errno));
     if (!w->json)
         report_run(&result);
     if (result.unreachable)

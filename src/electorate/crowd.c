@@ -21,6 +21,7 @@ struct slot {
     uint32_t next; /* in the free list, or in a queue of pauses */
     int32_t server;
     uint8_t part;
+    uint8_t state; /* of its ballot, once that was sent */
 };
 
 /* Slots in the order in which their pauses end; all pauses of a queue are equally long. */
@@ -168,11 +169,14 @@ enum crowd_next crowd_take(struct crowd *c, int64_t now_ns, struct errand *ret, 
         slot =
             second_thought_is_due(c) ? seat_second_thought(c, now_ns) : seat_new_person(c, now_ns);
     }
-    const struct slot *s = &c->slots[slot];
+    struct slot *s = &c->slots[slot];
     ret->slot = slot;
     ret->attempt = s->attempt;
     ret->not_there = s->server;
     plan_ballot(c->o.plan, s->person, s->part, &ret->ballot);
+    s->state = (uint8_t)ret->ballot.state;
+    if (c->o.pauses != NULL && s->attempt == 0)
+        pauses_sent(c->o.pauses, s->state, now_ns);
     c->counts.sent++;
     return CROWD_BALLOT;
 }
@@ -220,6 +224,8 @@ void crowd_answer(struct crowd *c, uint32_t slot, enum cast_outcome outcome, int
     c->counts.answered++;
     c->counts.outcomes[outcome]++;
     c->counts.given_up += again;
+    if (c->o.pauses != NULL)
+        pauses_done(c->o.pauses, s->state, outcome == CAST_COMMITTED, now_ns);
     if (!again)
         summary_add(&c->counts.latency_us, (now_ns - s->first_sent_ns) / NS_PER_US);
     /* After a first ballot whose end nobody knows, a second might be counted before it. */

@@ -13,6 +13,7 @@
 #define CAUCUS_ELECTORATE_CROWD_H
 
 #include "base/summary.h"
+#include "electorate/pauses.h"
 #include "electorate/plan.h"
 
 enum {
@@ -24,8 +25,9 @@ enum {
 struct crowd_options {
     const struct plan *plan; /* borrowed */
     uint32_t slots; /* ballots under way at a time, those that wait for another attempt included */
-    int64_t patience_ns; /* from its first sending on; then a ballot is given up */
-    double rate;         /* ballots a second; 0 = as fast as it goes */
+    int64_t patience_ns;   /* from its first sending on; then a ballot is given up */
+    double rate;           /* ballots a second; 0 = as fast as it goes */
+    struct pauses *pauses; /* borrowed; NULL = nobody asks */
 };
 
 struct crowd_counts {

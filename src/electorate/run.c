@@ -1,7 +1,9 @@
 #include "electorate/run.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/mem.h"
 #include "electorate/progress.h"
@@ -9,6 +11,7 @@
 enum {
     NS_PER_MS = 1000000,
     PROGRESS_MS = 250,
+    PAUSE_MS_MIN = 20,
 };
 
 struct run {
@@ -17,6 +20,7 @@ struct run {
     struct crowd *crowd;
     struct door *door;
     struct progress progress;
+    struct pauses pauses;
     uv_timer_t ticks, end;
     uv_signal_t interrupt;
     int64_t reached_ns; /* a server was, last */
@@ -107,6 +111,17 @@ static void start_timers(struct run *r)
     uv_signal_start(&r->interrupt, on_interrupt, SIGINT);
 }
 
+static void on_pause(void *arg, uint32_t state, int64_t length_ns)
+{
+    struct run *r = arg;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    int64_t now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / NS_PER_MS;
+    int64_t length_ms = length_ns / NS_PER_MS;
+    fprintf(r->o->pauses, "%" PRId64 " %" PRId64 " %s\n", now_ms - length_ms, length_ms,
+            r->o->plan->election->states[state].names.code);
+}
+
 static struct door *open_door(struct run *r)
 {
     const struct run_options *o = r->o;
@@ -131,7 +146,10 @@ void run_votes(const struct run_options *o, struct run_result *ret)
         .slots = o->in_flight * 2,
         .patience_ns = o->patience_ms * NS_PER_MS,
         .rate = o->rate,
+        .pauses = o->pauses != NULL ? &r->pauses : NULL,
     };
+    r->pauses = (struct pauses){
+        .told_from_ns = (int64_t)PAUSE_MS_MIN * NS_PER_MS, .tell = on_pause, .arg = r};
     r->o = o;
     r->crowd = crowd_create(&crowd);
     loop_init(&r->loop);

@@ -2,6 +2,8 @@
 #ifndef CAUCUS_ELECTORATE_RUN_H
 #define CAUCUS_ELECTORATE_RUN_H
 
+#include <stdio.h>
+
 #include "electorate/crowd.h"
 #include "electorate/door.h"
 
@@ -14,6 +16,9 @@ struct run_options {
     double rate;         /* 0 = as fast as it goes */
     int64_t duration_ms; /* 0 = until all have voted */
     bool quiet;          /* no progress */
+    /* Each pause (pauses.h) of 20 ms or more gets a line: when it began, in ms since 1970, how many
+     * ms it lasted, the state's code. Borrowed; NULL = nobody asks. */
+    FILE *pauses;
 };
 
 struct run_result {

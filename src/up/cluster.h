@@ -10,12 +10,13 @@ enum {
     CLUSTER_NAME_BYTES = 32,
     HOSTS_BYTES = 512,
     ADDRESS_BYTES = 64,
+    ROOT_BYTES = 32,
 };
 
 struct coordination {
     struct process process;
     char name[CLUSTER_NAME_BYTES], config[UP_PATH_BYTES], program[UP_PATH_BYTES];
-    int client_port, quorum_port, election_port;
+    int client_port, quorum_port, election_port, admin_port;
 };
 
 struct server {
@@ -34,12 +35,19 @@ struct cluster {
     struct server servers[SERVERS];
     struct process tool; /* the one of demo.c */
     char hosts[HOSTS_BYTES];
+    char root[ROOT_BYTES]; /* the node below which the election is */
 };
+
+/* Runs one of the programs with these words (ends with NULL) to its end. Its output is ours if it
+ * `speaks`, else in its log. False: it failed, which it says itself, or we are to end. */
+bool cluster_run_tool(struct cluster *u, const char *program, const char *const *words,
+                      bool speaks);
 
 /* Holds the election of the definition's returns (its returns.csv, at the scale of its rolls):
  * start, every vote cast, meanwhile the leader of the coordination servers and the server that
- * leads California are killed (and come back), stop, recount, and the national table. False: it was
- * interrupted, or something is not as it must be, which is told. */
+ * leads California are killed (and come back), stop, recount, export, verify, the national table,
+ * and what the deaths cost. False: it was interrupted, or something is not as it must be, which is
+ * told. */
 bool demo_hold(struct cluster *u);
 
 #endif

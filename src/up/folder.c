@@ -42,10 +42,13 @@ bool folder_make(const char *path)
 
 bool folder_write(const char *path, const char *text)
 {
-    FILE *f = fopen(path, "we");
+    char fresh[UP_PATH_BYTES + 8];
+    snprintf(fresh, sizeof fresh, "%s.new", path);
+    FILE *f = fopen(fresh, "we");
     bool ok = f != NULL && fputs(text, f) >= 0;
     if (f != NULL && fclose(f) != 0)
         ok = false;
+    ok = ok && rename(fresh, path) == 0;
     if (!ok)
         up_complain("cannot write '%s': %s", path, strerror(errno));
     return ok;
@@ -77,7 +80,9 @@ int folder_lock(const char *dir)
     }
     char text[32];
     int len = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-    if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)len, 0) != len) {
+    /* In this order: on a full disk there is room for what was there, and --clean shall get
+     * through. */
+    if (pwrite(fd, text, (size_t)len, 0) != len || ftruncate(fd, len) != 0) {
         up_complain("cannot write '%s/pid': %s", dir, strerror(errno));
         close(fd);
         return -1;
@@ -137,7 +142,7 @@ static int remove_one(const char *path, const struct stat *status, int kind, str
 
 bool folder_clean(const char *dir)
 {
-    static const char *const parts[] = {"coordination", "election", "log"};
+    static const char *const parts[] = {"coordination", "election", "log", "export"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         char path[UP_PATH_BYTES];
         if (!folder_path(path, dir, "%s", parts[i]))

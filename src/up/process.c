@@ -245,7 +245,9 @@ static bool look_once(struct processes *c, int timeout_ms)
         if (fds[i + 1].revents != 0 && !read_output(c->members[i]))
             close_output(c->members[i]);
     }
-    return fds[0].revents == 0 || take_signals(c);
+    if (fds[0].revents != 0 && !take_signals(c))
+        c->one_ended = true;
+    return !c->one_ended;
 }
 
 static int64_t clock_ms(void)

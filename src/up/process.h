@@ -46,6 +46,7 @@ struct processes {
     size_t count;
     int signals;      /* a signalfd */
     bool interrupted; /* we were asked to end */
+    bool one_ended;   /* that was not to, which was told */
 };
 
 /* False after having told why. Blocks the signals for the rest of the program's life. */

@@ -13,10 +13,13 @@
 #include "base/mem.h"
 #include "up/cluster.h"
 #include "up/folder.h"
+#include "up/foreign.h"
 
 enum {
     START_MS_MAX = 60000,
     DOWN_S_MAX = 40,
+    BAR_CELLS = 24,
+    PORTS = 4, /* of a coordination server */
 };
 
 /* ---- ports ---- */
@@ -25,7 +28,7 @@ enum {
  * its server does, and the server will say so. */
 static bool choose_ports(int *ports[], size_t count)
 {
-    int fds[3 * SERVERS];
+    int fds[PORTS * SERVERS];
     size_t opened = 0;
     bool ok = true;
     for (; ok && opened < count; opened++) {
@@ -56,8 +59,9 @@ static bool write_config(struct cluster *u, int index)
                       "# Written by caucus up; replaced at the next start.\n"
                       "dataDir=%s\nclientPort=%d\nclientPortAddress=127.0.0.1\n"
                       "tickTime=500\ninitLimit=20\nsyncLimit=8\n"
-                      "admin.enableServer=false\n4lw.commands.whitelist=*\n",
-                      dir, c->client_port);
+                      "admin.serverAddress=127.0.0.1\nadmin.serverPort=%d\n"
+                      "4lw.commands.whitelist=*\n",
+                      dir, c->client_port, c->admin_port);
     for (int i = 0; i < SERVERS; i++) {
         const struct coordination *s = &u->coordination[i];
         at += snprintf(text + at, sizeof text - (size_t)at, "server.%d=127.0.0.1:%d:%d\n", i + 1,
@@ -70,9 +74,10 @@ static bool write_config(struct cluster *u, int index)
 
 static bool start_coordination(struct cluster *u)
 {
-    int *ports[3 * SERVERS];
+    int *ports[PORTS * SERVERS];
     size_t count = 0;
     for (int i = 0; i < SERVERS; i++) {
+        ports[count++] = &u->coordination[i].admin_port;
         ports[count++] = &u->coordination[i].client_port;
         ports[count++] = &u->coordination[i].quorum_port;
         ports[count++] = &u->coordination[i].election_port;
@@ -122,7 +127,7 @@ static bool start_server(struct cluster *u, int index)
         "--data",      s->data,       "--name",      s->id,        "--peer",
         "127.0.0.1:0", "--rest",      s->rest,       "--grpc",     s->grpc,
         "--auth",      "none",        "--committee", "open",       "--session-timeout",
-        "3000",
+        "3000",        "--root",      u->root,
     };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         process_word(p, words[i]);
@@ -155,6 +160,9 @@ static void say_where(struct cluster *u)
         const struct server *s = &u->servers[i];
         printf("  election server %d   page http://%s/   gRPC %s\n", i + 1, s->rest, s->grpc);
     }
+    if (u->options->zookeeper == NULL)
+        printf("  coordination        console http://127.0.0.1:%d/console/\n",
+               u->coordination[0].admin_port);
     printf("  coordination        %s   (caucus --hosts %s status)\n"
            "  logs                %s/log\n\n"
            "Things to try in another terminal:\n\n"
@@ -166,18 +174,61 @@ static void say_where(struct cluster *u)
     fflush(stdout);
 }
 
-static bool wait_ready(struct cluster *u, const char *what)
+struct start {
+    struct processes *all;
+    const char *what;
+    size_t ready, first; /* of `all`, those that are started now */
+};
+
+/* A bar on a terminal, drawn anew whenever one more serves. */
+static void draw_start(const struct start *s)
 {
-    printf("%s ...", what);
+    size_t count = s->all->count - s->first;
+    if (!isatty(STDOUT_FILENO))
+        return;
+    printf("\r%-28s [", s->what);
+    for (size_t i = 0; i < BAR_CELLS; i++)
+        putchar(i * count < s->ready * BAR_CELLS ? '#' : '.');
+    printf("] %zu of %zu", s->ready, count);
     fflush(stdout);
-    bool ready = processes_wait(&u->all, processes_all_ready, &u->all, START_MS_MAX);
+}
+
+static bool all_serve(void *start)
+{
+    struct start *s = start;
+    size_t ready = 0;
+    for (size_t i = s->first; i < s->all->count; i++)
+        ready += s->all->members[i]->ready;
+    if (ready != s->ready) {
+        s->ready = ready;
+        draw_start(s);
+    }
+    return processes_all_ready(s->all);
+}
+
+static void tell_late(const struct process *p)
+{
+    up_complain("%s does not serve after %d s; its log is %s", p->name, START_MS_MAX / 1000,
+                p->log_path);
+    if (p->last_error[0] != 0)
+        up_complain("%s: %s", p->name, p->last_error);
+}
+
+static bool wait_ready(struct cluster *u, const char *what, size_t first)
+{
+    struct start s = {.all = &u->all, .what = what, .first = first};
+    if (!isatty(STDOUT_FILENO))
+        printf("%s ...", what);
+    draw_start(&s);
+    fflush(stdout);
+    bool ready = processes_wait(&u->all, all_serve, &s, START_MS_MAX);
     puts(ready ? " up" : " no");
     fflush(stdout);
-    for (size_t i = 0; !ready && !u->all.interrupted && i < u->all.count; i++) {
+    for (size_t i = 0; !ready && !u->all.interrupted && !u->all.one_ended && i < u->all.count;
+         i++) {
         const struct process *p = u->all.members[i];
         if (p->pid > 0 && !p->ready)
-            up_complain("%s does not serve after %d s; its log is %s", p->name, START_MS_MAX / 1000,
-                        p->log_path);
+            tell_late(p);
     }
     return ready;
 }
@@ -187,7 +238,10 @@ static bool wait_ready(struct cluster *u, const char *what)
 static bool prepare(struct cluster *u)
 {
     static const char *const parts[] = {"coordination", "election", "log"};
-    if ((u->options->clean || u->options->demo) && !folder_clean(u->dir))
+    bool anew = u->options->clean || u->options->demo;
+    if (anew)
+        foreign_clean(u);
+    if ((anew && !folder_clean(u->dir)) || !foreign_root(u))
         return false;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         char path[UP_PATH_BYTES];
@@ -206,22 +260,22 @@ static bool never(void *arg)
 /* True: it served until it was asked to end. */
 static bool serve(struct cluster *u)
 {
-    if (u->options->zookeeper != NULL) {
+    if (u->options->zookeeper != NULL)
         snprintf(u->hosts, sizeof u->hosts, "%s", u->options->zookeeper);
-    } else if (!start_coordination(u) || !wait_ready(u, "three coordination servers")) {
+    else if (!start_coordination(u) ||
+             !wait_ready(u, "three coordination servers", u->all.count - SERVERS))
         return false;
-    }
     if (!choose_server_ports(u))
         return false;
     for (int i = 0; i < SERVERS; i++) {
         if (!start_server(u, i))
             return false;
     }
-    if (!wait_ready(u, "three election servers"))
+    if (!wait_ready(u, "three election servers", u->all.count - SERVERS))
         return false;
     say_where(u);
     if (u->options->demo && !demo_hold(u))
-        return u->all.interrupted;
+        return false;
     processes_wait(&u->all, never, NULL, -1);
     return u->all.interrupted;
 }
@@ -243,16 +297,19 @@ int up_run(const struct up_options *o)
     if (realpath(o->dir, u->dir) == NULL)
         up_complain("'%s': %s", o->dir, strerror(errno));
     else if (processes_init(&u->all)) {
+        u->tool.is_tool = true;
+        processes_add(&u->all, &u->tool);
         served = prepare(u) && serve(u);
-        puts("stopping");
+        puts(u->all.interrupted ? "\ninterrupted; stopping" : "stopping");
         fflush(stdout);
         processes_stop(&u->all);
         processes_deinit(&u->all);
+        puts("everything has ended");
     }
-    bool fine = served || (u->all.interrupted);
+    int code = served ? EXIT_SUCCESS : u->all.interrupted ? UP_INTERRUPTED : EXIT_FAILURE;
     free(u);
     close(lock);
-    return fine ? EXIT_SUCCESS : EXIT_FAILURE;
+    return code;
 }
 
 int up_down(const char *dir)

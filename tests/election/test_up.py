@@ -12,6 +12,8 @@ import subprocess
 import urllib.request
 
 import pytest
+import rawzk
+from disk import SmallDisk
 from peers import CAUCUSD
 
 CAUCUS = CAUCUSD.parent / "caucus"
@@ -20,10 +22,10 @@ WAIT_S = 60
 
 
 class Cluster:
-    def __init__(self, folder, *words):
+    def __init__(self, folder, *words, prefix=()):
         self.folder = folder
         self.process = subprocess.Popen(
-            [CAUCUS, "up", "--dir", folder, "--election", ROOT / "elections/example", *words],
+            [*prefix, CAUCUS, "up", "--dir", folder, "--election", ROOT / "elections/example", *words],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.said = ""
 
@@ -53,12 +55,17 @@ class Cluster:
         return [pid for pid in found if pid != self.process.pid]
 
 
+def server_children(server):
+    with server.session() as s:
+        return s.ok(rawzk.get_children("/"))
+
+
 @pytest.fixture
 def up(tmp_path):
     clusters = []
 
-    def start(*words, folder=tmp_path / "cluster"):
-        clusters.append(Cluster(folder, *words))
+    def start(*words, folder=tmp_path / "cluster", **how):
+        clusters.append(Cluster(folder, *words, **how))
         return clusters[-1]
 
     yield start
@@ -125,8 +132,35 @@ def test_election_of_2024_is_held_while_leaders_die(up):
     assert re.search(r"harris +226 ", said) and re.search(r"trump +312 .*has won", said)
     killed = re.findall(r"kill -9 of (coordination|election) server \d", said)
     told = re.findall(r"(coordination|election) server \d was ended by signal 9; it is started again", cluster.complaints)
-    assert killed == told and killed in (["coordination"], ["coordination", "election"]), said  # a fast machine is done sooner
+    assert killed == told == ["coordination", "election"], said
+    assert "counted once more from the exported files alone: the same" in said
+    costs = re.findall(r"^(coordination|election) server \d +\d\d:\d\d:\d\d +(\d+) ms +(\d+) ms$", said, re.M)
+    assert [who for who, _, _ in costs] == killed and all(0 < int(gap) and 0 < int(back) for _, gap, back in costs), said
     assert cluster.pids() == []
+
+
+def wait_nation(page, voters):
+    """The stream's word on the nation, once it has so many."""
+    with urllib.request.urlopen(page + "/v1/results/stream", timeout=WAIT_S) as stream:
+        event = ""
+        for line in stream:
+            if line.startswith(b"event: "):
+                event = line.split()[1].decode()
+            if line.startswith(b"data: ") and event == "nation":
+                nation = json.loads(line[6:])
+                if nation["voters"] >= voters:
+                    return nation
+
+
+def test_the_nation_of_the_page_is_the_sum_of_its_states(up):
+    pages = up().wait_up()
+    post(pages[0] + "/v1/election/start", {})
+    for state, voter, candidate in (("california", 1, 1), ("california", 2, 1), ("new_york", 13, 1), ("texas", 21, 2)):
+        answer = post(f"{pages[0]}/states/{state}/voters/voter{voter}/vote", {"candidate": f"cand{candidate}"})
+        assert answer["outcome"] == "COMMITTED", answer
+    nation = wait_nation(pages[1], 4)
+    assert nation["voters"] == 4
+    assert [(c["candidate"], c["votes"], c["electors"]) for c in nation["counts"]][:2] == [("cand1", 3, 82), ("cand2", 1, 40)]
 
 
 def test_second_on_the_same_folder_is_refused_and_down_ends_the_first(up):
@@ -192,11 +226,75 @@ def test_port_that_is_taken_is_told_and_nothing_is_left(up):
         assert cluster.pids() == []
 
 
-def test_interrupted_while_it_starts_nothing_is_left(up):
-    cluster = up()
-    assert cluster.process.stdout.read(1)  # it has begun to say what it does
-    assert cluster.end(signal.SIGINT) == 0
-    assert cluster.pids() == []
+@pytest.mark.parametrize("words, moment", [
+    ((), "t"),
+    (("--demo", "--election", ROOT / "elections/us-2024"), "three election servers ... up"),
+    (("--demo", "--election", ROOT / "elections/us-2024"), "$ electorate replay"),
+], ids=["start", "demo starts", "votes come in"])
+def test_interrupted_nothing_is_left_that_hinders_the_next(up, words, moment):
+    cluster = up(*words)
+    said = ""
+    while moment not in said:
+        byte = cluster.process.stdout.read(1)
+        assert byte, said + cluster.process.stderr.read()
+        said += byte
+    assert cluster.end(signal.SIGINT) == 130, cluster.complaints
+    assert "interrupted; stopping" in cluster.said and cluster.pids() == []
+    again = up(*words[1:])
+    again.wait_up()
+    assert again.end(signal.SIGINT) == 0, again.complaints
+
+
+def test_full_disk_is_told_and_once_there_is_room_it_goes_on(up, tmp_path):
+    with SmallDisk(tmp_path, "48m") as disk:
+        how = {"folder": disk.path / "cluster", "prefix": disk.prefix}
+        disk.fill()
+        first = up(**how)
+        assert first.wait_end() == 1 and "No space left on device" in first.complaints
+        assert first.complaints.count("\n") == 1, first.complaints
+        disk.free()
+
+        second = up(**how)
+        pages = second.wait_up()
+        disk.fill()
+        with contextlib.suppress(OSError):  # they may end before they answer
+            post(pages[0] + "/v1/election/start", {})
+        assert second.wait_end() == 1 and second.pids() == []
+        assert "No space left on device" in second.complaints, second.complaints
+        clean = up("--clean", **how)  # which makes room itself
+        clean.wait_up()
+        assert clean.end() == 0
+        disk.free()
+        third = up(**how)
+        third.wait_up()
+        assert third.end() == 0
+
+
+@pytest.mark.parametrize("kind", ["caucusd", "apache39"])
+def test_an_ensemble_that_is_there_is_used_and_left_as_it_was(up, standing, kind):
+    server = standing(kind)
+    hosts = f"127.0.0.1:{server.port}"
+    children = lambda: set(server_children(server))
+    before = children()
+    first = up("--zookeeper", hosts)
+    pages = first.wait_up()
+    assert post(pages[0] + "/v1/election/start", {})["phase"] == "OPEN"
+    assert len(first.pids()) == 3
+    ours, = children() - before
+    assert ours.startswith("caucus-up-") and first.end() == 0
+
+    other = up("--zookeeper", "127.0.0.1:1")
+    assert other.wait_end() == 1 and f"has a cluster on {hosts}" in other.complaints
+    own = up()
+    assert own.wait_end() == 1 and f"has a cluster on {hosts}" in own.complaints
+    second = up("--zookeeper", hosts)
+    with urllib.request.urlopen(second.wait_up()[1] + "/v1/results", timeout=WAIT_S) as answer:
+        assert json.loads(answer.read())["phase"] == "OPEN"
+    assert second.end() == 0 and children() - before == {ours}
+
+    clean = up("--clean")
+    clean.wait_up()
+    assert clean.end() == 0 and children() == before
 
 
 @pytest.mark.parametrize("words, text", [

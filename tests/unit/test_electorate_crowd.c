@@ -253,6 +253,66 @@ static void who_is_told_to_finish_begins_nothing_new(void **state)
     end(&w);
 }
 
+struct heard {
+    int count;
+    uint32_t state;
+    int64_t length_ns;
+};
+
+static void hear(void *arg, uint32_t state, int64_t length_ns)
+{
+    struct heard *h = arg;
+    h->count++;
+    h->state = state;
+    h->length_ns = length_ns;
+}
+
+static void a_pause_is_time_in_which_ballots_wait_and_none_is_acknowledged(void **state)
+{
+    (void)state;
+    struct heard heard = {0};
+    struct pauses p = {.told_from_ns = INT64_C(20) * MS, .tell = hear, .arg = &heard};
+    pauses_sent(&p, 1, INT64_C(100) * MS); /* nobody waited before */
+    pauses_sent(&p, 1, INT64_C(110) * MS);
+    pauses_done(&p, 1, true, INT64_C(115) * MS);
+    assert_int_equal(heard.count, 0);
+    pauses_sent(&p, 0, INT64_C(120) * MS); /* another state's */
+    pauses_done(&p, 0, true, INT64_C(121) * MS);
+    pauses_sent(&p, 1, INT64_C(140) * MS);
+    pauses_done(&p, 1, false, INT64_C(150) * MS); /* refused: no acknowledgement */
+    pauses_done(&p, 1, true, INT64_C(160) * MS);
+    assert_int_equal(heard.count, 1);
+    assert_int_equal(heard.state, 1);
+    assert_int_equal(heard.length_ns, INT64_C(45) * MS);
+    pauses_sent(&p, 1, INT64_C(900) * MS);
+    pauses_done(&p, 1, true, INT64_C(901) * MS);
+    assert_int_equal(heard.count, 1);
+}
+
+static void the_crowd_tells_of_pauses(void **state)
+{
+    (void)state;
+    struct world w;
+    struct errand e;
+    int64_t again_ns;
+    struct heard heard = {0};
+    struct pauses p = {.told_from_ns = INT64_C(20) * MS, .tell = hear, .arg = &heard};
+    begin(&w, 1, 0, 0);
+    struct crowd_options o = {
+        .plan = &w.plan, .slots = 1, .patience_ns = PATIENCE_NS, .pauses = &p};
+    crowd_free(w.crowd);
+    w.crowd = crowd_create(&o);
+    assert_int_equal(take(&w, &e, &again_ns), CROWD_BALLOT);
+    crowd_answer(w.crowd, e.slot, CAST_UNKNOWN, 0, w.now_ns += INT64_C(30) * MS);
+    w.now_ns += INT64_C(20) * MS;
+    assert_int_equal(take(&w, &e, &again_ns), CROWD_BALLOT);
+    crowd_answer(w.crowd, e.slot, CAST_COMMITTED, 0, w.now_ns += INT64_C(5) * MS);
+    assert_int_equal(heard.count, 1);
+    assert_int_equal(heard.state, e.ballot.state);
+    assert_int_equal(heard.length_ns, INT64_C(55) * MS);
+    end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -265,6 +325,8 @@ int main(void)
         cmocka_unit_test(no_second_thought_after_a_first_that_was_given_up),
         cmocka_unit_test(a_pace_is_kept),
         cmocka_unit_test(who_is_told_to_finish_begins_nothing_new),
+        cmocka_unit_test(a_pause_is_time_in_which_ballots_wait_and_none_is_acknowledged),
+        cmocka_unit_test(the_crowd_tells_of_pauses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,138 @@
+"""./run: set-up that is interrupted, fails, or is done by two at a time; what it says, what it leaves. With stand-ins for cmake and ninja:
+the programs are those that are built already."""
+
+import os
+import pathlib
+import signal
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+WAIT_S = 60
+
+CMAKE = """#!/bin/sh
+mkdir -p build/release/CMakeFiles
+if [ -p gate ]; then echo half >build/release/CMakeCache.txt; echo configuring >cmake.begun; read -r _ <gate; fi
+if [ -e full ]; then echo "No space left on device"; exit 1; fi
+[ ! -e build/release/CMakeCache.txt ] || echo "an old cache was believed" >>complaints
+echo whole >build/release/CMakeCache.txt
+touch build/release/build.ninja
+"""
+NINJA = """#!/bin/sh
+echo ninja >>order
+if [ -p gate ]; then echo building >ninja.begun; read -r _ <gate; fi
+mkdir -p build/release && ln -sfn "$CLONE/build/release/bin" build/release/bin
+echo ninja >>order
+"""
+
+
+class Clone:
+    """A fresh clone, as far as ./run is concerned."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        for name in ("run", "Makefile", "tools", "elections"):
+            (folder / name).symlink_to(ROOT / name)
+        (folder / "stand-ins").mkdir()
+        for name, text in (("cmake", CMAKE), ("ninja", NINJA)):
+            (folder / "stand-ins" / name).write_text(text)
+            (folder / "stand-ins" / name).chmod(0o755)
+        self.env = {**os.environ, "PATH": f"{folder}/stand-ins:{os.environ['PATH']}", "CLONE": str(ROOT)}
+        self.started = []
+
+    def run(self, *words):
+        self.started.append(subprocess.Popen(
+            [self.folder / "run", *words], cwd="/", env=self.env, start_new_session=True, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+        return self.started[-1]
+
+    def wait_begun(self, what):
+        """Its stand-in says so into this, and waits."""
+        with open(self.folder / f"{what}.begun") as f:
+            f.read()
+
+    def gate(self, *whats):
+        for name in ("gate", *(f"{w}.begun" for w in whats)):
+            os.mkfifo(self.folder / name)
+
+    def open_gate(self, *whats):
+        for name in ("gate", *(f"{w}.begun" for w in whats)):
+            (self.folder / name).unlink()
+
+
+def interrupt(process):
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    return process.communicate(timeout=WAIT_S)[0]
+
+
+@pytest.fixture
+def clone(tmp_path):
+    c = Clone(tmp_path)
+    yield c
+    for process in c.started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.communicate(timeout=WAIT_S)
+
+
+@pytest.mark.parametrize("what", ["cmake", "ninja"])
+def test_interrupted_while_it_builds_it_says_so_and_the_next_goes_on(clone, what):
+    if what == "ninja":
+        clone.gate("ninja")
+        (clone.folder / "stand-ins/cmake").write_text(CMAKE.replace("-p gate", "-p none"))
+    else:
+        clone.gate("cmake")
+    first = clone.run("up")
+    clone.wait_begun(what)
+    said = interrupt(first)
+    assert first.returncode == 130 and "run: interrupted; ./run goes on from here" in said
+    clone.open_gate(what)
+    again = clone.run("down")
+    assert again.wait(WAIT_S) == 1  # nothing runs
+    second = clone.run("server", "--port", "0")
+    for line in second.stdout:
+        if "event=serving" in line:
+            break
+    interrupt(second)
+    assert second.returncode == 0
+    assert not (clone.folder / "complaints").exists()
+
+
+def test_set_up_that_fails_says_why_and_leaves_nothing_to_believe(clone):
+    (clone.folder / "full").touch()
+    first = clone.run()
+    said = first.communicate(timeout=WAIT_S)[0]
+    assert first.returncode == 1 and "No space left on device" in said and "run: setting up failed; what is above says why" in said
+    assert not (clone.folder / "build/release/configured").exists()
+
+
+def test_two_at_once_build_one_after_the_other_and_the_second_is_told_of_the_first(clone):
+    clone.gate("ninja")
+    (clone.folder / "stand-ins/cmake").write_text(CMAKE.replace("-p gate", "-p none"))
+    first = clone.run("up", "--election", str(ROOT / "elections/example"))
+    clone.wait_begun("ninja")
+    second = clone.run("up")
+    assert "is being built by somebody else; waiting" in second.stdout.readline()
+    gate = os.open(clone.folder / "gate", os.O_RDWR)
+    clone.open_gate("ninja")
+    os.write(gate, b"go\n")
+    for line in first.stdout:
+        if line.startswith("Things to try"):
+            break
+    os.close(gate)
+    said = second.communicate(timeout=WAIT_S)[0]
+    assert second.returncode == 1 and "a cluster runs on 'var/cluster' already; caucus down ends it" in said
+    assert (clone.folder / "order").read_text() == "ninja\n" * 4
+    down = clone.run("down")
+    assert down.wait(WAIT_S) == 0 and first.wait(WAIT_S) == 0
+
+
+@pytest.mark.parametrize("words, code, text", [
+    (["sideways"], 2, "'sideways' is none of demo, up, server, down"),
+    (["--help"], 0, "./run down"),
+    (["down"], 1, "nothing was built here"),
+])
+def test_words(clone, words, code, text):
+    done = clone.run(*words)
+    assert text in done.communicate(timeout=WAIT_S)[0] and done.returncode == code

@@ -1,0 +1,29 @@
+#!/bin/sh
+# build.sh PRESET [TARGET...]: configures build/PRESET, if that was not done to its end, and builds. One at a time: a second one waits.
+set -eu
+cd "$(dirname "$0")/.."
+preset=$1
+shift
+mkdir -p build
+exec 9>"build/$preset.lock"
+if command -v flock >/dev/null 2>&1 && ! flock -n 9; then
+    echo "build: build/$preset is being built by somebody else; waiting for that" >&2
+    flock 9
+fi
+
+# What a configuration that was cut off, or met a full disk, found out about the machine is not to be believed.
+if [ ! -f "build/$preset/configured" ]; then
+    rm -rf "build/$preset/CMakeCache.txt" build/"$preset"/CMakeFiles/[0-9]* build/"$preset"/CMakeFiles/CMake* "build/$preset/build.ninja"
+    cmake --preset "$preset" >"build/$preset.log" 2>&1 || { cat "build/$preset.log" >&2; exit 1; }
+    touch "build/$preset/configured"
+    rm -f "build/$preset.log"
+fi
+
+jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN)}
+# On a terminal ninja keeps a line that says how far it is; elsewhere only trouble is of interest.
+if [ -t 1 ]; then
+    NINJA_STATUS='building [%f of %t] ' ninja -C "build/$preset" -j"$jobs" "$@"
+else
+    ninja -C "build/$preset" -j"$jobs" --quiet "$@" >"build/$preset.log" 2>&1 || { cat "build/$preset.log" >&2; exit 1; }
+    rm -f "build/$preset.log"
+fi
