@@ -341,13 +341,21 @@ static ssize_t read_small(struct conn *c)
     return got;
 }
 
+/* What a pause has left is served before more is read. False: there is none, or it is not enough and
+ * what follows is wanted: whoever offered it again and again would never read that. */
+static bool serve_left(struct conn *c)
+{
+    size_t left = c->in_len;
+    if (left == 0 || left < c->in_want)
+        return false;
+    offer(c, slice_of(c->in, left));
+    return c->in_len != left || conn_is_paused(c) || c->broken || c->closing;
+}
+
 static void read_once(struct conn *c)
 {
-    /* What a pause has left is served before more is read. */
-    if (c->in_len > 0 && c->in_len >= c->in_want) {
-        offer(c, slice_of(c->in, c->in_len));
+    if (serve_left(c))
         return;
-    }
     bool large = c->in_len > 0 && c->in_want > LOOP_READ_BYTES;
     ssize_t got = large ? read_large(c) : read_small(c);
     if (got == 0) {

@@ -8,7 +8,7 @@ import struct
 import pytest
 import rawzk
 from certs import Certs
-from election import CAST, HELLO, HOSTS, SHARD, Election, Link, Voters
+from election import ANSWER, CAST, HELLO, HOSTS, SHARD, Election, Link, Voters
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -89,6 +89,25 @@ def test_odd_bytes_end_the_link_and_nothing_else(election):
         voters.wait_acknowledged(50)
     election.close()
     election.check(voters)
+
+
+def test_a_frame_may_come_in_pieces(election):
+    """Each piece has been read before the next is sent: what came whole in front of it is answered."""
+    body = struct.pack(">QH16sH16sBIQ", 1, 0, os.urandom(16), 0, os.urandom(16), 0, 5000, 0)
+    vote = struct.pack(">IB", 1 + len(body), CAST) + body
+    link = Link(election, election.servers[0])
+
+    def wait_answer():
+        kind = None
+        while kind != ANSWER:
+            kind, _ = link.receive() or ("the link has ended", None)
+            assert kind in (HELLO, HOSTS, ANSWER)
+
+    for cut in (1, 3, 4, 5, 20):
+        link.socket.sendall(vote + vote[:cut])
+        wait_answer()
+        link.socket.sendall(vote[cut:])
+        wait_answer()
 
 
 def test_links_over_tls_are_for_those_whom_their_certificates_name(standing, tmp_path):
