@@ -7,6 +7,16 @@ void hist_reset(struct hist *h)
     memset(h, 0, sizeof *h);
 }
 
+void hist_merge(struct hist *into, const struct hist *from)
+{
+    into->count += from->count;
+    into->sum_ns += from->sum_ns;
+    if (from->max_ns > into->max_ns)
+        into->max_ns = from->max_ns;
+    for (uint32_t i = 0; i < HIST_BUCKETS; i++)
+        into->buckets[i] += from->buckets[i];
+}
+
 static uint64_t middle_of_bucket_ns(uint32_t bucket)
 {
     if (bucket < 2 * HIST_SUB)

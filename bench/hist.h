@@ -42,6 +42,8 @@ static inline void hist_add(struct hist *h, uint64_t value_ns)
 
 void hist_reset(struct hist *h);
 
+void hist_merge(struct hist *into, const struct hist *from);
+
 /* The value below which `share` (0..1) of all values lie; 0 for an empty histogram. */
 uint64_t hist_quantile_ns(const struct hist *h, double share);
 

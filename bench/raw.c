@@ -11,6 +11,7 @@ enum {
     FRAME_AT = LENGTH_BYTES,
     BODY_AT = FRAME_AT + 8, /* of a request: behind xid and opcode */
     RECORD_AT = FRAME_AT + REPLY_HEADER_BYTES,
+    REQUEST_BYTES_MAX = 256,
 };
 
 static void send_all(struct raw *r, const uint8_t *bytes, size_t count)
@@ -66,14 +67,27 @@ static void call(struct raw *r, int32_t op, uint8_t *frame, const uint8_t *end)
     send_all(r, frame, (size_t)(end - frame));
 }
 
+/* Of the answer to the last call. */
+static int32_t receive_error(struct raw *r, const char *what, const char *path)
+{
+    receive(r);
+    if (r->length < RECORD_AT || get_i32(r->in + FRAME_AT) != r->xid)
+        fail("%s %s: a wrong answer", what, path);
+    return get_i32(r->in + FRAME_AT + 12);
+}
+
+static void receive_ok(struct raw *r, const char *what, const char *path)
+{
+    int32_t error = receive_error(r, what, path);
+    if (error != ZK_OK)
+        fail("%s %s: error %d", what, path, error);
+}
+
 static void get(struct raw *r, const char *path, bool watch)
 {
-    uint8_t frame[256];
+    uint8_t frame[REQUEST_BYTES_MAX];
     call(r, OP_GET_DATA, frame, put_get_request(frame + BODY_AT, path, watch));
-    receive(r);
-    if (r->length < RECORD_AT || get_i32(r->in + FRAME_AT) != r->xid ||
-        get_i32(r->in + FRAME_AT + 12) != ZK_OK)
-        fail("getData %s: a wrong answer", path);
+    receive_ok(r, "getData", path);
 }
 
 void raw_get(struct raw *r, const char *path, int32_t data_bytes)
@@ -82,6 +96,29 @@ void raw_get(struct raw *r, const char *path, int32_t data_bytes)
     uint32_t wanted = RECORD_AT + LENGTH_BYTES + (uint32_t)data_bytes + STAT_BYTES;
     if (r->length != wanted || get_i32(r->in + RECORD_AT) != data_bytes)
         fail("getData %s: %u bytes, not %u", path, r->length, wanted);
+}
+
+void raw_set(struct raw *r, const char *path, const uint8_t *data, size_t data_bytes)
+{
+    uint8_t frame[REQUEST_BYTES_MAX];
+    call(r, OP_SET_DATA, frame, put_set_request(frame + BODY_AT, path, data, data_bytes));
+    receive_ok(r, "setData", path);
+}
+
+void raw_create(struct raw *r, const char *path, const uint8_t *data, size_t data_bytes)
+{
+    uint8_t frame[REQUEST_BYTES_MAX];
+    call(r, OP_CREATE, frame, put_create_request(frame + BODY_AT, path, data, data_bytes));
+    int32_t error = receive_error(r, "create", path);
+    if (error != ZK_OK && error != ZK_NODEEXISTS)
+        fail("create %s: error %d", path, error);
+}
+
+void raw_sync(struct raw *r, const char *path)
+{
+    uint8_t frame[REQUEST_BYTES_MAX];
+    call(r, OP_SYNC, frame, put_sync_request(frame + BODY_AT, path));
+    receive_ok(r, "sync", path);
 }
 
 void raw_watch(struct raw *r, const char *path)

@@ -5,6 +5,7 @@
 #define BENCH_RAW_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum {
@@ -22,6 +23,12 @@ void raw_open(struct raw *r, int port, int timeout_ms);
 void raw_close(struct raw *r);
 /* Reads the znode and checks that it has so many bytes. */
 void raw_get(struct raw *r, const char *path, int32_t data_bytes);
+/* Whatever its version is. */
+void raw_set(struct raw *r, const char *path, const uint8_t *data, size_t data_bytes);
+/* If it is there already, that is fine. */
+void raw_create(struct raw *r, const char *path, const uint8_t *data, size_t data_bytes);
+/* Its server then knows what others did before. */
+void raw_sync(struct raw *r, const char *path);
 /* Sets a watch on its data, and waits for the next event. */
 void raw_watch(struct raw *r, const char *path);
 void raw_wait_event(struct raw *r);

@@ -99,6 +99,45 @@ ENSEMBLE_ROWS = {
            ("rate", "/s", 0, None), ("p999", "ms", 2, None), ("max", "ms", 2, None),
            *([("waits longer", "ms", 2, most)] if most else []))},
 }
+
+
+def vote_rows(load, rate_min):
+    """Rows of a load on the election, and of the same at half of the rate that is wanted."""
+    rows = {}
+    for what, rate, p99 in ((load, ("min", rate_min), None), (f"{load}, half", None, ("max", 50))):
+        rows |= {
+            f"{what}: rate": ("/s", 0, rate),
+            f"{what}: p50": ("ms", 1, None),
+            f"{what}: p99": ("ms", 1, p99),
+            f"{what}: cpu electiond": ("us/vote", 2, None),
+            f"{what}: cpu coordination": ("us/vote", 2, None),
+            f"{what}: cpu load": ("us/vote", 2, None),
+            f"{what}: coordination writes": ("/s", 0, ("max", COORDINATION_WRITES_MAX)),
+            f"{what}: syncs": ("/s", 0, None),
+        }
+    return rows
+
+
+# One write of a state's Commit each 20 ms at the most, of 51 states.
+COORDINATION_WRITES_MAX = 51 * 50
+ELECTION_ROWS = {
+    **vote_rows("votes, one state", 100000),
+    **vote_rows("votes, 51 states", 60000),
+    **vote_rows("votes, REST", 15000),
+    **{f"original's way, {states}: {column}": (unit, decimals, None)
+       for states in ("one state", "51 states")
+       for column, unit, decimals in (("rate", "/s", 0), ("p50", "ms", 1), ("p99", "ms", 1),
+                                      ("cpu coordination", "us/vote", 2))},
+    "replay of 2024: time": ("s", 0, ("max", 360)),
+    "replay of 2024: rate": ("/s", 0, None),
+    "replay of 2024: votes": ("", 0, None),
+    "replay of 2024: leaders killed": ("", 0, ("min", 3)),
+    "replay of 2024: states that are not exact": ("", 0, ("max", 0)),
+    "replay of 2024: ballots sent again": ("", 0, None),
+    "replay of 2024: p50": ("ms", 1, None),
+    "replay of 2024: p99": ("ms", 1, None),
+    "replay of 2024: max": ("ms", 0, None),
+}
 # Rows whose least and most matter as much as the median: shown below the table.
 SPREAD_ROWS = [f"ens gap of {name}" for name in ("kill -9", "SIGTERM", "SIGSTOP")]
 
@@ -108,7 +147,8 @@ def all_rows():
     for load, targets in {**LOAD_TARGETS, **ENSEMBLE_LOAD_TARGETS}.items():
         for column, (unit, decimals) in LOAD_COLUMNS.items():
             rows[f"{load} {column}"] = (unit, decimals, targets.get(column))
-    return {**rows, **OTHER_ROWS, **CLIENT_ROWS, **SNAPSHOT_ROWS, **ENSEMBLE_ROWS}
+    return {**rows, **OTHER_ROWS, **CLIENT_ROWS, **SNAPSHOT_ROWS, **ENSEMBLE_ROWS,
+            **ELECTION_ROWS}
 
 
 class Results:
