@@ -281,7 +281,7 @@ static void attempt(struct service *s, struct casting *c)
         finish(s, c, CAST_UNAVAILABLE);
         return;
     }
-    struct shard_event ev = {.type = SHARD_CAST, .cast = c->ballot};
+    struct shard_event ev = {.type = SHARD_CAST, .more = true, .cast = c->ballot};
     c->outstanding = true;
     c->to_link = 0;
     sleep_until(s, c, INT64_MAX);

@@ -11,6 +11,7 @@
 enum {
     SEND_LOG_BYTES_MAX = 1 << 20, /* of committed batches in one message */
     PENDING_MAX = 65536,
+    FOLLOW_GAPS = 5, /* commits that a follower of a busy state sees at once */
 };
 
 static const int64_t second_ns = 1000 * 1000 * 1000;
@@ -86,6 +87,8 @@ static void make_shard(struct replica *r)
         .revisions_max = s->definition->revisions_max,
         .pending_max = PENDING_MAX,
         .commit_gap_ns = gap_ms * 1000 * 1000,
+        .follow_gap_ns = gap_ms * 1000 * 1000 * FOLLOW_GAPS,
+        .batch_gap_ns = gap_ms * 1000 * 1000 / 2,
         .quorum_wait_ns = 2 * second_ns,
         .fetch_wait_ns = second_ns,
         .rejoin_wait_ns = second_ns,

@@ -485,10 +485,10 @@ void service_turn(struct service *s)
     if (s->failed)
         return;
     look_at_disk(s);
-    int64_t next_ns = tick_replicas(s);
     question_turn(s);
     cast_turn(s);
     run_later(s);
+    int64_t next_ns = tick_replicas(s); /* last, as votes that were taken wait for it */
     go_on_closing(s);
     look_whether_ready(s);
     disk_submit(s->disk);

@@ -56,6 +56,13 @@ struct record {
 void record_encode(const struct record *r, uint8_t ret[RECORD_BYTES]);
 struct record record_decode(const uint8_t bytes[RECORD_BYTES]);
 
+static inline struct pseudonym record_voter(const uint8_t bytes[RECORD_BYTES])
+{
+    struct pseudonym p;
+    memcpy(p.bytes, bytes + 16, PSEUDONYM_BYTES);
+    return p;
+}
+
 struct log_heading {
     uint64_t round;
     char state[STATE_CODE_BYTES];
@@ -83,6 +90,11 @@ static inline uint64_t batch_end(const struct batch *b)
 static inline struct slice batch_record(const struct batch *b, uint32_t i)
 {
     return slice_of(b->bytes.ptr + BATCH_HEADING_BYTES + (size_t)i * RECORD_BYTES, RECORD_BYTES);
+}
+
+static inline struct slice batch_records(const struct batch *b)
+{
+    return slice_of(b->bytes.ptr + BATCH_HEADING_BYTES, (size_t)b->count * RECORD_BYTES);
 }
 
 /* Whole batches are written by filling a buffer: begin, records (80 bytes each), end. */

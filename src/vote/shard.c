@@ -45,7 +45,7 @@ struct shard *shard_create(const struct shard_options *options, const struct sha
     hmac_key_init(&s->salts, options->salt_key, sizeof options->salt_key);
     map_init(&s->recent, options->seed);
     s->greeted = -1;
-    s->behind_since_ns = INT64_MAX;
+    s->behind_since_ns = s->moved_at_ns = INT64_MAX;
     recover_log(s, disk);
     count_reset(s);
 
@@ -211,8 +211,10 @@ static void ask_next(struct shard *s, struct shard_effects *fx)
 {
     if (s->failed != NULL || !s->connected || s->asked != COORD_NOTHING)
         return;
-    if (s->stale || !s->known) {
+    if (s->stale || !s->known || time_reached(s, s->moved_at_ns)) {
         s->stale = false;
+        s->moved_at_ns = INT64_MAX;
+        s->read_ns = s->now_ns;
         ask(s, fx, COORD_READ);
     } else if (!view_is_ours(s)) {
         s->behind_since_ns = INT64_MAX;
@@ -288,7 +290,9 @@ static void on_changed(struct shard *s, uint32_t changed)
      * cannot be deposed before its LiveNode is gone. */
     if (s->leading)
         changed &= ~(uint32_t)SHARD_NODE_COMMIT;
-    if (changed != 0)
+    if (changed == SHARD_NODE_COMMIT && follow_is_streamed(s))
+        s->moved_at_ns = s->read_ns + s->options.follow_gap_ns;
+    else if (changed != 0)
         s->stale = true;
 }
 
@@ -365,8 +369,11 @@ static int64_t deadline(const struct shard *s)
         at = s->now_ns;
     if (s->fetching && follow_wants_to_fetch(s))
         at = min_time(at, s->fetch_until_ns);
+    if (s->leading)
+        at = min_time(at, lead_batch_at(s));
     if (!s->connected || s->asked != COORD_NOTHING)
         return at;
+    at = min_time(at, s->moved_at_ns);
     if (s->leading && lead_pending(s) > 0) {
         at = min_time(at, step_back_at(s));
         if (lead_held(s) > s->committed)
@@ -393,6 +400,12 @@ static void verify(const struct shard *s)
     }
 }
 
+/* The vote is taken or answered, and nothing else is to be done before the event that follows. */
+static bool is_only_taken(const struct shard *s, const struct shard_event *ev)
+{
+    return ev->type == SHARD_CAST && ev->more && s->failed == NULL && !lead_has_full_batch(s);
+}
+
 void shard_step(struct shard *s, const struct shard_event *ev, struct shard_effects *fx)
 {
     s->now_ns = ev->now_ns;
@@ -402,6 +415,11 @@ void shard_step(struct shard *s, const struct shard_event *ev, struct shard_effe
 
     if (s->failed == NULL || ev->type == SHARD_CAST)
         handle(s, ev, fx);
+    if (is_only_taken(s, ev)) {
+        fx->failed = NULL;
+        fx->deadline_ns = s->now_ns;
+        return;
+    }
     if (s->failed == NULL)
         view_verify(s, fx); /* what came may be what Commit was known to name */
     if (s->failed == NULL) {

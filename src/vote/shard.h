@@ -45,6 +45,9 @@ struct shard_options {
     uint8_t revisions_max;  /* votes of one voter */
     uint32_t pending_max;   /* records taken and not committed */
     int64_t commit_gap_ns;  /* between two writes of Commit */
+    int64_t follow_gap_ns;  /* between two reads of a Commit that only moves on */
+    int64_t batch_gap_ns;   /* between two batches, unless one is full: what has to wait for Commit
+                               anyway need not be sent and synced in drips */
     int64_t quorum_wait_ns; /* without enough replicas, while others live, the leader steps back */
     int64_t fetch_wait_ns;  /* for an answer, before another member is asked */
     int64_t rejoin_wait_ns; /* at most, after having stepped back */
@@ -145,6 +148,10 @@ struct ballot {
 
 struct shard_event {
     enum shard_event_type type;
+    /* Of a SHARD_CAST: another event follows before the driver sleeps. Then the vote is only taken:
+     * what comes of it (a batch that is closed, sent, written) is done once for many. deadline_ns
+     * says so, too. */
+    bool more;
     int64_t now_ns;  /* monotonic */
     int64_t wall_ms; /* for the records' time stamps only */
     union {

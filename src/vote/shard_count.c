@@ -42,6 +42,29 @@ static void count_one(struct shard *s, const uint8_t bytes[RECORD_BYTES])
     }
 }
 
+/* Records [index, until), as far as they lie beside each other; `room` is for one that has to be
+ * read. Empty: it cannot be, the shard failed. */
+static struct slice records_from(struct shard *s, uint64_t index, uint64_t until,
+                                 uint8_t room[RECORD_BYTES])
+{
+    struct slice run = log_run(s, index);
+    if (run.len == 0)
+        return log_record(s, index, room) ? slice_of(room, RECORD_BYTES) : run;
+    if (run.len / RECORD_BYTES > until - index)
+        run.len = (size_t)(until - index) * RECORD_BYTES;
+    return run;
+}
+
+static void count_run(struct shard *s, uint64_t until)
+{
+    uint8_t room[RECORD_BYTES];
+    struct slice run = records_from(s, s->count.tree.size, until, room);
+    for (size_t i = 0; s->failed == NULL && i < run.len / RECORD_BYTES; i++) {
+        count_look_ahead(&s->voters, run, i);
+        count_one(s, run.ptr + i * RECORD_BYTES);
+    }
+}
+
 /* I4 and I9: what everybody else counted is what was counted here. */
 static void compare_with_commit(struct shard *s)
 {
@@ -62,12 +85,9 @@ void count_committed(struct shard *s)
     if (until > s->count.tree.size + s->options.bounds.count_records)
         until = s->count.tree.size + s->options.bounds.count_records;
 
-    uint8_t bytes[RECORD_BYTES];
     uint64_t before = s->count.tree.size;
-    while (s->failed == NULL && s->count.tree.size < until && is_at_hand(s, s->count.tree.size)) {
-        if (log_record(s, s->count.tree.size, bytes))
-            count_one(s, bytes);
-    }
+    while (s->failed == NULL && s->count.tree.size < until && is_at_hand(s, s->count.tree.size))
+        count_run(s, until);
     if (s->failed == NULL && s->count.tree.size > before)
         compare_with_commit(s);
 }
@@ -91,22 +111,33 @@ static bool choice_before(struct shard *s, const struct record *r, int32_t *ret)
     return true;
 }
 
+static bool propose_one(struct shard *s, const uint8_t bytes[RECORD_BYTES], struct merkle *tree,
+                        struct tally *tally)
+{
+    struct record r = record_decode(bytes);
+    struct hash leaf = merkle_leaf(slice_of(bytes, RECORD_BYTES));
+    int32_t old;
+    if (!choice_before(s, &r, &old))
+        return false;
+    tally_change(tally, old, r.candidate, r.district);
+    merkle_push(tree, &leaf);
+    return true;
+}
+
 bool count_propose(struct shard *s, uint64_t index, struct commit *ret)
 {
     invariant(count_is_current(s) && s->commit.index == s->committed);
     struct merkle tree = s->count.tree;
     *ret = s->commit;
-    for (uint64_t i = s->committed; i < index; i++) {
-        uint8_t bytes[RECORD_BYTES];
-        int32_t old;
-        if (!log_record(s, i, bytes))
+    uint8_t room[RECORD_BYTES];
+    for (struct slice run; tree.size < index;) {
+        run = records_from(s, tree.size, index, room);
+        if (run.len == 0)
             return false;
-        struct record r = record_decode(bytes);
-        struct hash leaf = merkle_leaf(slice_of(bytes, sizeof bytes));
-        if (!choice_before(s, &r, &old))
-            return false;
-        tally_change(&ret->tally, old, r.candidate, r.district);
-        merkle_push(&tree, &leaf);
+        for (; run.len > 0; run = slice_from(run, RECORD_BYTES)) {
+            if (!propose_one(s, run.ptr, &tree, &ret->tally))
+                return false;
+        }
     }
     for (size_t e = log_entry_of(&s->log, s->committed);
          e < s->log.count && s->log.entries[e].mark.end <= index; e++) {

@@ -6,7 +6,7 @@ static void drop_peer(struct shard_effects *fx, uint32_t member)
     fx->drop_peers |= UINT32_C(1) << member;
 }
 
-static bool is_streamed(const struct shard *s)
+bool follow_is_streamed(const struct shard *s)
 {
     return s->streamed_epoch != 0 && s->streamed_epoch == s->commit.epoch && view_is_open(s) &&
            !view_is_first(s);
@@ -23,8 +23,10 @@ void follow_peer_down(struct shard *s, uint32_t member)
 /* A batch that could not be counted is not acknowledged: once committed it would stop everybody. */
 static bool makes_sense(const struct shard *s, const struct batch *b)
 {
+    struct slice records = batch_records(b);
     for (uint32_t i = 0; i < b->count; i++) {
         struct record r = record_decode(batch_record(b, i).ptr);
+        count_look_ahead(&s->voters, records, i);
         if (r.index != b->first + i || r.epoch != b->epoch || r.before > r.index ||
             r.candidate >= s->options.candidates)
             return false;
@@ -244,7 +246,7 @@ static int32_t whom_to_ask(const struct shard *s)
 bool follow_wants_to_fetch(const struct shard *s)
 {
     return s->connected && s->known && !s->leading && s->commit.round == s->log.round &&
-           s->committed < s->commit.index && !is_streamed(s);
+           s->committed < s->commit.index && !follow_is_streamed(s);
 }
 
 void follow_fetch(struct shard *s, struct shard_effects *fx)
@@ -284,7 +286,7 @@ void follow_greet(struct shard *s, struct shard_effects *fx)
 {
     int32_t leader = view_leader(s);
     if (leader < 0 || (uint32_t)leader == s->options.self || s->leading || !s->peers[leader].up ||
-        is_streamed(s))
+        follow_is_streamed(s))
         return;
     const struct shard_mark *end = log_tip(&s->log);
     const struct shard_mark *committed = log_mark(&s->log, s->committed);

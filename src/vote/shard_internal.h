@@ -64,6 +64,8 @@ struct shard {
 
     /* The coordination service. */
     bool connected, stale; /* stale: there may be something new to read */
+    int64_t moved_at_ns;   /* Commit moved on, to be read then; INT64_MAX = it did not */
+    int64_t read_ns;       /* when it was last asked for */
     bool known;            /* view was filled in once */
     enum coord_type asked; /* COORD_NOTHING: nothing is outstanding */
     struct coord_view view;
@@ -90,6 +92,7 @@ struct shard {
     size_t waiter_count, waiter_cap;
     struct peer peers[SHARD_MEMBERS_MAX];
     int64_t commit_at_ns; /* the next write of Commit not before */
+    int64_t batch_at_ns;  /* the next batch not before, unless it is full */
     int64_t
         progress_ns; /* when something was last known to have enough copies, or nothing waited */
 
@@ -136,6 +139,8 @@ void log_begin_round(struct shard *s, struct shard_effects *fx, uint64_t round);
 uint64_t log_durable(const struct shard *s); /* records that are on disk */
 /* A record of the log or of the batch under way; false: it cannot be read (the shard failed). */
 bool log_record(struct shard *s, uint64_t index, uint8_t ret[RECORD_BYTES]);
+/* The records from `index` to the end of its batch; empty: they are not in memory. */
+struct slice log_run(const struct shard *s, uint64_t index);
 void log_forget(struct shard *s); /* memory that nobody wants any more */
 
 /* ---- shard_count.c ---- */
@@ -166,6 +171,9 @@ void lead_begin(struct shard *s, struct shard_effects *fx);
 void lead_end(struct shard *s, struct shard_effects *fx, enum answer_type what);
 void lead_cast(struct shard *s, const struct ballot *b, struct shard_effects *fx);
 void lead_close_batch(struct shard *s, struct shard_effects *fx);
+bool lead_has_full_batch(const struct shard *s);
+int64_t
+lead_batch_at(const struct shard *s); /* when lead_close_batch has one; INT64_MAX = not now */
 uint64_t lead_pending(const struct shard *s); /* records taken and not committed */
 uint64_t lead_held(const struct shard *s);    /* records with enough copies */
 uint32_t lead_holders(const struct shard *s, uint64_t index);
@@ -186,6 +194,8 @@ void follow_greet(struct shard *s, struct shard_effects *fx);
 /* Commit names what is not here, and nobody sends it unasked. */
 bool follow_wants_to_fetch(const struct shard *s);
 void follow_fetch(struct shard *s, struct shard_effects *fx);
+/* The leader that Commit names sends what it is going to commit. */
+bool follow_is_streamed(const struct shard *s);
 void follow_peer_down(struct shard *s, uint32_t member);
 
 static inline bool time_reached(const struct shard *s, int64_t at_ns)

@@ -32,7 +32,7 @@ void lead_begin(struct shard *s, struct shard_effects *fx)
     s->epoch = s->commit.epoch;
     s->streamed_epoch = 0;
     s->fetching = false;
-    s->progress_ns = s->commit_at_ns = s->now_ns;
+    s->progress_ns = s->commit_at_ns = s->batch_at_ns = s->now_ns;
     if (!shard_fault(s, SHARD_FAULT_KEEP_SUFFIX))
         log_truncate(s, fx, s->committed);
     stream_begin(s, fx);
@@ -307,13 +307,26 @@ void lead_cast(struct shard *s, const struct ballot *b, struct shard_effects *fx
         cast_to_leader(s, b, fx);
 }
 
+bool lead_has_full_batch(const struct shard *s)
+{
+    return open_count(s) >= BATCH_RECORDS_MAX;
+}
+
 /* While the disk is busy with what came before, the next batch collects. */
-void lead_close_batch(struct shard *s, struct shard_effects *fx)
+int64_t lead_batch_at(const struct shard *s)
 {
     if (s->open.len == 0)
+        return INT64_MAX;
+    if (lead_has_full_batch(s))
+        return s->now_ns;
+    return s->ticket_durable < s->ticket_last ? INT64_MAX : s->batch_at_ns;
+}
+
+void lead_close_batch(struct shard *s, struct shard_effects *fx)
+{
+    if (!time_reached(s, lead_batch_at(s)))
         return;
-    if (s->ticket_durable < s->ticket_last && open_count(s) < BATCH_RECORDS_MAX)
-        return;
+    s->batch_at_ns = s->now_ns + s->options.batch_gap_ns;
     struct batch b = batch_end_writing(&s->open, 0);
     log_append(s, fx, &b);
     buf_clear(&s->open);

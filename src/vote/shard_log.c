@@ -137,22 +137,33 @@ uint64_t log_durable(const struct shard *s)
     return i > 0 ? s->log.entries[i - 1].mark.end : s->log.base.end;
 }
 
-bool log_record(struct shard *s, uint64_t index, uint8_t ret[RECORD_BYTES])
+static size_t place_in_batch(uint64_t index, uint64_t first)
+{
+    return BATCH_HEADING_BYTES + (size_t)(index - first) * RECORD_BYTES;
+}
+
+struct slice log_run(const struct shard *s, uint64_t index)
 {
     const struct shard_log *l = &s->log;
     uint64_t end = log_tip(l)->end;
     if (index >= end) {
-        size_t at = BATCH_HEADING_BYTES + (size_t)(index - end) * RECORD_BYTES;
+        size_t at = place_in_batch(index, end);
         invariant(at + RECORD_BYTES <= s->open.len);
-        memcpy(ret, s->open.ptr + at, RECORD_BYTES);
-        return true;
+        return slice_from(buf_slice(&s->open), at);
     }
-    const struct entry *e = NULL;
-    if (index >= l->base.end)
-        e = &l->entries[log_entry_of(l, index)];
-    if (e != NULL && e->bytes != NULL) {
-        memcpy(ret, e->bytes + BATCH_HEADING_BYTES + (size_t)(index - e->first) * RECORD_BYTES,
-               RECORD_BYTES);
+    if (index < l->base.end)
+        return slice_of(NULL, 0);
+    const struct entry *e = &l->entries[log_entry_of(l, index)];
+    if (e->bytes == NULL)
+        return slice_of(NULL, 0);
+    return slice_from(slice_of(e->bytes, e->len - SHA256_BYTES), place_in_batch(index, e->first));
+}
+
+bool log_record(struct shard *s, uint64_t index, uint8_t ret[RECORD_BYTES])
+{
+    struct slice run = log_run(s, index);
+    if (run.len > 0) {
+        memcpy(ret, run.ptr, RECORD_BYTES);
         return true;
     }
     if (!s->options.read(s->options.arg, index, ret)) {

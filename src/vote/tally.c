@@ -102,6 +102,25 @@ const char *count_record(struct count *c, const struct record *r, const struct h
     return NULL;
 }
 
+enum {
+    AHEAD = 8 /* records */
+};
+
+static void fetch_voter(const struct voters *v, struct slice records, size_t i)
+{
+    if ((i + 1) * RECORD_BYTES > records.len)
+        return;
+    struct pseudonym p = record_voter(records.ptr + i * RECORD_BYTES);
+    voters_prefetch(v, &p);
+}
+
+void count_look_ahead(const struct voters *v, struct slice records, size_t i)
+{
+    for (size_t first = 0; i == 0 && first < AHEAD; first++)
+        fetch_voter(v, records, first);
+    fetch_voter(v, records, i + AHEAD);
+}
+
 /* ---- from the files ---- */
 
 void recount_init(struct recount *r, const struct log_heading *heading, struct voters *voters,
@@ -129,8 +148,10 @@ int recount_batch(struct recount *r, const struct batch *b, struct err *err)
     if (b->epoch < r->epoch)
         return refuse(err, b->first, "the epoch falls");
 
+    struct slice records = batch_records(b);
     for (uint32_t i = 0; i < b->count; i++) {
         struct slice bytes = batch_record(b, i);
+        count_look_ahead(r->count.voters, records, i);
         struct record record = record_decode(bytes.ptr);
         struct hash leaf = merkle_leaf(bytes);
         const char *objection = record.epoch != (uint32_t)b->epoch

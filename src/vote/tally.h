@@ -50,6 +50,10 @@ const char *count_objection(const struct count *c, const struct record *r, int64
 /* Counts it; what was objected to is not counted and said again. */
 const char *count_record(struct count *c, const struct record *r, const struct hash *leaf);
 
+/* Voters lie anywhere in memory. Called for each of many records, one after the other, this fetches
+ * those that come a little later while this one is looked at. */
+void count_look_ahead(const struct voters *v, struct slice records, size_t i);
+
 /* A recount: the batches of a log one by one. */
 struct recount {
     struct count count;

@@ -9,12 +9,14 @@
 enum {
     VOTERS_CAP_FIRST = 64,
     BUCKET_VOTERS = 8, /* on average, when sorting */
-    GUESSES_MAX = 12,  /* before the search halves */
+    INDEX_VOTERS = 32, /* likewise, between two places that the index has */
+    STEPS_MAX = 16,    /* from a guess to the place, before the search halves */
 };
 
 void voters_deinit(struct voters *v)
 {
     free(v->array);
+    free(v->starts);
     *v = (struct voters){0};
 }
 
@@ -69,6 +71,20 @@ static void distribute(struct voter *array, size_t *next, const size_t *ends, si
     }
 }
 
+static void make_index(struct voters *v)
+{
+    size_t buckets = v->count / INDEX_VOTERS + 1, at = 0;
+    invariant(v->count <= UINT32_MAX);
+    free(v->starts);
+    v->buckets = buckets;
+    v->starts = mem_alloc((buckets + 1) * sizeof *v->starts);
+    for (size_t b = 0; b <= buckets; b++) {
+        while (at < v->count && bucket_of(head_of(&v->array[at]), buckets) < b)
+            at++;
+        v->starts[b] = (uint32_t)at;
+    }
+}
+
 /* Pseudonyms are spread evenly: eight fall into a bucket, and are sorted there. A bucket that is
  * full beyond that (one voter many times) is what qsort is for. */
 void voters_sort(struct voters *v)
@@ -90,6 +106,7 @@ void voters_sort(struct voters *v)
         qsort(v->array + at, ends[b] - at, sizeof *v->array, compare_plain);
     free(ends);
     free(next);
+    make_index(v);
 }
 
 size_t voters_duplicate(const struct voters *v, size_t from)
@@ -123,45 +140,55 @@ struct hash voters_hash(const struct voters *v)
     return h;
 }
 
-/* How many places lie between two pseudonyms that are so far apart, if all are spread evenly. */
-static size_t places_in(const struct voters *v, uint64_t distance)
+/* Where a pseudonym has to be, [low, high), and where most likely. */
+struct span {
+    size_t low, high, guess;
+};
+
+static struct span span_of(const struct voters *v, uint64_t head)
 {
-    return (size_t)((unsigned __int128)distance * v->count >> 64);
+    unsigned __int128 scaled = (unsigned __int128)head * v->buckets;
+    size_t bucket = (size_t)(scaled >> 64);
+    struct span s = {.low = v->starts[bucket], .high = v->starts[bucket + 1]};
+    s.guess = s.low + (size_t)((unsigned __int128)(uint64_t)scaled * (s.high - s.low) >> 64);
+    return s;
 }
 
-/* The place after `at` to be looked at, where `there` was found: as far on as the distance tells.
- */
-static size_t guess(const struct voters *v, size_t at, uint64_t there, uint64_t head)
+static int compare_to(const struct pseudonym *p, uint64_t head, const struct voter *v)
 {
-    if (head < there) {
-        size_t back = places_in(v, there - head) + 1;
-        return back < at ? at - back : 0;
-    }
-    return at + places_in(v, head - there) + 1;
+    uint64_t there = head_of(v);
+    if (head != there)
+        return head < there ? -1 : 1;
+    return memcmp(p->bytes, v->pseudonym.bytes, PSEUDONYM_BYTES);
 }
 
-static size_t between(size_t at, size_t low, size_t high)
-{
-    if (at < low)
-        return low;
-    return at < high ? at : high - 1;
-}
-
+/* From the guess place by place, as the next one is at hand; a bucket that is full beyond all
+ * chance is halved. */
 int64_t voters_find(const struct voters *v, const struct pseudonym *p)
 {
+    if (v->starts == NULL)
+        return -1;
     uint64_t head = load_be64(p->bytes);
-    size_t low = 0, high = v->count;
-    size_t at = places_in(v, head);
-    for (int tries = 0; low < high; tries++) {
-        at = tries < GUESSES_MAX ? between(at, low, high) : low + (high - low) / 2;
-        int c = memcmp(p->bytes, v->array[at].pseudonym.bytes, PSEUDONYM_BYTES);
+    struct span s = span_of(v, head);
+    size_t at = s.guess;
+    for (int steps = 0; s.low < s.high; steps++) {
+        int c = compare_to(p, head, &v->array[at]);
         if (c == 0)
             return (int64_t)at;
         if (c < 0)
-            high = at;
+            s.high = at;
         else
-            low = at + 1;
-        at = guess(v, at, head_of(&v->array[at]), head);
+            s.low = at + 1;
+        if (steps >= STEPS_MAX)
+            at = s.low + (s.high - s.low) / 2;
+        else
+            at = c < 0 ? at - 1 : at + 1;
     }
     return -1;
+}
+
+void voters_prefetch(const struct voters *v, const struct pseudonym *p)
+{
+    if (v->starts != NULL)
+        __builtin_prefetch(&v->array[span_of(v, load_be64(p->bytes)).guess]);
 }

@@ -24,6 +24,8 @@ struct shard *shard_copy(const struct shard *s, void *arg)
     copy_log(&c->log, &s->log);
     c->voters.cap = c->voters.count;
     c->voters.array = mem_dup(s->voters.array, s->voters.count * sizeof *s->voters.array);
+    c->voters.starts =
+        mem_dup(s->voters.starts, (s->voters.buckets + 1) * sizeof *s->voters.starts);
     c->count.voters = &c->voters;
     c->open = (struct buf){0};
     buf_put_slice(&c->open, buf_slice(&s->open));
@@ -118,6 +120,7 @@ static void mix_leading(struct mix *m, const struct shard *s)
     }
     if (s->leading) {
         mix_time(m, s, s->commit_at_ns);
+        mix_time(m, s, s->batch_at_ns);
         mix_time(m, s, s->progress_ns + s->options.quorum_wait_ns);
     }
 }
@@ -138,6 +141,9 @@ static void mix_following(struct mix *m, const struct shard *s)
              s->behind_since_ns == INT64_MAX ? INT64_MAX
                                              : s->behind_since_ns + s->options.quorum_wait_ns);
     mix_time(m, s, s->rejoin_at_ns);
+    mix_time(m, s, s->moved_at_ns);
+    if (s->options.follow_gap_ns > 0)
+        mix_time(m, s, s->read_ns + s->options.follow_gap_ns);
 }
 
 uint64_t shard_fingerprint(const struct shard *s)

@@ -443,6 +443,8 @@ static void start(struct world *w, uint32_t a)
         .revisions_max = 16,
         .pending_max = WORLD_QUEUE_MAX,
         .commit_gap_ns = w->options.commit_gap_ns,
+        .follow_gap_ns = w->options.follow_gap_ns,
+        .batch_gap_ns = w->options.batch_gap_ns,
         .quorum_wait_ns = w->options.quorum_wait_ns,
         .fetch_wait_ns = 1000,
         .rejoin_wait_ns = 0,
@@ -585,6 +587,7 @@ static void cast(struct world *w, uint32_t a, uint32_t vote)
         v->round = w->coord.global.round;
     v->sent++;
     struct shard_event ev = {.type = SHARD_CAST,
+                             .more = w->options.more,
                              .cast = {.client = vote + 1,
                                       .voter = world_pseudonym(v->voter),
                                       .candidate = v->candidate,

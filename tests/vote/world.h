@@ -130,7 +130,8 @@ struct committed {
 
 struct world_options {
     uint32_t replicas, copies_min, voters;
-    int64_t commit_gap_ns, quorum_wait_ns;
+    int64_t commit_gap_ns, batch_gap_ns, follow_gap_ns, quorum_wait_ns;
+    bool more;  /* votes are only taken, and what comes of them done by the tick that follows */
     bool tight; /* the shards' bounds are so small that they are met all the time */
     uint32_t faults;
     uint64_t seed;
