@@ -134,12 +134,17 @@ static int sync_log(struct disk_log *l, struct err *err)
     return rc;
 }
 
-/* All logs are written before the first is synced: what waits for the last one waits less. */
+/* All logs are on their way to the disk before the first is waited for. */
 static int work(struct list *taken, struct err *err)
 {
     int rc = 0;
-    for (struct list *at = taken->next; rc == 0 && at != taken; at = at->next)
-        rc = write_log(list_entry(at, struct disk_log, taken), err);
+    bool several = taken->next->next != taken;
+    for (struct list *at = taken->next; rc == 0 && at != taken; at = at->next) {
+        struct disk_log *l = list_entry(at, struct disk_log, taken);
+        rc = write_log(l, err);
+        if (rc == 0 && several)
+            rc = votelog_push(l->log, err);
+    }
     while (rc == 0 && !list_is_empty(taken))
         rc = sync_log(list_entry(list_take(taken), struct disk_log, taken), err);
     return rc;

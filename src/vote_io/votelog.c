@@ -84,6 +84,7 @@ static int flush(struct votelog *l, struct err *err)
     if (!votelog_write_all(l->log_fd, l->late.ptr, l->late.len, l->size))
         return votelog_fail(l, err, "write the log");
     l->size += l->late.len;
+    l->unsynced = true;
     buf_clear(&l->late);
     return 0;
 }
@@ -91,9 +92,12 @@ static int flush(struct votelog *l, struct err *err)
 static int flush_and_sync(struct votelog *l, struct err *err)
 {
     int rc = flush(l, err);
-    if (rc == 0 && l->log_fd >= 0 && votelog_sync_file(l, l->log_fd) < 0)
+    if (rc < 0 || !l->unsynced)
+        return rc;
+    if (votelog_sync_file(l, l->log_fd) < 0)
         return votelog_fail(l, err, "sync the log");
-    return rc;
+    l->unsynced = false;
+    return 0;
 }
 
 /* The log is there, with its name, before the notes name it. */
@@ -139,6 +143,7 @@ static int truncate_log(struct votelog *l, uint64_t index, struct err *err)
     l->size = l->places[count].offset;
     l->end = index;
     l->place_count = count;
+    l->unsynced = true;
     if (ftruncate(l->log_fd, (off_t)l->size) < 0)
         return votelog_fail(l, err, "cut the log");
     return flush_and_sync(l, err);
@@ -182,6 +187,19 @@ int votelog_write(struct votelog *l, const struct shard_persist *p, struct slice
 {
     pthread_mutex_lock(&l->lock);
     int rc = carry_out(l, p, bytes, err);
+    pthread_mutex_unlock(&l->lock);
+    return rc;
+}
+
+int votelog_push(struct votelog *l, struct err *err)
+{
+    pthread_mutex_lock(&l->lock);
+    int rc = flush(l, err);
+#ifdef SYNC_FILE_RANGE_WRITE
+    if (rc == 0 && l->unsynced && sync_file_range(l->log_fd, 0, 0, SYNC_FILE_RANGE_WRITE) < 0 &&
+        errno != ENOSYS)
+        rc = votelog_fail(l, err, "begin to sync the log");
+#endif
     pthread_mutex_unlock(&l->lock);
     return rc;
 }

@@ -37,6 +37,10 @@ uint64_t votelog_bytes_cut(const struct votelog *l); /* off the end, on opening 
 
 int votelog_write(struct votelog *l, const struct shard_persist *p, struct slice bytes,
                   struct err *err);
+/* What was written is on its way to the disk. Of many logs that are synced one after the other,
+ * each then waits for what all of them have begun, and not for its own writes alone: half the time.
+ */
+int votelog_push(struct votelog *l, struct err *err);
 /* *ret_ticket: everything up to it is on disk. */
 int votelog_sync(struct votelog *l, uint64_t *ret_ticket, struct err *err);
 

@@ -27,6 +27,7 @@ struct votelog {
     char dir[PATH_BYTES_MAX];
     int dir_fd, notes_fd, log_fd; /* -1 = not open */
     int failed;
+    bool unsynced; /* the log has what may not be on disk */
 
     struct shard_disk found;
     struct shard_mark *marks;
