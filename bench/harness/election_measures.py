@@ -88,6 +88,7 @@ class ElectionBench:
             for kind, us in got["cpu_us"].items():
                 add(f"cpu {kind}", us)
             add("coordination writes", got["writes_per_s"])
+            add("coordination reads", got["reads_per_s"])
             add("syncs", got["syncs_per_s"])
 
     def run_originals(self, nation):

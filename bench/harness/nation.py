@@ -194,8 +194,7 @@ class Nation:
         votes, seconds = got["ballots"], got["duration_ms"] / 1e3
         got["cpu_us"] = {kind: (cpu_after[kind] - cpu[kind]) * 1e6 / votes for kind in cpu}
         got["cpu_us"]["load"] = got["cpu_s"] * 1e6 / votes
-        written = 'coord_writes_total{result="ok"}'
-        got["writes_per_s"] = (counters_after[written] - counters[written]) / seconds
-        got["syncs_per_s"] = (counters_after["fsync_seconds_count"]
-                              - counters["fsync_seconds_count"]) / seconds
+        for name, counter in (("writes", 'coord_writes_total{result="ok"}'), ("reads", "coord_reads_total"),
+                              ("syncs", "fsync_seconds_count")):
+            got[f"{name}_per_s"] = (counters_after[counter] - counters[counter]) / seconds
         return got

@@ -113,6 +113,7 @@ def vote_rows(load, rate_min):
             f"{what}: cpu coordination": ("us/vote", 2, None),
             f"{what}: cpu load": ("us/vote", 2, None),
             f"{what}: coordination writes": ("/s", 0, ("max", COORDINATION_WRITES_MAX)),
+            f"{what}: coordination reads": ("/s", 0, None),
             f"{what}: syncs": ("/s", 0, None),
         }
     return rows

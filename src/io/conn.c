@@ -341,8 +341,8 @@ static ssize_t read_small(struct conn *c)
     return got;
 }
 
-/* What a pause has left is served before more is read. False: there is none, or it is not enough and
- * what follows is wanted: whoever offered it again and again would never read that. */
+/* What a pause has left is served before more is read. False: there is none, or it is not enough
+ * and what follows is wanted: whoever offered it again and again would never read that. */
 static bool serve_left(struct conn *c)
 {
     size_t left = c->in_len;
