@@ -1,4 +1,4 @@
-/* acls.c: getacl, setacl, addauth, whoami. */
+/* acls.c: acl, getacl, setacl, addauth, whoami. */
 #include <stdio.h>
 #include <string.h>
 
@@ -88,6 +88,13 @@ int run_set_acl(struct cli *cli, int argc, char **argv)
     }
     acl_text_deinit(&acl);
     return code;
+}
+
+int run_acl(struct cli *cli, int argc, char **argv)
+{
+    static const struct command_part parts[] = {{"get", "getacl"}, {"set", "setacl"}, {NULL, NULL}};
+    bool is_get = argc > 1 && (argv[1][0] == '/' || argv[1][0] == '-');
+    return is_get ? run_get_acl(cli, argc, argv) : command_run_part(cli, parts, argc, argv);
 }
 
 int run_add_auth(struct cli *cli, int argc, char **argv)

@@ -141,7 +141,10 @@ static int create_node(struct cli *cli, const char *path, const struct buf *data
     struct caucus_result *r;
     int rc = caucus_create_wait(cli->handle, path, data->len > 0 ? (char *)data->ptr : "",
                                 data->len, options, &r);
-    if (rc != 0)
+    if (rc == CAUCUS_NONODE)
+        code = cli_no(cli, "%s: there is no node above it; --parents makes what is missing (%s)",
+                      path, caucus_error_name(rc));
+    else if (rc != 0)
         code = cli_failed(cli, path, rc);
     else if (cli->json)
         print_changed(cli, r->path, r->stat, false);

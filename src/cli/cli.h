@@ -69,6 +69,12 @@ extern const char command_global_options[];
 extern const char command_common_options[];
 
 const struct command *command_find(const char *name);
+
+/* A command whose first word says which other one is meant. */
+struct command_part {
+    const char *word, *command; /* NULL: the end of the list */
+};
+int command_run_part(struct cli *cli, const struct command_part *parts, int argc, char **argv);
 void command_help(const struct command *command);
 
 /* From main: reads the global options, runs the command, ends the session. */
@@ -115,6 +121,7 @@ int run_delete_all(struct cli *cli, int argc, char **argv);
 int run_multi(struct cli *cli, int argc, char **argv);
 int run_sync(struct cli *cli, int argc, char **argv);
 int run_watch(struct cli *cli, int argc, char **argv);
+int run_acl(struct cli *cli, int argc, char **argv);
 int run_get_acl(struct cli *cli, int argc, char **argv);
 int run_set_acl(struct cli *cli, int argc, char **argv);
 int run_add_auth(struct cli *cli, int argc, char **argv);

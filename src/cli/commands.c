@@ -56,6 +56,9 @@ const struct command commands[] = {
      "  -r, --recursive   the node and everything below it\n"
      "  -n, --count N     end after so many events\n",
      COMMAND_SESSION, run_watch},
+    {"acl", NULL, "[get] [-s] PATH | set [-v VERSION] PATH SCHEME:ID:PERMS[,...]",
+     "who may do what with a node, and to change it",
+     "As getacl and setacl, which have their own help.\n", COMMAND_SESSION, run_acl},
     {"getacl", "getAcl", "[-s] PATH", "who may do what with a node",
      "  -s, --stat  its stat as well\n", COMMAND_SESSION, run_get_acl},
     {"setacl", "setAcl", "[-v VERSION] PATH SCHEME:ID:PERMS[,...]",
@@ -305,6 +308,23 @@ const struct command *command_find(const char *name)
             (commands[i].alias != NULL && strcmp(name, commands[i].alias) == 0))
             return &commands[i];
     return NULL;
+}
+
+int command_run_part(struct cli *cli, const struct command_part *parts, int argc, char **argv)
+{
+    char words[64] = "";
+    for (const struct command_part *p = parts; p->word != NULL; p++) {
+        if (argc > 1 && strcmp(argv[1], p->word) == 0) {
+            char name[16];
+            snprintf(name, sizeof name, "%s", p->command);
+            argv[1] = name;
+            return command_find(name)->run(cli, argc - 1, argv + 1);
+        }
+        size_t at = strlen(words);
+        const char *joint = at == 0 ? "" : p[1].word == NULL ? " or " : ", ";
+        snprintf(words + at, sizeof words - at, "%s%s", joint, p->word);
+    }
+    return cli_usage(cli, "%s is wanted (see: caucus %s --help)", words, argv[0]);
 }
 
 void command_help(const struct command *c)

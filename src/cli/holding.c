@@ -230,6 +230,10 @@ int holding_hear_trouble(struct holding *h)
     bool is_final = h->is_over || is_refusal(rc);
     h->trouble = 0;
     pthread_mutex_unlock(&h->lock);
+    /* Parents are made where they are missing, but the chroot is nobody's. */
+    if (rc == CAUCUS_NONODE &&
+        caucus_exists_wait(h->cli->handle, "/", NULL, NULL, NULL) == CAUCUS_NONODE)
+        return cli_failed(h->cli, "/", rc);
     if (rc != 0 && is_final)
         return cli_failed(h->cli, h->path, rc);
     if (rc != 0)

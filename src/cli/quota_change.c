@@ -264,21 +264,7 @@ int run_delete_quota(struct cli *cli, int argc, char **argv)
 
 int run_quota(struct cli *cli, int argc, char **argv)
 {
-    static const struct {
-        const char *word, *command;
-        int (*run)(struct cli *cli, int argc, char **argv);
-    } parts[] = {
-        {"list", "listquota", run_list_quota},
-        {"set", "setquota", run_set_quota},
-        {"delete", "delquota", run_delete_quota},
-    };
-    for (size_t i = 0; argc > 1 && i < sizeof parts / sizeof *parts; i++) {
-        if (strcmp(argv[1], parts[i].word) != 0)
-            continue;
-        char name[16];
-        snprintf(name, sizeof name, "%s", parts[i].command);
-        argv[1] = name;
-        return parts[i].run(cli, argc - 1, argv + 1);
-    }
-    return cli_usage(cli, "list, set or delete is wanted (see: caucus quota --help)");
+    static const struct command_part parts[] = {
+        {"list", "listquota"}, {"set", "setquota"}, {"delete", "delquota"}, {NULL, NULL}};
+    return command_run_part(cli, parts, argc, argv);
 }

@@ -71,8 +71,12 @@ static int exit_of(int rc)
 
 int cli_failed(struct cli *cli, const char *what, int rc)
 {
+    /* There is always a root, but for the one that a chroot makes. */
+    bool is_chroot = rc == CAUCUS_NONODE && strcmp(what, "/") == 0;
     begin_complaint(cli);
-    fprintf(stderr, "%s: %s (%s)\n", what, caucus_error_text(rc), caucus_error_name(rc));
+    fprintf(stderr, "%s: %s (%s)\n", is_chroot ? cli->hosts : what,
+            is_chroot ? "there is no node for the chroot" : caucus_error_text(rc),
+            caucus_error_name(rc));
     return exit_of(rc);
 }
 

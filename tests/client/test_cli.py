@@ -48,6 +48,11 @@ def test_a_file_is_read(cli, root, tmp_path):
     assert "absent: No such file" in cli.fails(USAGE, "set", "-f", str(tmp_path / "absent"), f"{root}/f")
 
 
+def test_what_is_missing_above_a_node_is_told(cli, root):
+    assert "--parents" in cli.fails(NO, "create", f"{root}/a/b")
+    cli.ok("create", "-p", f"{root}/a/b")
+
+
 def test_set_and_delete_obey_versions(cli, root):
     assert cli.json("set", root, "x")["stat"]["version"] == 1
     assert "BADVERSION" in cli.fails(NO, "set", "-v", "7", root, "y")
@@ -122,6 +127,9 @@ def test_acls_are_shown_and_set(cli, root):
     assert answer["stat"]["aversion"] == 1
     assert "BADVERSION" in cli.fails(NO, "setacl", "-v", "5", root, "world:anyone:r")
     assert "INVALIDACL" in cli.fails(NO, "setacl", root, "nosuch:id:r")
+    cli.ok("acl", "set", root, "world:anyone:cdrwa")
+    assert cli.ok("acl", root) == cli.ok("acl", "get", root) == b"world:anyone:cdrwa\n"
+    assert "get or set" in cli.fails(USAGE, "acl", "frob", root)
 
 
 @pytest.mark.parametrize("acl", ["", "world", "world:anyone", "world:anyone:", "world:anyone:x", ":anyone:r",
@@ -365,6 +373,14 @@ def test_hosts_may_stand_behind_the_command(running):
 def test_a_chroot_is_in_front_of_every_path(cli, root):
     Cli(cli.hosts + root).ok("create", "/inside")
     assert cli.ok("ls", root) == b"inside\n"
+
+
+def test_a_chroot_that_is_not_there_is_told(cli, path):
+    nowhere = Cli(cli.hosts + path)
+    for words in (("ls", "/"), ("elect", "/e", "--", "true"), ("lock", "/l", "--", "true")):
+        assert f"{nowhere.hosts}: there is no node for the chroot" in nowhere.fails(NO, *words)
+    nowhere.ok("create", "/")
+    nowhere.ok("lock", "/l", "--", "true")
 
 
 def test_output_that_cannot_be_written_is_a_failure(cli):
