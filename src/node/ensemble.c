@@ -145,7 +145,7 @@ struct ensemble *ensemble_create(struct node *n, const struct node_ensemble *o)
     e->read_only_at_ns = INT64_MAX;
     map_init(&e->revalidations, n->options.seed);
     if (o->local_sessions)
-        n->local_sessions = session_table_create(n->options.tick_ms, n->options.seed);
+        n->local_sessions = session_table_create(node_expiry_grain_ms(n), n->options.seed);
     const struct quorum *seen = seen_config(n, o);
     e->next_config_version = seen != NULL ? seen->version : 0;
     e->zab = make_zab(n, o);
@@ -234,7 +234,7 @@ static void stop_serving(struct node *n, const char *reason)
     session_reset(n->sessions);
     if (n->local_sessions != NULL) {
         session_table_free(n->local_sessions);
-        n->local_sessions = session_table_create(n->options.tick_ms, n->options.seed);
+        n->local_sessions = session_table_create(node_expiry_grain_ms(n), n->options.seed);
     }
     e->serving = e->read_only = false;
     e->read_only_at_ns = INT64_MAX;
@@ -431,6 +431,7 @@ static void run_clocks(struct node *n)
         zab_tick(e->zab, n->now_ns);
         e->dirty = true;
     }
+    member_tell(n);
     if (n->now_ns >= e->read_only_at_ns && e->role == NODE_LOOKING && !n->stopping)
         serve_read_only(n);
 }
@@ -489,6 +490,8 @@ int64_t ensemble_deadline_ns(const struct node *n)
         deadline = zab_deadline_ns(e->zab);
     if (e->read_only_at_ns < deadline)
         deadline = e->read_only_at_ns;
+    if (member_tell_deadline_ns(n) < deadline)
+        deadline = member_tell_deadline_ns(n);
     if (e->role == NODE_LOOKING && !e->voting && e->look_at_ns > n->now_ns &&
         e->look_at_ns < deadline)
         deadline = e->look_at_ns;

@@ -94,7 +94,8 @@ struct ensemble {
     struct map revalidations; /* session id -> struct client * */
     int64_t *heard;           /* sessions to tell the leader of */
     size_t heard_count, heard_cap;
-    struct rec_id *who; /* scratch: identities as they are forwarded */
+    int64_t heard_told_ns; /* when it was last told without being asked */
+    struct rec_id *who;    /* scratch: identities as they are forwarded */
     size_t who_cap;
     struct identity *asker; /* scratch: identities of a forwarded request */
     size_t asker_cap;
@@ -155,6 +156,8 @@ void member_requests_role_over(struct node *n);
 bool member_touch(struct node *n, struct client *c);
 /* The leader is to be told that this session was heard of. */
 void member_heard(struct node *n, struct session *s);
+void member_tell(struct node *n); /* the leader, of whom we heard, when it is time */
+int64_t member_tell_deadline_ns(const struct node *n);
 
 /* ---- owner.c: requests and sessions of learners, on the leader ---- */
 void owner_host(struct zab_host *host);

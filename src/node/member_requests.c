@@ -292,7 +292,16 @@ static void revalidated(void *arg, int64_t session_id, bool valid)
     connect_revalidated(n, c, valid, n->fx);
 }
 
-/* ---- who lives: told with the answer to the leader's next ping ---- */
+/* ---- who lives: told with the answer to the leader's next ping, or before ----
+ *
+ * A leader counts a session's timeout from when it is told, and asks twice in a tick: with ticks of
+ * two seconds a session whose client died would live for a second too long. So it is told sooner,
+ * the more there is to tell the later. */
+
+enum {
+    TELL_GAP_MS = 50,
+    TELL_SESSIONS_PER_MS = 10,
+};
 
 void member_heard(struct node *n, struct session *s)
 {
@@ -337,6 +346,28 @@ static void touches(void *arg, struct buf *out)
         buf_put_i32(out, c != NULL ? c->timeout_ms : s->timeout_ms);
     }
     e->heard_count = 0;
+}
+
+static int64_t tell_at_ns(const struct ensemble *e)
+{
+    int64_t gap_ms = TELL_GAP_MS + (int64_t)(e->heard_count / TELL_SESSIONS_PER_MS);
+    return e->heard_told_ns + gap_ms * 1000000;
+}
+
+int64_t member_tell_deadline_ns(const struct node *n)
+{
+    const struct ensemble *e = n->ensemble;
+    return e->heard_count > 0 && e->serving ? tell_at_ns(e) : INT64_MAX;
+}
+
+void member_tell(struct node *n)
+{
+    struct ensemble *e = n->ensemble;
+    if (n->now_ns < member_tell_deadline_ns(n))
+        return;
+    e->heard_told_ns = n->now_ns;
+    zab_tell_touches(e->zab);
+    e->dirty = true;
 }
 
 /* ---- */

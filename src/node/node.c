@@ -41,7 +41,7 @@ static void take(struct node *n, struct tree *tree, const struct snapshot_sessio
                  size_t session_count)
 {
     n->tree = tree;
-    n->sessions = session_table_create(n->options.tick_ms, n->options.seed);
+    n->sessions = session_table_create(node_expiry_grain_ms(n), n->options.seed);
     for (size_t i = 0; i < session_count; i++) {
         struct session *s =
             session_add(n->sessions, sessions[i].id, sessions[i].timeout_ms, node_now_ms(n));

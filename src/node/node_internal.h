@@ -136,6 +136,11 @@ struct node {
     struct tree_effects tree_fx;
 };
 
+static inline int32_t node_expiry_grain_ms(const struct node *n)
+{
+    return n->options.tick_ms < SESSION_GRAIN_MS ? n->options.tick_ms : SESSION_GRAIN_MS;
+}
+
 static inline int64_t node_now_ms(const struct node *n)
 {
     return n->now_ns / 1000000;

@@ -15,24 +15,24 @@ struct bucket {
     struct list sessions;
 };
 
-/* Buckets stand sorted by time. There are at most longest timeout / tick of them, mostly a handful,
+/* Buckets stand sorted by time. There are at most longest timeout / grain of them, mostly few,
  * and new ones come at or near the end: an array does better than a heap or a wheel. */
 struct session_table {
     struct map by_id;
     struct slab slab;
-    int32_t tick_ms;
+    int32_t grain_ms;
     size_t waiting; /* sessions in buckets: those that are not closing */
     struct bucket **buckets;
     size_t bucket_count, bucket_cap;
 };
 
-struct session_table *session_table_create(int32_t tick_ms, uint64_t hash_seed)
+struct session_table *session_table_create(int32_t grain_ms, uint64_t hash_seed)
 {
-    invariant(tick_ms > 0);
+    invariant(grain_ms > 0);
     struct session_table *st = mem_calloc(1, sizeof *st);
     map_init(&st->by_id, hash_seed);
     slab_init(&st->slab);
-    st->tick_ms = tick_ms;
+    st->grain_ms = grain_ms;
     return st;
 }
 
@@ -82,9 +82,9 @@ static struct bucket *bucket_for(struct session_table *st, int64_t expires_ms)
     return b;
 }
 
-static int64_t round_to_next_tick(const struct session_table *st, int64_t time_ms)
+static int64_t round_up(const struct session_table *st, int64_t time_ms)
 {
-    return (time_ms / st->tick_ms + 1) * st->tick_ms;
+    return (time_ms / st->grain_ms + 1) * st->grain_ms;
 }
 
 static void leave_bucket(struct session_table *st, struct session *s)
@@ -99,7 +99,7 @@ void session_touch(struct session_table *st, struct session *s, int32_t timeout_
 {
     if (s->closing)
         return;
-    int64_t expires_ms = round_to_next_tick(st, now_ms + timeout_ms);
+    int64_t expires_ms = round_up(st, now_ms + timeout_ms);
     if (expires_ms == s->expires_ms && !list_is_empty(&s->bucket))
         return;
 

@@ -1,9 +1,11 @@
 /* session.h: sessions and their expiry (SessionTrackerImpl, ExpiryQueue).
  *
  * A session has an id, a timeout and an owner (the connection it is attached to; 0 = none). Expiry
- * is bucketed on multiples of the tick: a session touched at `now` expires at the first multiple
- * after now + timeout. So most touches find the session in its bucket already and cost one
- * comparison. Time is the monotonic now of the event.
+ * is bucketed on multiples of a grain: a session touched at `now` expires at the first multiple
+ * after now + timeout. ZooKeeper's grain is the tick, two seconds mostly, by which a lock of one
+ * who died is held longer than he asked for; ours is SESSION_GRAIN_MS where a tick is longer. So
+ * most touches find the session in its bucket already and cost one comparison. Time is the
+ * monotonic now of the event.
  *
  * Pure; one owner thread. The table owns the sessions: a pointer is good until session_remove of
  * its id. About 90 bytes each. No operation fails. */
@@ -17,7 +19,8 @@
 #include "base/list.h"
 
 enum {
-    SESSION_PASSWORD_BYTES = 16
+    SESSION_PASSWORD_BYTES = 16,
+    SESSION_GRAIN_MS = 50,
 };
 
 struct session {
@@ -35,7 +38,7 @@ struct session {
 
 struct session_table;
 
-struct session_table *session_table_create(int32_t tick_ms, uint64_t hash_seed);
+struct session_table *session_table_create(int32_t grain_ms, uint64_t hash_seed);
 void session_table_free(struct session_table *st);
 
 /* trackSession: a new one, or the one that is there, touched. */

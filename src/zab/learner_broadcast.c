@@ -188,6 +188,18 @@ void zab_forward(struct zab *z, const struct zab_request *r)
         master_own_sync(z);
 }
 
+/* A leader takes touches from any PING, of Apache's as well: it does not look for one it sent. */
+void zab_tell_touches(struct zab *z)
+{
+    struct buf touches = {0};
+    if (!serves_as_learner(z))
+        return;
+    z->host.touches(z->host.arg, &touches);
+    if (touches.len > 0)
+        follow_send(z, PACKET_PING, z->committed, buf_slice(&touches));
+    buf_deinit(&touches);
+}
+
 void zab_revalidate(struct zab *z, int64_t session_id, int32_t timeout_ms)
 {
     if (!serves_as_learner(z))

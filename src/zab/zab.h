@@ -231,6 +231,8 @@ void zab_hand_over(struct zab *z);
 /* ---- the serving learner ---- */
 void zab_forward(struct zab *z, const struct zab_request *r);
 void zab_revalidate(struct zab *z, int64_t session_id, int32_t timeout_ms);
+/* `touches` are told to the leader now, and not with the answer to its next ping. */
+void zab_tell_touches(struct zab *z);
 
 /* ---- looking inside ---- */
 enum zab_role zab_role(const struct zab *z);

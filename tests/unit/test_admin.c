@@ -267,7 +267,7 @@ static void watches_and_dump_group_by_session_and_path(void **state)
              first, second);
     assert_holds(get(s, "/commands/wchc"), expected);
     snprintf(expected, sizeof expected,
-             "{\n  \"expiry_time_to_session_ids\" : {\n    \"61000\" : [ %lld, %lld ]\n  },\n"
+             "{\n  \"expiry_time_to_session_ids\" : {\n    \"60050\" : [ %lld, %lld ]\n  },\n"
              "  \"session_id_to_ephemeral_paths\" : {\n    \"%lld\" : [ \"/e\" ]\n  },\n",
              first, second, first);
     assert_holds(get(s, "/commands/dump"), expected);

@@ -172,7 +172,7 @@ static void dump_lists_sessions_ephemerals_and_connections(void **state)
     unsigned long long id = (unsigned long long)session;
     snprintf(expected, sizeof expected,
              "SessionTracker dump:\nSession Sets (1)/(1):\n"
-             "1 expire at Thu Jan 01 00:17:41 UTC 1970:\n\t0x%llx\n"
+             "1 expire at Thu Jan 01 00:17:40 UTC 1970:\n\t0x%llx\n"
              "ephemeral nodes dump:\nSessions with Ephemerals (1):\n0x%llx:\n\t/e\n"
              "Connections dump:\nConnections Sets (1)/(1):\n"
              "1 expire at Thu Jan 01 00:17:50 UTC 1970:\n"
