@@ -44,7 +44,7 @@ struct shard *shard_create(const struct shard_options *options, const struct sha
     s->roll_hash = voters_hash(&s->voters);
     hmac_key_init(&s->salts, options->salt_key, sizeof options->salt_key);
     map_init(&s->recent, options->seed);
-    s->greeted = -1;
+    s->greeted = s->promised_to = -1;
     s->behind_since_ns = s->moved_at_ns = INT64_MAX;
     recover_log(s, disk);
     count_reset(s);

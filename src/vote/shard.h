@@ -189,6 +189,8 @@ struct shard_status shard_status(const struct shard *s);
 /* Of that, for who asks often: whether it leads, in which epoch (of Commit, if it does not). */
 bool shard_leads(const struct shard *s, uint64_t *ret_epoch);
 bool shard_is_admitting(const struct shard *s);
+/* Nothing that it took as a leader waits for its commit. */
+bool shard_is_idle(const struct shard *s);
 /* It has read Commit, holds what that names, and has counted it. */
 bool shard_is_current(const struct shard *s);
 /* A voter's newest record of those that are counted here; revision 0: there is none. false: not on

@@ -28,7 +28,8 @@ static bool makes_sense(const struct shard *s, const struct batch *b)
         struct record r = record_decode(batch_record(b, i).ptr);
         count_look_ahead(&s->voters, records, i);
         if (r.index != b->first + i || r.epoch != b->epoch || r.before > r.index ||
-            r.candidate >= s->options.candidates)
+            r.revision < 1 || r.revision > s->options.revisions_max ||
+            !lead_may_choose(s, r.candidate))
             return false;
         int64_t place = voters_find(&s->voters, &r.voter);
         if (place < 0 || s->voters.array[place].district != r.district)
@@ -137,11 +138,12 @@ static void refuse(struct shard *s, struct shard_effects *fx, uint32_t to)
 
 /* Nobody speaks as a leader before his takeover is in Commit. From here on no earlier one is
  * listened to, also after a restart. */
-static void promise(struct shard *s, struct shard_effects *fx, uint64_t epoch)
+static void promise(struct shard *s, struct shard_effects *fx, uint32_t to, uint64_t epoch)
 {
     if (epoch > s->promised) {
         s->promised = epoch;
-        s->stale = true;
+        s->promised_to = (int32_t)to;
+        s->stale = true; /* whether that is so: view_read */
     }
     if (epoch > s->promised_noted) {
         s->promised_noted = epoch;
@@ -164,7 +166,7 @@ static void from_leader(struct shard *s, struct shard_effects *fx, uint32_t from
         drop_peer(fx, from); /* an epoch has one leader */
         return;
     }
-    promise(s, fx, m->epoch);
+    promise(s, fx, from, m->epoch);
     if (s->leading)
         lead_end(s, fx, ANSWER_UNKNOWN_RETRY);
     if (m->type == MESSAGE_APPEND)

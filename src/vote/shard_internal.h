@@ -59,7 +59,8 @@ struct shard {
     /* The disk. */
     struct shard_log log;
     uint64_t ticket_last, ticket_durable;
-    uint64_t promised, promised_noted;           /* noted: on disk, or in the log */
+    uint64_t promised, promised_noted; /* noted: on disk, or in the log */
+    int32_t promised_to; /* whose word it was; -1 = Commit's, or an earlier process' */
     uint64_t seen_round, seen_epoch, seen_index; /* noted on disk */
 
     /* The coordination service. */
@@ -180,6 +181,7 @@ uint32_t lead_holders(const struct shard *s, uint64_t index);
 /* Tells those whose records are below `index`. */
 void lead_committed(struct shard *s, struct shard_effects *fx, uint64_t index);
 bool lead_is_admitting(const struct shard *s);
+bool lead_may_choose(const struct shard *s, uint16_t candidate); /* on the state's ballot */
 
 /* ---- shard_stream.c ---- */
 void stream_begin(struct shard *s, struct shard_effects *fx);

@@ -96,6 +96,11 @@ bool shard_is_admitting(const struct shard *s)
     return lead_is_admitting(s);
 }
 
+bool shard_is_idle(const struct shard *s)
+{
+    return !s->leading || lead_pending(s) == 0;
+}
+
 bool shard_is_current(const struct shard *s)
 {
     return s->known && count_is_current(s) &&
@@ -192,7 +197,7 @@ static bool look_up(struct shard *s, const struct ballot *b, struct found *ret)
     return true;
 }
 
-static bool may_choose(const struct shard *s, uint16_t candidate)
+bool lead_may_choose(const struct shard *s, uint16_t candidate)
 {
     return candidate < s->options.candidates && (s->options.on_ballot >> candidate & 1) != 0;
 }
@@ -254,7 +259,7 @@ static void cast_to_leader(struct shard *s, const struct ballot *b, struct shard
         shard_answer(s, fx, b->client, ANSWER_UNAVAILABLE);
     else if (f.place < 0)
         shard_answer(s, fx, b->client, ANSWER_NO_VOTER);
-    else if (!may_choose(s, b->candidate))
+    else if (!lead_may_choose(s, b->candidate))
         shard_answer(s, fx, b->client, ANSWER_NO_CANDIDATE);
     else if (f.same)
         join(s, b, &f, fx);

@@ -143,12 +143,33 @@ void view_commit(struct shard *s, struct shard_effects *fx, const struct commit 
         lead_begin(s, fx);
 }
 
+/* Nobody speaks as a leader before his takeover is in Commit, and this read was asked for after
+ * whoever spoke last: an epoch beyond it is a lie. What was promised to it, and written, was to
+ * nobody, and would shut out all who lead truly. */
+static void forget_lies(struct shard *s, struct shard_effects *fx, uint64_t epoch)
+{
+    if (s->stale || s->leading || s->promised <= epoch)
+        return;
+    size_t i = s->log.count;
+    while (i > 0 && s->log.entries[i - 1].mark.epoch > epoch)
+        i--;
+    if (i < s->log.count)
+        log_truncate(s, fx, s->log.entries[i].first);
+    s->promised = epoch;
+    s->streamed_epoch = 0;
+    s->greeted = -1;
+    if (s->promised_to >= 0)
+        fx->drop_peers |= UINT32_C(1) << s->promised_to;
+    s->promised_to = -1;
+}
+
 void view_read(struct shard *s, struct shard_effects *fx, const struct coord_view *view)
 {
     if (went_back(s, view)) {
         shard_fail(s, "the coordination service has forgotten what it said");
         return;
     }
+    forget_lies(s, fx, view->commit->epoch);
     s->view = *view;
     s->view.commit = NULL;
     s->known = true;

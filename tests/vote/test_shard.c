@@ -397,7 +397,7 @@ static void a_batch_that_cannot_be_counted_is_not_acknowledged(void **state)
 {
     (void)state;
     open_election();
-    for (int wrong = 0; wrong < 5; wrong++) {
+    for (int wrong = 0; wrong < 7; wrong++) {
         struct pseudonym voter = world_pseudonym(1);
         struct record r = {
             .voter = voter, .epoch = 1, .candidate = 1, .district = 1, .revision = 1};
@@ -405,6 +405,7 @@ static void a_batch_that_cannot_be_counted_is_not_acknowledged(void **state)
         r.epoch += wrong == 2;
         r.candidate = wrong == 3 ? WORLD_CANDIDATES : 1;
         r.voter.bytes[0] ^= wrong == 4;
+        r.revision = wrong == 5 ? 0 : wrong == 6 ? 17 : 1;
         uint8_t bytes[RECORD_BYTES];
         struct buf b = {0};
         struct shard_status s = status_of(1);
@@ -430,6 +431,41 @@ static void a_batch_that_cannot_be_counted_is_not_acknowledged(void **state)
     }
 }
 
+/* A member that lies about the epoch it leads in gets a promise, until the next read of Commit
+ * shows that it was a lie: then it is cut off, and who leads truly is followed again. */
+static void a_promise_to_a_liar_does_not_last(void **state)
+{
+    (void)state;
+    open_election();
+    struct message m = {.type = MESSAGE_PROBE, .round = 1, .epoch = UINT64_MAX};
+    m.chain = status_of(1).chain;
+    struct buf out = {0};
+    message_encode(&m, &out);
+    struct coord_view view;
+    world_view(&w, w.replicas[1].session, &view);
+    view.commit = &w.coord.commit;
+
+    struct shard *copy = shard_copy(w.replicas[1].shard, &w.replicas[1]);
+    struct shard_effects fx = {0};
+    for (int times = 0; times < 2; times++) {
+        struct shard_event lie = {.type = SHARD_PEER_MESSAGE, .peer = {2, buf_slice(&out)}};
+        shard_effects_clear(&fx);
+        shard_step(copy, &lie, &fx);
+        assert_true(shard_status(copy).promised == UINT64_MAX);
+        assert_int_equal(fx.coord.type, COORD_READ);
+
+        struct shard_event read = {.type = SHARD_COORD, .coord = {.view = &view}};
+        shard_effects_clear(&fx);
+        shard_step(copy, &read, &fx);
+        assert_true(shard_status(copy).promised == w.coord.commit.epoch);
+        assert_int_equal(fx.drop_peers, 1 << 2);
+        assert_int_equal(fx.send_count, 1); /* a hello to who leads */
+    }
+    shard_effects_deinit(&fx);
+    shard_free(copy);
+    buf_deinit(&out);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -451,6 +487,7 @@ int main(void)
         TEST(who_can_do_nothing_waits_for_no_moment),
         TEST(no_message_harms_a_replica),
         TEST(a_batch_that_cannot_be_counted_is_not_acknowledged),
+        TEST(a_promise_to_a_liar_does_not_last),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -232,7 +232,7 @@ static void write_seal(struct world *w, const struct request *r)
         world_violate(w, "a seal of votes that Commit does not know");
 }
 
-static void read_view(const struct world *w, uint32_t session, struct coord_view *v)
+void world_view(const struct world *w, uint32_t session, struct coord_view *v)
 {
     const struct coord *c = &w->coord;
     memset(v, 0, sizeof *v);
@@ -255,7 +255,7 @@ static void process(struct world *w, uint32_t a, const struct request *r, struct
     case COORD_NOTHING:
         break;
     case COORD_READ:
-        read_view(w, r->session, &ret->view);
+        world_view(w, r->session, &ret->view);
         ret->commit = w->coord.commit;
         break;
     case COORD_JOIN:

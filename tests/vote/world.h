@@ -205,6 +205,8 @@ uint32_t world_log(const struct replica *r,
                    uint64_t *ret_round);
 
 bool world_session_ended(const struct coord *c, uint32_t session);
+/* What a read of that session finds; without commit. */
+void world_view(const struct world *w, uint32_t session, struct coord_view *v);
 bool world_linked(const struct world *w, uint32_t a, uint32_t b);
 
 /* ---- plant.c ---- */
