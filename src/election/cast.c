@@ -272,7 +272,8 @@ static void send_attempt(struct service *s, struct casting *c)
 static void attempt(struct service *s, struct casting *c)
 {
     struct replica *r = s->replicas[c->state];
-    if (r == NULL || r->shard == NULL || (c->leader >= 0 && c->from_link == 0)) {
+    bool is_here = r != NULL && r->shard != NULL && r->coordination != NULL;
+    if (!is_here || (c->leader >= 0 && c->from_link == 0)) {
         if (c->from_link == 0) {
             send_attempt(s, c);
             return;
@@ -416,6 +417,63 @@ void cast_link_down(struct service *s, uint64_t link)
     }
 }
 
+/* ---- a leader is known ---- */
+
+static void led(struct service *s, int state, int32_t member)
+{
+    s->castings.route[state] = member;
+    s->castings.news |= UINT64_C(1) << state;
+    loop_again(s->loop);
+}
+
+void cast_led(struct service *s, int state, int32_t member, uint64_t epoch)
+{
+    if (epoch <= s->castings.led_epoch[state] || epoch > UINT32_MAX)
+        return;
+    s->castings.led_epoch[state] = epoch;
+    led(s, state, member);
+}
+
+/* Heard once more, as until our own replica has read it, it names the one before. */
+void cast_commit(struct service *s, int state, int32_t member, uint64_t epoch)
+{
+    if (epoch <= s->castings.commit_epoch[state])
+        return;
+    s->castings.commit_epoch[state] = epoch;
+    if (epoch >= s->castings.led_epoch[state] && member < (int32_t)s->definition->replicas)
+        led(s, state, member);
+}
+
+static void hear_of_leader(struct service *s, struct casting *c, const struct link *leader)
+{
+    if (c->outstanding && c->to_link != 0 &&
+        (leader == NULL || c->to_link != link_number(leader))) {
+        wake(s, c);
+        c->outstanding = false;
+        nobody_knows(s, c);
+    }
+    if (c->outstanding || !c->asleep)
+        return;
+    wake(s, c);
+    c->leader = leader != NULL ? s->castings.route[c->state] : -1;
+    list_append(&s->castings.again, &c->at);
+}
+
+/* All at once: there are states by the dozen, and many votes under way. */
+static void hear_news(struct service *s)
+{
+    struct castings *t = &s->castings;
+    uint64_t news = t->news;
+    t->news = 0;
+    for (uint32_t i = 0; news != 0 && i < t->chunk_count * CASTING_CHUNK; i++) {
+        struct casting *c = casting_at(t, i);
+        if (!c->used || c->state < 0 || (news >> c->state & 1) == 0)
+            continue;
+        int32_t route = t->route[c->state];
+        hear_of_leader(s, c, route >= 0 ? s->hosts[c->state][route] : NULL);
+    }
+}
+
 void cast_hurry(struct service *s, int64_t deadline_ns)
 {
     struct castings *t = &s->castings;
@@ -531,6 +589,7 @@ void cast_turn(struct service *s)
 {
     struct list now;
     turn_wheel(s);
+    hear_news(s);
     take_all(&s->castings.again, &now);
     while (!list_is_empty(&now))
         attempt(s, list_entry(list_take(&now), struct casting, at));

@@ -345,6 +345,7 @@ int coordination_open(uv_loop_t *loop, const struct coordination_options *option
     tasks_init(c);
     if (getrandom(c->process, sizeof c->process, 0) != (ssize_t)sizeof c->process)
         abort(); /* so few bytes are never cut short */
+    store_be64(c->process, options->life);
     rc = open_session(c, options, err);
     if (rc == 0)
         rc = watch_descriptor(c, err);

@@ -88,6 +88,7 @@ struct coordination_options {
     struct slice definition; /* text that goes into Config/<round>, at most DEFINITION_BYTES_MAX */
     uint32_t replicas, copies_min;
     struct server_identity self;
+    uint64_t life; /* by chance, of this process; also the others know it (links.h) */
 
     /* Once, or never: nodes are there, the nation was read. */
     void (*ready)(void *arg);
@@ -173,6 +174,9 @@ void coordination_shard_begin(struct coordination_shard *s);
 void coordination_shard_ask(struct coordination_shard *s, const struct coord_request *request);
 /* No more events. A LiveNode that was made is deleted, by and by. */
 void coordination_shard_close(struct coordination_shard *s);
+
+/* The process of that life, of the server by that name, is dead: its LiveNodes are deleted. */
+void coordination_bury(struct coordination *c, const char *name, uint64_t life);
 
 /* ---- Counters, for metrics ---------------------------------------------------------------------
  */

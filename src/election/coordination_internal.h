@@ -8,6 +8,7 @@
  *   coordination_crew.c     our LiveNode among the servers
  *   coordination_claim.c    which member we are, and that nobody else is
  *   coordination_shard.c    what shards ask for
+ *   coordination_bury.c     LiveNodes of a process that died
  *   coordination_survey.c   everything at one moment
  *   coordination_command.c  start and stop, with vote/conduct.h
  *

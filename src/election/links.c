@@ -45,7 +45,8 @@ struct link {
     struct peer *dialed; /* outbound: who is meant */
     bool is_up;
     uint8_t incarnation[INCARNATION_BYTES];
-    int64_t since_ns;
+    uint64_t life;
+    int64_t since_ns, heard_ns;
     struct list all, dirty;
     struct buf gathered;
     const char *dropped; /* not NULL: it ends, for this reason */
@@ -61,6 +62,8 @@ struct links {
     size_t greeting; /* inbound, without a HELLO */
     uint64_t last_number, random;
     uv_timer_t *patience; /* looks for those that never say HELLO */
+    uv_timer_t *pulse;    /* says that we live, looks for those that do not */
+    int64_t pulse_ns;
     struct log_gate gate;
 };
 
@@ -346,6 +349,7 @@ static void be_up(struct link *l, const struct hello *h)
     l->peer = p;
     l->is_up = true;
     memcpy(l->incarnation, h->incarnation, sizeof l->incarnation);
+    l->life = h->life;
     p->up = l;
     p->dialling = false;
     say(k, LOG_INFO, "link_up", p->name, NULL);
@@ -368,6 +372,8 @@ static void on_hello(struct link *l, struct slice body)
 
 static void on_link_frame(struct link *l, uint8_t type, struct slice body)
 {
+    if (l->is_up && type == LINK_PING)
+        return;
     if (l->is_up && type >= LINK_OWN_FRAMES) {
         l->links->options.on_frame(l->links->options.arg, l, type, body);
     } else if (!l->is_up && type == LINK_HELLO) {
@@ -388,6 +394,7 @@ static size_t on_conn_bytes(struct conn *c, struct slice bytes, size_t *ret_want
 {
     struct link *l = c->owner;
     size_t done = 0;
+    l->heard_ns = loop_now_ns(l->links->options.loop);
     while (l->dropped == NULL && bytes.len - done >= 5) {
         const uint8_t *at = bytes.ptr + done;
         size_t len = load_be32(at), max = l->is_up ? LINK_FRAME_BYTES_MAX : LINK_HELLO_BYTES_MAX;
@@ -427,7 +434,7 @@ static struct link *add_link(struct links *k, int fd, struct peer *dialed)
     l->links = k;
     l->dialed = dialed;
     l->number = ++k->last_number;
-    l->since_ns = loop_now_ns(k->options.loop);
+    l->since_ns = l->heard_ns = loop_now_ns(k->options.loop);
     list_init(&l->dirty);
     l->conn = open_conn(l, fd);
     if (l->conn == NULL) {
@@ -555,6 +562,30 @@ static void on_patience(uv_timer_t *timer)
     }
 }
 
+static int64_t pulse_ms(const struct links *k)
+{
+    return k->options.dead_ms / LINK_PINGS;
+}
+
+/* Who was stopped himself has not listened, and judges nobody. */
+static void on_pulse(uv_timer_t *timer)
+{
+    struct links *k = timer->data;
+    int64_t now_ns = loop_now_ns(k->options.loop);
+    bool listened = now_ns - k->pulse_ns < 2 * pulse_ms(k) * 1000000;
+    k->pulse_ns = now_ns;
+    for (size_t i = 0; i < k->peer_count; i++) {
+        struct link *l = k->peers[i]->up;
+        if (l == NULL || l->dropped != NULL)
+            continue;
+        if (listened && now_ns - l->heard_ns > k->options.dead_ms * 1000000)
+            link_cut(l, "says nothing any more");
+        else
+            link_send(l, LINK_PING, slice_str(""), slice_str(""));
+    }
+    loop_again(k->options.loop); /* a timer is no turn, and what was said is to leave */
+}
+
 /* ---- looking ---- */
 
 struct link *links_find(const struct links *k, const char *name)
@@ -589,11 +620,32 @@ uint64_t link_number(const struct link *l)
     return l->number;
 }
 
+uint64_t link_life(const struct link *l)
+{
+    return l->life;
+}
+
+bool link_address(const struct link *l, const char **ret_host, int *ret_port)
+{
+    *ret_host = l->peer->host;
+    *ret_port = l->peer->port;
+    return l->peer->port != 0;
+}
+
 /* ---- life ---- */
 
 int links_port(const struct links *k)
 {
     return listener_port(k->listener);
+}
+
+static uv_timer_t *every(struct links *k, uv_timer_cb run, int64_t ms)
+{
+    uv_timer_t *timer = mem_calloc(1, sizeof *timer);
+    timer->data = k;
+    uv_timer_init(&k->options.loop->uv, timer);
+    uv_timer_start(timer, run, (uint64_t)ms, (uint64_t)ms);
+    return timer;
 }
 
 int links_open(const struct links_options *options, struct links **ret, struct err *err)
@@ -616,10 +668,9 @@ int links_open(const struct links_options *options, struct links **ret, struct e
         free(k);
         return err_wrap(err, rc, "listen for other servers");
     }
-    k->patience = mem_calloc(1, sizeof *k->patience);
-    k->patience->data = k;
-    uv_timer_init(&options->loop->uv, k->patience);
-    uv_timer_start(k->patience, on_patience, LINK_HELLO_MS, LINK_HELLO_MS);
+    k->patience = every(k, on_patience, LINK_HELLO_MS);
+    k->pulse = every(k, on_pulse, pulse_ms(k));
+    k->pulse_ns = loop_now_ns(options->loop);
     *ret = k;
     return 0;
 }
@@ -640,6 +691,7 @@ void links_close(struct links *k)
 {
     listener_close(k->listener);
     uv_close((uv_handle_t *)k->patience, free_timer);
+    uv_close((uv_handle_t *)k->pulse, free_timer);
     links_flush(k);
     for (struct list *at; (at = list_take(&k->all)) != NULL;) {
         struct link *l = list_entry(at, struct link, all);

@@ -5,11 +5,12 @@
  *   HELLO   "CVLK" | version u32 | hash of the definition 32 | incarnation 16 | life u64
  *           | name u8 n, n bytes | name of whom it is for u8 n, n bytes
  *   REFUSED text: why, before the connection is closed
- *   others  the owner's
- * Integers are big-endian. Of two servers the one whose name sorts first dials, and says HELLO
- * first; the other answers with its own, and the link is up. A server without replicas dials
- * everybody, as nobody knows its address. What does not fit (another election,
- * another incarnation than is known, a name it cannot have) is refused and logged.
+ *   PING    nothing, now and then; who says nothing at all for dead_ms is gone, as a process that
+ * is stopped is, whose connections its kernel keeps others  the owner's Integers are big-endian. Of
+ * two servers the one whose name sorts first dials, and says HELLO first; the other answers with
+ * its own, and the link is up. A server without replicas dials everybody, as nobody knows its
+ * address. What does not fit (another election, another incarnation than is known, a name it cannot
+ * have) is refused and logged.
  *
  * While a link is up it keeps order and loses nothing; after on_down nothing of it arrives any
  * more. A second connection of the same server takes the place of the first: the server was
@@ -32,11 +33,13 @@ enum {
     LINK_GREETING_MAX = 64, /* connections without a HELLO */
     LINK_GATHER_BYTES = 64 << 10,
     LINK_PEERS_MAX = 4096,
+    LINK_PINGS = 4, /* while it is silent for dead_ms */
 };
 
 enum link_frame {
     LINK_HELLO = 1,
     LINK_REFUSED,
+    LINK_PING,       /* nothing: it lives. No answer, as the other side sends its own */
     LINK_OWN_FRAMES, /* the owner's are from here on */
 };
 
@@ -80,6 +83,9 @@ struct link *links_next(const struct links *k, size_t *at);
 
 const char *link_name(const struct link *l);
 uint64_t link_number(const struct link *l); /* never used again */
+uint64_t link_life(const struct link *l);   /* as its HELLO says: of the process */
+/* Where it is reached; false: not known. */
+bool link_address(const struct link *l, const char **ret_host, int *ret_port);
 size_t link_unsent(const struct link *l);
 /* a and b are one body. Leaves with links_flush, or before. */
 void link_send(struct link *l, uint8_t type, struct slice a, struct slice b);

@@ -143,4 +143,12 @@ void service_metrics(const struct service *s, struct buf *out)
     put_disk(s, out);
     put_coordination(s, out);
     put_u64(out, "links_up", "gauge", "other servers that can be heard", links);
+    if (s->more_metrics != NULL)
+        s->more_metrics(s->more_metrics_arg, out);
+}
+
+void service_more_metrics(struct service *s, service_metrics_fn *put, void *arg)
+{
+    s->more_metrics = put;
+    s->more_metrics_arg = arg;
 }

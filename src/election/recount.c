@@ -19,6 +19,7 @@ enum {
     ASKED_BYTES = 2 + 8 + 8,
     TOLD_BYTES_MIN = 1 + 2 * SHA256_BYTES + 2 * 4 + 8,
     RECOUNT_TIMEOUT_MS = 10 * 60 * 1000,
+    JOBS_MAX = 4 * STATES_MAX, /* under way: each reads a log */
     WHY_BYTES = 256,
 };
 
@@ -143,6 +144,7 @@ typedef void job_done_fn(void *arg, const struct finding *f);
 struct job {
     uv_work_t work;
     struct list all; /* service.jobs; of none: it was answered, the server ends */
+    struct service *service;
     struct task task;
     struct finding finding;
     job_done_fn *done;
@@ -163,6 +165,7 @@ static void job_done(uv_work_t *work, int status)
     (void)status;
     if (!list_is_empty(&j->all)) {
         list_remove(&j->all);
+        j->service->job_count--;
         j->done(j->arg, &j->finding);
     }
     free(j);
@@ -175,6 +178,7 @@ void recounts_end(struct service *s)
         struct job *j = list_entry(at, struct job, all);
         struct finding f = {.why = "the server ends"};
         atomic_store(&j->task.stop, true);
+        s->job_count--;
         j->done(j->arg, &f);
     }
 }
@@ -184,6 +188,7 @@ static void recount_here(struct service *s, int state, uint64_t round, uint64_t 
 {
     struct job *j = mem_calloc(1, sizeof *j);
     j->work.data = j;
+    j->service = s;
     j->task.definition = s->definition;
     j->task.state = state;
     j->task.round = round;
@@ -193,6 +198,7 @@ static void recount_here(struct service *s, int state, uint64_t round, uint64_t 
     j->done = done;
     j->arg = arg;
     list_append(&s->jobs, &j->all);
+    s->job_count++;
     uv_queue_work(&s->loop->uv, &j->work, run_job, job_done);
 }
 
@@ -261,6 +267,11 @@ void recount_question(struct service *s, uint64_t link, uint64_t id, struct slic
     *o = (struct owed){s, link, id};
     uint32_t state =
         body.len == ASKED_BYTES ? (uint32_t)body.ptr[0] << 8 | body.ptr[1] : UINT32_MAX;
+    if (s->job_count >= JOBS_MAX) {
+        struct finding busy = {.why = "it counts as much as it can"};
+        answer_question(o, &busy);
+        return;
+    }
     if (state < s->definition->info.state_count && s->replicas[state] != NULL) {
         recount_here(s, (int)state, load_be64(body.ptr + 2), load_be64(body.ptr + 10),
                      answer_question, o);

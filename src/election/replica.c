@@ -214,6 +214,25 @@ static void carry_out_send(struct replica *r, const struct shard_send *send)
 
 /* ---- effects ---- */
 
+static void tell_leads(const struct replica *r, struct link *l)
+{
+    uint8_t body[10];
+    body[0] = (uint8_t)(r->state >> 8);
+    body[1] = (uint8_t)r->state;
+    store_be64(body + 2, r->epoch);
+    link_send(l, FRAME_LEADS, slice_of(body, sizeof body), slice_str(""));
+}
+
+/* Who has a vote for this state, or waits for somebody to take one, does not wait until he asks
+ * again. */
+static void tell_everybody(const struct replica *r)
+{
+    size_t at = 0;
+    for (struct link *l; (l = links_next(r->service->links, &at)) != NULL;)
+        tell_leads(r, l);
+    cast_led(r->service, r->state, (int32_t)r->member, r->epoch);
+}
+
 static void tell_leadership(struct replica *r)
 {
     bool leading = shard_leads(r->shard, &r->epoch);
@@ -226,6 +245,8 @@ static void tell_leadership(struct replica *r)
     log_text(&line, "state", code_of(r));
     log_int(&line, "epoch", (int64_t)r->epoch);
     log_end(&line);
+    if (leading)
+        tell_everybody(r);
 }
 
 static void drop_peers(struct replica *r)
@@ -290,6 +311,8 @@ void replica_tell_hosts(const struct replica *r, struct link *l)
     body[1] = (uint8_t)r->state;
     store_be32(body + 2, r->member);
     link_send(l, FRAME_HOSTS, slice_of(body, sizeof body), slice_str(""));
+    if (r->leading)
+        tell_leads(r, l);
 }
 
 static void peer_changed(struct replica *r, uint32_t member, struct link *l)

@@ -1,9 +1,10 @@
 /* seat.h: names of LiveNodes: n-<guid>-<member>-<sequence>.
  *
- * The guid is a process, drawn by chance, and how many LiveNodes it asked for before: so its node
- * is found again whose creation was never answered, and one of an earlier session is told apart
- * from the present one. The member stands in the name because a list of names is one read,
- * consistent with itself; the data of the nodes would be several.
+ * The guid is a process (its life, by which other servers know it, and four bytes by chance), and
+ * how many LiveNodes it asked for before: so its node is found again whose creation was never
+ * answered, and one of an earlier session is told apart from the present one. The member stands in
+ * the name because a list of names is one read, consistent with itself; the data of the nodes would
+ * be several.
  *
  * Seats: the sequence begins at 0, seats at 1. It is a 32-bit counter that ZooKeeper lets run into
  * the negative

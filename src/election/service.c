@@ -108,6 +108,7 @@ static void on_link_down(void *arg, struct link *l)
         if (s->replicas[i] != NULL)
             replica_link_down(s->replicas[i], l);
     }
+    pulse_feel(s, l);
     cast_link_down(s, link_number(l));
     question_link_down(s, link_number(l));
 }
@@ -130,6 +131,19 @@ static void on_hosts(struct service *s, struct link *l, struct slice body)
     s->hosts[state][member] = l;
     if (r != NULL)
         replica_look_at_links(r);
+}
+
+static void on_leads(struct service *s, struct link *l, struct slice body)
+{
+    uint32_t state = body.len == 10 ? (uint32_t)body.ptr[0] << 8 | body.ptr[1] : UINT32_MAX;
+    if (state >= s->definition->info.state_count) {
+        link_cut(l, "it leads no state");
+        return;
+    }
+    for (uint32_t m = 0; m < s->definition->replicas; m++) {
+        if (s->hosts[state][m] == l)
+            cast_led(s, (int)state, (int32_t)m, load_be64(body.ptr + 2));
+    }
 }
 
 static void on_shard_message(struct service *s, struct link *l, struct slice body)
@@ -165,6 +179,9 @@ static void on_frame(void *arg, struct link *l, uint8_t type, struct slice body)
     case FRAME_TELL:
         question_on_tell(s, l, body);
         return;
+    case FRAME_LEADS:
+        on_leads(s, l, body);
+        return;
     default:
         link_cut(l, "a frame that is not known here");
         return;
@@ -195,6 +212,10 @@ static void on_changed(void *arg, int state, uint32_t changes)
         if (!connected)
             log_text(&line, "reason", coordination_trouble(s->coordination));
         log_end(&line);
+    }
+    if ((changes & COORDINATION_COMMIT) != 0 && state >= 0) {
+        const struct commit *c = &coordination_state(s->coordination, state)->commit;
+        cast_commit(s, state, (int32_t)c->leader, c->epoch);
     }
     results_changed(s, state, changes);
 }
@@ -314,6 +335,7 @@ int service_open(const struct service_options *options, struct service **ret, st
     list_init(&s->watches);
     list_init(&s->later);
     list_init(&s->jobs);
+    list_init(&s->pulses);
     snprintf(s->self.name, sizeof s->self.name, "%s", options->name);
     by_chance(&s->life, sizeof s->life);
     castings_init(s);
@@ -351,6 +373,7 @@ int service_begin(struct service *s, const char *rest, const char *grpc, struct 
         .replicas = s->definition->replicas,
         .copies_min = s->definition->copies_min,
         .self = s->self,
+        .life = s->life,
         .ready = on_ready,
         .changed = on_changed,
         .failed = on_coordination_failed,
@@ -371,6 +394,7 @@ void service_free(struct service *s)
     if (s == NULL)
         return;
     recounts_end(s);
+    pulses_end(s);
     if (s->links != NULL)
         links_close(s->links);
     disk_stop(s->disk);
@@ -395,20 +419,31 @@ static bool is_drained(const struct service *s)
     return s->castings.used == 0 && list_is_empty(&s->jobs);
 }
 
+/* A state goes on with another leader as soon as what this one took is committed, whatever other
+ * votes are waited for here. */
+static void hand_over(struct service *s, bool at_once)
+{
+    for (uint32_t i = 0; i < s->definition->info.state_count; i++) {
+        struct replica *r = s->replicas[i];
+        if (r == NULL || r->coordination == NULL)
+            continue;
+        if (!at_once && r->shard != NULL && !shard_is_idle(r->shard))
+            continue;
+        coordination_shard_close(r->coordination);
+        r->coordination = NULL;
+    }
+}
+
 static void go_on_closing(struct service *s)
 {
+    if (s->close_at_ns != 0)
+        hand_over(s, false);
     if (s->close_at_ns == 0 || (!is_drained(s) && service_now_ns(s) < s->close_at_ns))
         return;
     s->close_at_ns = 0;
     questions_end(s);
     recounts_end(s);
-    for (uint32_t i = 0; i < s->definition->info.state_count; i++) {
-        struct replica *r = s->replicas[i];
-        if (r != NULL && r->coordination != NULL) {
-            coordination_shard_close(r->coordination);
-            r->coordination = NULL;
-        }
-    }
+    hand_over(s, true);
     /* From here on nobody may ask it anything, though `closed` comes later. */
     struct coordination *c = s->coordination;
     s->coordination = NULL;
@@ -469,13 +504,28 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* Only while somebody wants to know: it means to look at every replica. */
 static void look_whether_ready(struct service *s)
 {
     const char *why;
-    if (s->told_ready || s->closing || !service_is_ready(s, &why))
+    if (s->told_ready && s->ready_changed == NULL)
         return;
-    s->told_ready = true;
-    s->options.ready(s->options.arg);
+    bool ready = service_is_ready(s, &why);
+    if (ready && !s->told_ready && !s->closing) {
+        s->told_ready = true;
+        s->options.ready(s->options.arg);
+    }
+    if (ready != s->was_ready && s->ready_changed != NULL)
+        s->ready_changed(s->ready_arg);
+    s->was_ready = ready;
+}
+
+void service_on_ready(struct service *s, service_ready_fn *changed, void *arg)
+{
+    const char *why;
+    s->ready_changed = changed;
+    s->ready_arg = arg;
+    s->was_ready = service_is_ready(s, &why);
 }
 
 /* Answers leave before the disk is given more to do, so that what they bring about (the next vote
@@ -486,6 +536,7 @@ void service_turn(struct service *s)
         return;
     look_at_disk(s);
     question_turn(s);
+    pulse_turn(s);
     cast_turn(s);
     run_later(s);
     int64_t next_ns = tick_replicas(s); /* last, as votes that were taken wait for it */
@@ -495,6 +546,7 @@ void service_turn(struct service *s)
     links_flush(s->links);
     next_ns = earlier(next_ns, cast_deadline(s));
     next_ns = earlier(next_ns, question_deadline(s));
+    next_ns = earlier(next_ns, pulse_deadline(s));
     if (s->close_at_ns != 0)
         next_ns = earlier(next_ns, s->close_at_ns);
     loop_set_deadline(s->loop, next_ns);

@@ -163,6 +163,10 @@ void service_voter(struct service *s, struct slice state, struct slice voter,
 /* ---- The committee ----------------------------------------------------------------------------
  */
 
+enum {
+    COMMAND_DRAIN_MS_MAX = 600000,
+};
+
 enum command_verb {
     COMMAND_START,
     COMMAND_STOP,
@@ -188,7 +192,7 @@ struct command {
     uint64_t round;         /* 0 = the next (start), the current (stop) */
     bool force;             /* start: although not_ready states are */
     bool now;               /* stop: without waiting for what was taken */
-    uint32_t drain_ms;      /* stop: at most this long; 0 = 10,000 */
+    uint32_t drain_ms; /* stop: at most this long; 0 = 10,000; COMMAND_DRAIN_MS_MAX is the most */
 };
 struct command_reply {
     enum command_outcome outcome;
@@ -240,9 +244,15 @@ size_t service_replicas(const struct service *s, int state,
 /* Whether every replica of this process has read what it must, and serves. *ret_why: what is
  * missing. */
 bool service_is_ready(const struct service *s, const char **ret_why);
+/* Told in a turn in which that has changed. One listens; NULL: nobody any more. */
+typedef void service_ready_fn(void *arg);
+void service_on_ready(struct service *s, service_ready_fn *changed, void *arg);
 const char *service_server_name(const struct service *s);
 
 /* Metrics in Prometheus' text form, appended. */
 void service_metrics(const struct service *s, struct buf *out);
+/* A door's own, behind them. One has some; NULL: nobody any more. */
+typedef void service_metrics_fn(void *arg, struct buf *out);
+void service_more_metrics(struct service *s, service_metrics_fn *put, void *arg);
 
 #endif

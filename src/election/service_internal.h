@@ -5,6 +5,7 @@
  *   cast.c          a vote's way to whoever leads its state, and its answer's back
  *   cast_wire.c     the same between servers
  *   questions.c     what servers ask each other
+ *   pulse.c         whether a server that is not heard any more is dead
  *   results.c       counts, replicas, commands, watches
  *   recount.c       counting again from files
  *   voter.c         one voter's own record, credentials
@@ -35,6 +36,7 @@ enum {
     FRAME_ANSWER,
     FRAME_ASK, /* questions.c */
     FRAME_TELL,
+    FRAME_LEADS, /* state u16 | epoch u64: the replica that runs here leads now */
 };
 
 /* ---- replica.c ---- */
@@ -52,9 +54,9 @@ struct replica {
     char dir[4096];
     struct votelog *log;
     struct disk_log *disk;
-    struct voters roll; /* until the shard has it */
-    struct coordination_shard *coordination;
-    struct shard *shard; /* NULL: which member this is is not known yet */
+    struct voters roll;                      /* until the shard has it */
+    struct coordination_shard *coordination; /* NULL: not begun, or handed over */
+    struct shard *shard;                     /* NULL: which member this is is not known yet */
     uint32_t member;
     bool stepping;
     struct shard_effects fx;
@@ -80,7 +82,7 @@ void replica_durable(struct replica *r, uint64_t ticket);
 void replica_look_at_links(struct replica *r);
 void replica_link_down(struct replica *r, const struct link *l);
 void replica_message(struct replica *r, const struct link *l, struct slice bytes);
-void replica_tell_hosts(const struct replica *r, struct link *l);
+void replica_tell_hosts(const struct replica *r, struct link *l); /* and whether it leads */
 
 /* ---- cast.c ---- */
 
@@ -114,6 +116,8 @@ struct castings {
     size_t waiting; /* in the wheel */
     int64_t tick;
     int32_t route[STATES_MAX]; /* the member that led last; -1 = not known */
+    /* The newest leaders as they themselves, and as Commit, told; those of `news` are new. */
+    uint64_t led_epoch[STATES_MAX], commit_epoch[STATES_MAX], news;
     uint64_t random;
     uint64_t outcomes[CAST_OUTCOME_COUNT];
     uint64_t latency[CAST_BUCKETS], latency_ns_sum;
@@ -128,6 +132,9 @@ void cast_forwarded(struct service *s, struct link *from, uint64_t id, int state
 /* Of an attempt: by the shard here, or by another server (link not 0). */
 void cast_answered(struct service *s, uint64_t link, const struct answer *a);
 void cast_link_down(struct service *s, uint64_t link);
+/* Somebody leads: what waits for that waits no longer, what an earlier leader has is lost. */
+void cast_led(struct service *s, int state, int32_t member, uint64_t epoch);
+void cast_commit(struct service *s, int state, int32_t member, uint64_t epoch);
 /* None that is under way waits longer. */
 void cast_hurry(struct service *s, int64_t deadline_ns);
 void cast_turn(struct service *s); /* what was postponed; then the answers */
@@ -159,6 +166,12 @@ void question_link_down(struct service *s, uint64_t link);
 void questions_end(struct service *s); /* nobody waits for an answer any more */
 void question_turn(struct service *s);
 int64_t question_deadline(const struct service *s);
+
+/* ---- pulse.c ---- */
+void pulse_feel(struct service *s, const struct link *l); /* which is down */
+void pulse_turn(struct service *s);
+int64_t pulse_deadline(const struct service *s);
+void pulses_end(struct service *s);
 
 /* ---- recount.c, voter.c: answers to questions ---- */
 void recount_question(struct service *s, uint64_t link, uint64_t id, struct slice body);
@@ -194,12 +207,20 @@ struct service {
     struct hmac_key pseudonyms[STATES_MAX], credentials[STATES_MAX];
     struct castings castings;
     struct list questions, watches;
-    bool telling;      /* watches are being told */
-    struct list jobs;  /* of other threads, for recounts */
+    bool telling;     /* watches are being told */
+    struct list jobs; /* of other threads, for recounts */
+    size_t job_count;
+    struct list pulses;
     struct list later; /* calls that wait for the end of the turn */
     uint64_t last_question;
     struct tally empty[STATES_MAX]; /* of a round that a state has not begun */
     struct state_result peeked[STATES_MAX];
+
+    service_ready_fn *ready_changed;
+    void *ready_arg;
+    bool was_ready;
+    service_metrics_fn *more_metrics;
+    void *more_metrics_arg;
 
     void (*closed)(void *arg);
     void *closed_arg;

@@ -33,6 +33,7 @@ struct connector {
     uv_timer_t timeout, stagger;
     int timers_open;
     struct err err; /* of the last failure */
+    bool refused, failed_otherwise;
 };
 
 /* ---- the end ---- */
@@ -76,6 +77,8 @@ static void finish(struct connector *c, int fd)
     void *arg = c->arg;
     struct err err = c->err;
     struct loop *loop = c->loop;
+    if (fd < 0 && c->refused && !c->failed_otherwise)
+        fd = CONNECT_REFUSED;
     connect_cancel(c);
     done(arg, fd, &err);
     loop_again(loop); /* we may be in a timer: what follows from it shall not wait */
@@ -94,6 +97,10 @@ static void note_failure(struct connector *c, const union resolve_address *a, in
 {
     char text[LISTEN_ADDRESS_BYTES];
     listen_address_text(&a->any, text);
+    if (error == ECONNREFUSED)
+        c->refused = true;
+    else
+        c->failed_otherwise = true;
     err_set(&c->err, ERR_IO, "%s port %d: %s", text, listen_address_port(&a->any), strerror(error));
 }
 
@@ -159,6 +166,7 @@ static void on_stagger(uv_timer_t *timer)
 static void on_timeout(uv_timer_t *timer)
 {
     struct connector *c = timer->data;
+    c->failed_otherwise = true;
     if (c->lookups_pending > 0)
         err_set(&c->err, ERR_IO, "no answer from the name service in time");
     else
@@ -173,8 +181,10 @@ static void on_resolved(void *arg, const union resolve_address *addresses, size_
     struct connector *c = l->owner;
     l->resolver = NULL;
     c->lookups_pending--;
-    if (count == 0)
+    if (count == 0) {
         c->err = *err;
+        c->failed_otherwise = true;
+    }
     for (size_t i = 0; i < count && c->candidate_count < CONNECT_ATTEMPTS_MAX; i++)
         c->candidates[c->candidate_count++] = addresses[i];
     if (list_is_empty(&c->attempts))

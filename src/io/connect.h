@@ -12,6 +12,7 @@ enum {
     CONNECT_TARGETS_MAX = 16,
     CONNECT_ATTEMPTS_MAX = 32,
     CONNECT_STAGGER_MS = 50,
+    CONNECT_REFUSED = -2,
 };
 
 struct connect_target {
@@ -20,7 +21,8 @@ struct connect_target {
 };
 
 struct connector;
-/* fd: connected and non-blocking, the callee's; -1 = none of them answered, `err` says why. */
+/* fd: connected and non-blocking, the callee's; -1 = none of them answered, `err` says why;
+ * CONNECT_REFUSED = each of them answered that nobody listens there. */
 typedef void connect_done(void *arg, int fd, const struct err *err);
 
 /* `done` is called once, from the loop, never from inside. Targets are copied; those past

@@ -5,7 +5,7 @@ from ensemble import Ensemble
 
 ENSEMBLES = {
     "ours": ["caucusd"] * 3,
-    "apache": ["apache38"] * 3,
+    "apache": ["apache39", "apache38", "apache39"],
 }
 
 

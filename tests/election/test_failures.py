@@ -7,8 +7,11 @@ import signal
 import pytest
 from disk import ShimDisk, SmallDisk
 from election import CLOSED, CLOSING, Voters, check_told, read_log
+from offers import gap_ms
 
 CA = {"CA": 2000}
+SESSION_MS = 1500
+LOAD_MS = 500  # of a machine that does other things too
 
 
 @pytest.mark.on_apache
@@ -20,7 +23,7 @@ def test_votes_are_counted_once_on_every_replica(start_election):
         b.wait_acknowledged(500)
     election.close()
     election.check(a, b)
-    assert {ballot.outcome for ballot in a.ballots + b.ballots} <= {"COMMITTED", "DUPLICATE"}
+    assert {ballot.outcome for ballot in a.ballots + b.ballots} <= {"COMMITTED", "DUPLICATE", "TOO_MANY"}
 
 
 @pytest.mark.on_apache
@@ -151,3 +154,51 @@ def test_f21_all_servers_are_killed_at_once(start_election):
     election.close()
     election.check(voters)
     assert election.phase()[0] == CLOSED != CLOSING
+
+
+def test_f16_f21_everything_is_killed_at_once(start_election, coordination):
+    """All of the coordination service under load; and then, as a power cut does it, the election's servers as well."""
+    election = start_election(CA)
+    with Voters(election, "CA") as voters:
+        for servers in ([], election.servers):
+            voters.wait_acknowledged(200)
+            for member in coordination:
+                member.process.send_signal(signal.SIGKILL)
+            for server in servers:
+                server.process.send_signal(signal.SIGKILL)
+            for dead in [*coordination, *servers]:
+                dead.kill()
+            for dead in [*coordination, *servers]:
+                dead.start(wait=False)
+            coordination.wait_settled()
+            for server in servers:
+                server.wait_ready()
+            voters.wait_acknowledged(200)
+    election.close()
+    election.check(voters)
+
+
+@pytest.mark.on_apache
+def test_how_long_a_state_takes_no_votes(start_election, coordination, capsys):
+    """Killed: its address refuses connections, so nobody waits for its session to end. Ended as it should: it hands over. Stopped
+    without a word (as a machine without power would): its session has to end, which Apache sees to twice in a tick, a
+    tick late."""
+    election = start_election({"CA": 200_000, "NY": 1000}, session_timeout_ms=SESSION_MS)
+    tick_ms = 0 if coordination.leader.is_caucusd else coordination.config["tickTime"]
+    for what, end, bound_ms in (
+            ("killed", lambda s: s.process.kill(), SESSION_MS / 2),
+            ("ended", lambda s: s.process.send_signal(signal.SIGTERM), SESSION_MS / 2),
+            ("stopped", lambda s: s.pause(), SESSION_MS + 100 + LOAD_MS + 2 * tick_ms)):
+        leader = election.leader("CA")
+        gap = gap_ms(election, "CA", leader, end)
+        with capsys.disabled():
+            print(f"\n{coordination.leader.kind}: the leader was {what}: the next vote was counted after {gap:.0f} ms")
+        assert gap < bound_ms, what
+        if what == "stopped":
+            leader.resume()
+        else:
+            leader.process.wait()
+            leader.process = None
+            leader.start()
+    for server in election.servers:
+        server.stop()

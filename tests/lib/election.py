@@ -40,7 +40,7 @@ IDLE, OPEN, CLOSING, CLOSED = range(4)
 
 ANSWERS = ("COMMITTED", "DUPLICATE", "NOT_STARTED", "CLOSING", "CLOSED", "NO_VOTER", "NO_CANDIDATE", "CONFLICT",
            "REVISION", "TOO_MANY", "BUSY", "NOT_LEADER", "UNAVAILABLE", "UNKNOWN_RETRY", "ROUND_OVER")
-HELLO, REFUSED, HOSTS, SHARD, CAST, ANSWER, ASK, TELL = range(1, 9)
+HELLO, REFUSED, PING, HOSTS, SHARD, CAST, ANSWER, ASK, TELL, LEADS = range(1, 11)
 
 Record = collections.namedtuple("Record", "index before voter request salt cast_ms epoch candidate district revision")
 Commit = collections.namedtuple(
@@ -86,7 +86,9 @@ class Server:
         self.data = election.folder / self.name
         self.process = None
         self.log_path = election.folder / f"{self.name}.log"
-        self.options, self.prefix, self.env, self.peer_port = [], [], None, 0
+        self.options, self.env, self.peer_port = [], None, 0
+        place = election.places.get(number)
+        self.host, self.prefix = (place.host, [*place.prefix]) if place else ("127.0.0.1", [])
         self.ready = {}
 
     def __repr__(self):
@@ -97,8 +99,8 @@ class Server:
         self.mark = self.log_path.stat().st_size if self.log_path.exists() else 0
         command = [
             *self.prefix, ELECTIOND, "--zookeeper", self.election.hosts, "--election", self.election.definition,
-            "--data", self.data, "--name", self.name, "--peer", f"127.0.0.1:{self.peer_port}", "--auth", "none",
-            "--rest", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--committee", "open",
+            "--data", self.data, "--name", self.name, "--peer", f"{self.host}:{self.peer_port}", "--auth", "none",
+            "--rest", f"{self.host}:0", "--grpc", f"{self.host}:0", "--committee", "open",
             "--session-timeout", str(self.election.session_timeout_ms), *self.options]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log,
@@ -151,10 +153,12 @@ class Server:
 
 
 class Election:
-    def __init__(self, folder, hosts, states, servers=3, candidates=3, session_timeout_ms=1200, definition=None):
-        """states: {code: voters}; or a folder that defines the election."""
+    def __init__(self, folder, hosts, states, servers=3, candidates=3, session_timeout_ms=1200, definition=None,
+                 places=None):
+        """states: {code: voters}; or a folder that defines the election. places: {number: place of netlab.py}."""
         self.folder = pathlib.Path(folder)
         self.hosts = hosts
+        self.places = places or {}
         self.states = sorted(states)
         self.candidates = candidates
         self.session_timeout_ms = session_timeout_ms
@@ -365,7 +369,7 @@ class Link:
     def __init__(self, election, server, name=None, config=None, incarnation=None):
         Link._serial += 1
         self.name = name or f"a-client-{os.getpid()}-{Link._serial}"
-        self.socket = socket.create_connection(("127.0.0.1", server.port("peer")), timeout=5)
+        self.socket = socket.create_connection((server.host, server.port("peer")), timeout=5)
         if election.tls:
             self.name = name or "a-client"
             self.socket = election.tls.wrap_socket(self.socket)
@@ -378,13 +382,15 @@ class Link:
     def send(self, kind, body):
         self.socket.sendall(struct.pack(">IB", 1 + len(body), kind) + body)
 
-    def receive(self):
-        """The next frame, (kind, body); None when the link has ended."""
+    def receive(self, pings=False):
+        """The next frame (pings: also a PING), (kind, body); None when the link has ended."""
         while True:
             if len(self.bytes) >= 4:
                 size = struct.unpack_from(">I", self.bytes)[0]
                 if len(self.bytes) >= 4 + size:
                     frame, self.bytes = self.bytes[4:4 + size], self.bytes[4 + size:]
+                    if frame[0] == PING and not pings:
+                        continue
                     return frame[0], frame[1:]
             try:
                 more = self.socket.recv(65536)
@@ -523,7 +529,7 @@ class Voters:
             server = by_socket[s]
             link = self.links.get(server)
             while link is not None:
-                frame = link.receive()
+                frame = link.receive(pings=True)
                 if frame is None:
                     self._lose(server)
                     break
