@@ -69,7 +69,9 @@ static void give_command(struct election_grpc *g, struct grpc_call *c, struct sl
         .now = m->now != 0,
         .drain_ms = m->drain_ms,
     };
-    if (take_id(c, slice_of(m->command_id.data, m->command_id.len), command.command_id))
+    if (command.drain_ms > COMMAND_DRAIN_MS_MAX)
+        grpc_call_finish(c, GRPC_INVALID_ARGUMENT, "drain_ms is at most 600000");
+    else if (take_id(c, slice_of(m->command_id.data, m->command_id.len), command.command_id))
         service_command(g->service, &command, on_command, asked_new(g, c));
     free_request(m);
 }
@@ -140,6 +142,7 @@ static void on_recounted(void *arg, const struct recount_reply *reply)
 {
     struct asked *a = arg;
     struct scratch memory = {0};
+    a->door->recounts--;
     reply_packed(a->call, recount_message(a->door, reply, &memory));
     scratch_deinit(&memory);
     asked_free(a);
@@ -154,8 +157,12 @@ static void on_recount(void *arg, struct grpc_call *c, struct slice bytes)
     if (m == NULL)
         return;
     int state = find_state(g, c, slice_str(m->state));
-    if (state >= 0)
+    if (state >= 0 && g->recounts >= STATES_MAX) {
+        grpc_call_finish(c, GRPC_RESOURCE_EXHAUSTED, "recounts are under way");
+    } else if (state >= 0) {
+        g->recounts++;
         service_recount(g->service, state, on_recounted, asked_new(g, c));
+    }
     free_request(m);
 }
 

@@ -16,7 +16,7 @@ enum {
 
 /* ---- Life ---- */
 
-static void on_timer_closed(uv_handle_t *handle)
+static void on_last_closed(uv_handle_t *handle)
 {
     struct election_grpc *g = handle->data;
     loop_again(g->loop);
@@ -29,7 +29,7 @@ static void on_timer_closed(uv_handle_t *handle)
 static void free_if_last(struct election_grpc *g)
 {
     if (g->server == NULL && g->asked == 0)
-        uv_close((uv_handle_t *)&g->health_timer, on_timer_closed);
+        uv_close((uv_handle_t *)&g->last, on_last_closed);
 }
 
 void door_hold(struct election_grpc *g)
@@ -47,6 +47,30 @@ void door_release(struct election_grpc *g)
 static uint32_t or_else(uint32_t given, uint32_t usual)
 {
     return given > 0 ? given : usual;
+}
+
+static void put_metrics(void *arg, struct buf *out)
+{
+    const struct election_grpc *g = arg;
+    struct grpc_server_counts n = grpc_server_counts(g->server);
+    buf_printf(out, "# TYPE grpc_casts_total counter\n");
+    for (int i = 0; i < CAST_OUTCOME_COUNT; i++)
+        buf_printf(out, "grpc_casts_total{outcome=\"%s\"} %llu\n", cast_outcome_name(i),
+                   (unsigned long long)g->casts[i]);
+    const struct {
+        const char *name, *type;
+        uint64_t value;
+    } rows[] = {
+        {"grpc_connections", "gauge", n.connections},
+        {"h2_streams", "gauge", n.calls},
+        {"grpc_calls_total", "counter", n.calls_total},
+        {"grpc_messages_received_total", "counter", n.messages_in_total},
+        {"grpc_messages_sent_total", "counter", n.messages_out_total},
+        {"grpc_connections_refused_total", "counter", n.refused_connections_total},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        buf_printf(out, "# TYPE %s %s\n%s %llu\n", rows[i].name, rows[i].type, rows[i].name,
+                   (unsigned long long)rows[i].value);
 }
 
 int election_grpc_start(struct loop *loop, struct service *service,
@@ -75,14 +99,15 @@ int election_grpc_start(struct loop *loop, struct service *service,
         free(g);
         return rc;
     }
-    uv_timer_init(&loop->uv, &g->health_timer);
-    g->health_timer.data = g;
+    uv_timer_init(&loop->uv, &g->last);
+    g->last.data = g;
     voting_add(g);
     committee_add(g);
     transparency_add(g);
     legacy_add(g);
     health_add(g);
     reflection_add(g);
+    service_more_metrics(service, put_metrics, g);
     *ret = g;
     return 0;
 }
@@ -104,32 +129,10 @@ void election_grpc_stop(struct election_grpc *g, int64_t drain_ms, void (*stoppe
 {
     g->stopped = stopped;
     g->stopped_arg = arg;
+    service_more_metrics(g->service, NULL, NULL);
     watchers_leave(g);
     health_leave(g);
     grpc_server_close(g->server, drain_ms, on_closed, g);
-}
-
-void election_grpc_metrics(const struct election_grpc *g, struct buf *out)
-{
-    struct grpc_server_counts n = grpc_server_counts(g->server);
-    buf_printf(out, "# TYPE grpc_casts_total counter\n");
-    for (int i = 0; i < CAST_OUTCOME_COUNT; i++)
-        buf_printf(out, "grpc_casts_total{outcome=\"%s\"} %llu\n", cast_outcome_name(i),
-                   (unsigned long long)g->casts[i]);
-    const struct {
-        const char *name, *type;
-        uint64_t value;
-    } rows[] = {
-        {"grpc_connections", "gauge", n.connections},
-        {"h2_streams", "gauge", n.calls},
-        {"grpc_calls_total", "counter", n.calls_total},
-        {"grpc_messages_received_total", "counter", n.messages_in_total},
-        {"grpc_messages_sent_total", "counter", n.messages_out_total},
-        {"grpc_connections_refused_total", "counter", n.refused_connections_total},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        buf_printf(out, "# TYPE %s %s\n%s %llu\n", rows[i].name, rows[i].type, rows[i].name,
-                   (unsigned long long)rows[i].value);
 }
 
 struct asked *asked_new(struct election_grpc *g, struct grpc_call *c)

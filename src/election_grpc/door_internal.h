@@ -15,11 +15,12 @@ struct election_grpc {
     struct election_grpc_options options;
     uint64_t casts[CAST_OUTCOME_COUNT];
     size_t asked; /* of the service, and not answered; watchers */
+    uint32_t recounts;
     void (*stopped)(void *arg);
     void *stopped_arg;
     struct buf reply; /* that is being written: one after the other */
     struct list watchers, health_watchers;
-    uv_timer_t health_timer;
+    uv_timer_t last; /* closed when the door is, so that nothing of it is in use when it is freed */
 };
 
 /* Somebody holds on to the door, until door_release: it is not freed before. */

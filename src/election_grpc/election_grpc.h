@@ -54,8 +54,6 @@ int election_grpc_start(struct loop *loop, struct service *service,
                         const struct election_grpc_options *options, struct election_grpc **ret,
                         struct err *err);
 int election_grpc_port(const struct election_grpc *g);
-/* Metrics in Prometheus' text form, appended. */
-void election_grpc_metrics(const struct election_grpc *g, struct buf *out);
 
 /* Takes nothing new, tells clients to go elsewhere, lets what is under way end for drain_ms, and
  * ends the rest. `stopped`, which may be NULL, is the last: all connections are closed and the

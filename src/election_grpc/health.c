@@ -6,11 +6,6 @@
 #include "election_grpc/door_internal.h"
 #include "grpc/health/v1/health.pb-c.h"
 
-enum {
-    LOOK_MS =
-        1000 /* the service does not tell when it becomes ready: watchers are told this late */
-};
-
 typedef Grpc__Health__V1__HealthCheckResponse__ServingStatus status_t;
 
 #define SERVING     GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING
@@ -66,24 +61,37 @@ static void check(void *arg, struct grpc_call *c, struct slice bytes)
 
 struct health_watcher {
     struct list all;
+    struct election_grpc *door;
     struct grpc_call *call;
     status_t told;
 };
 
-static void on_timer(uv_timer_t *timer)
+/* Who does not read is told when he has: what it is then. */
+static void tell(struct health_watcher *w, status_t now)
 {
-    struct election_grpc *g = timer->data;
-    status_t now = health_now(g);
-    for (struct list *at = g->health_watchers.next; at != &g->health_watchers; at = at->next) {
-        struct health_watcher *w = list_entry(at, struct health_watcher, all);
-        /* Who does not read is told when he has. */
-        if (w->told == now || w->told == UNKNOWN || grpc_call_unsent(w->call) > 0)
-            continue;
-        w->told = now;
-        send_health(w->call, now);
+    if (w->told == now || w->told == UNKNOWN)
+        return;
+    if (grpc_call_unsent(w->call) >= GRPC_ROOM_BYTES) {
+        grpc_call_want_room(w->call);
+        return;
     }
-    if (list_is_empty(&g->health_watchers))
-        uv_timer_stop(timer);
+    w->told = now;
+    send_health(w->call, now);
+}
+
+static void on_ready(void *arg)
+{
+    struct election_grpc *g = arg;
+    status_t now = health_now(g);
+    for (struct list *at = g->health_watchers.next; at != &g->health_watchers; at = at->next)
+        tell(list_entry(at, struct health_watcher, all), now);
+}
+
+static void on_room(struct grpc_call *c)
+{
+    struct health_watcher *w = grpc_call_context(c);
+    if (w != NULL)
+        tell(w, health_now(w->door));
 }
 
 static void on_end(struct grpc_call *c, const struct grpc_status *status)
@@ -93,10 +101,12 @@ static void on_end(struct grpc_call *c, const struct grpc_status *status)
     if (w == NULL)
         return;
     list_remove(&w->all);
+    if (list_is_empty(&w->door->health_watchers))
+        service_on_ready(w->door->service, NULL, NULL);
     free(w);
 }
 
-static const struct grpc_handlers watch_health = {.on_end = on_end};
+static const struct grpc_handlers watch_health = {.on_room = on_room, .on_end = on_end};
 
 static void watch(void *arg, struct grpc_call *c, struct slice bytes)
 {
@@ -106,13 +116,14 @@ static void watch(void *arg, struct grpc_call *c, struct slice bytes)
     if (m == NULL)
         return;
     struct health_watcher *w = mem_calloc(1, sizeof *w);
+    w->door = g;
     w->call = c;
     w->told = is_known(m->service) ? health_now(g) : UNKNOWN;
     grpc_call_set_context(c, w);
+    if (list_is_empty(&g->health_watchers))
+        service_on_ready(g->service, on_ready, g);
     list_append(&g->health_watchers, &w->all);
     send_health(c, w->told);
-    if (uv_is_active((uv_handle_t *)&g->health_timer) == 0)
-        uv_timer_start(&g->health_timer, on_timer, LOOK_MS, LOOK_MS);
     free_request(m);
 }
 

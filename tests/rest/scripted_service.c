@@ -61,6 +61,10 @@ struct service {
     struct ballot *ballots;
     size_t ballot_count;
     bool ready;
+    service_ready_fn *ready_changed;
+    void *ready_arg;
+    service_metrics_fn *more_metrics;
+    void *more_metrics_arg;
     bool slow;      /* recounts take a while */
     uint64_t reads; /* of the nation */
     struct list pending, watches;
@@ -586,10 +590,24 @@ const char *service_server_name(const struct service *s)
     return "s1";
 }
 
+void service_on_ready(struct service *s, service_ready_fn *told, void *arg)
+{
+    s->ready_changed = told;
+    s->ready_arg = arg;
+}
+
+void service_more_metrics(struct service *s, service_metrics_fn *put, void *arg)
+{
+    s->more_metrics = put;
+    s->more_metrics_arg = arg;
+}
+
 void service_metrics(const struct service *s, struct buf *out)
 {
     buf_printf(out, "# TYPE nation_reads_total counter\nnation_reads_total %" PRIu64 "\n",
                s->reads);
+    if (s->more_metrics != NULL)
+        s->more_metrics(s->more_metrics_arg, out);
 }
 
 /* ---- Script ---- */
@@ -651,6 +669,8 @@ bool scripted_obey(struct service *s, const char *line)
         return obey_phase(s, first);
     if (strcmp(verb, "ready") == 0) {
         s->ready = strcmp(first, "yes") == 0;
+        if (s->ready_changed != NULL)
+            s->ready_changed(s->ready_arg);
         return true;
     }
     if (strcmp(verb, "slow") == 0)
