@@ -2,11 +2,14 @@
 
 import json
 import os
+import pathlib
 import re
 import subprocess
+import tempfile
 
 import image as dockerfile
-from peers import ROOT, program
+import pytest
+from peers import BUILD, ROOT, program
 
 PROGRAMS = {"caucusd", "caucus", "electiond", "committee", "electorate"}
 # Debian's names end otherwise where 64-bit times came late.
@@ -60,3 +63,27 @@ def test_nothing_that_was_built_is_sent_to_the_engine():
     ignored = (dockerfile.DOCKERFILE.parent / "Dockerfile.dockerignore").read_text().split()
     assert {".git", "build*", "var"} <= set(ignored)
     assert output("git", "-C", ROOT, "ls-files", "build*", "var*") == ""
+
+
+@pytest.fixture
+def on_disk():
+    """pytest's own folders may lie in memory."""
+    with tempfile.TemporaryDirectory(dir=BUILD) as folder:
+        yield pathlib.Path(folder)
+
+
+@pytest.mark.parametrize("words", [["caucusd", "--version"], ["electiond", "--version"]], ids=lambda w: w[0])
+def test_server_reads_its_logs_from_the_disk(image, on_disk, words):
+    """Not what a sync that failed has left in memory."""
+    folders = {f"ZOO_{name}_DIR": on_disk / name for name in ("DATA", "DATA_LOG", "CONF")}
+    for folder in folders.values():
+        folder.mkdir()
+    log = folders["ZOO_DATA_DIR"] / "log.1"
+    log.write_bytes(bytes(1 << 20))
+    os.sync()
+    resident = lambda: int(output("fincore", "-nbo", "RES", log))
+    assert resident() > 0
+    binaries = image.root / "usr/local/bin"
+    env = {**os.environ, **{k: str(v) for k, v in folders.items()}, "PATH": f"{binaries}:{os.environ['PATH']}"}
+    subprocess.run([binaries / "caucus-container", *words], env=env, check=True, capture_output=True)
+    assert resident() == 0
