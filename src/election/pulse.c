@@ -112,6 +112,6 @@ int64_t pulse_deadline(const struct service *s)
 
 void pulses_end(struct service *s)
 {
-    while (!list_is_empty(&s->pulses))
-        forget(list_entry(s->pulses.next, struct pulse, all));
+    for (struct list *at; (at = list_take(&s->pulses)) != NULL;)
+        forget(list_entry(at, struct pulse, all));
 }
