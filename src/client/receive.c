@@ -56,7 +56,7 @@ static void removed_watches(struct csession *s, const struct call *c)
     struct cnews news = {s, CAUCUS_WATCH_REMOVED, chroot_strip(s->config.chroot, c->path), -1};
     cwatch_remove(&s->watches, c->watch_kind, c->path, c->watch, c->watch_context, csession_news,
                   &news);
-    if (c->watch != NULL)
+    if (cwatch_matching(&s->watches, c->watch_kind, c->path, NULL, NULL) > 0)
         csession_rearm_path(s, c->path);
 }
 

@@ -384,6 +384,21 @@ static void a_callback_that_came_meanwhile_is_set_again(void **state)
     kit_stop(&k);
 }
 
+static void a_watch_of_another_kind_is_left_alone(void **state)
+{
+    (void)state;
+    struct kit k = connected();
+    read_with_watch(&k, ZK_OP_GET_DATA, "/a", "data", 1, 0);
+    read_with_watch(&k, ZK_OP_EXISTS, "/a", "absent", 2, ZK_NONODE);
+    read_with_watch(&k, ZK_OP_GET_CHILDREN, "/a", "child", 3, 0);
+    remove_watch(&k, "/a", CAUCUS_KIND_CHILDREN, "child", false);
+    csession_written(k.s, csession_output(k.s).len);
+    kit_answer(&k, 4, 9, 0);
+    kit_hears(&k, "child: removed /a (last)\nremove -> 0\n");
+    assert_int_equal(csession_output(k.s).len, 0);
+    kit_stop(&k);
+}
+
 static void a_refused_removal_removes_nothing_but_locally(void **state)
 {
     (void)state;
@@ -433,6 +448,7 @@ int main(void)
         cmocka_unit_test(removing_all_of_a_kind_asks_the_server),
         cmocka_unit_test(removing_one_of_several_keeps_the_servers_watch),
         cmocka_unit_test(a_callback_that_came_meanwhile_is_set_again),
+        cmocka_unit_test(a_watch_of_another_kind_is_left_alone),
         cmocka_unit_test(a_refused_removal_removes_nothing_but_locally),
         cmocka_unit_test(without_a_connection_watches_are_removed_at_once),
     };
