@@ -241,7 +241,7 @@ class Election:
     def commit(self, state):
         """(Commit, mzxid); None before there is one."""
         try:
-            data, stat = self.client.get(f"/Election/{state}/Commit")
+            data, stat = self.client.retry(self.client.get, f"/Election/{state}/Commit")
             return (read_commit(data), stat.mzxid) if data else None
         except NoNodeError:
             return None
