@@ -107,6 +107,7 @@ static void attempt_at(struct attempt *t, const struct ask_options *o, uint32_t 
     }
     loop_run(&t->loop);
     grpc_channel_close(t->channel);
+    uv_run(&t->loop.uv, UV_RUN_NOWAIT); /* it says goodbye */
     loop_deinit(&t->loop);
 }
 

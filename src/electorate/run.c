@@ -163,6 +163,7 @@ void run_votes(const struct run_options *o, struct run_result *ret)
     r->door = open_door(r);
     start_timers(r);
     loop_run(&r->loop);
+    uv_run(&r->loop.uv, UV_RUN_NOWAIT); /* connections that were closed say goodbye */
 
     if (!o->quiet)
         progress_clear(&r->progress);

@@ -60,6 +60,12 @@ static void mark_broken(struct conn *c, const char *reason)
     list_append(&c->loop->ready, &c->ready);
 }
 
+static void serve_soon(struct conn *c)
+{
+    list_remove(&c->ready);
+    list_append(&c->loop->ready, &c->ready);
+}
+
 static void wait_for(struct conn *c)
 {
     bool read = !conn_is_paused(c);
@@ -121,6 +127,8 @@ struct conn *conn_open_secure_client(struct loop *l, int fd, struct tls_context 
         return NULL;
     layer_secure_init_client(c->secure, &c->tcp.layer, fd, context, host);
     c->top = &c->secure->layer;
+    if (layer_pending(c->top))
+        serve_soon(c);
     return c;
 }
 
@@ -190,12 +198,6 @@ void conn_send(struct conn *c, const void *bytes, size_t len)
     }
     if (len > 0)
         out_keep(c, at, len);
-}
-
-static void serve_soon(struct conn *c)
-{
-    list_remove(&c->ready);
-    list_append(&c->loop->ready, &c->ready);
 }
 
 /* May be served again, if there is something to serve. */

@@ -154,6 +154,8 @@ void layer_secure_init_client(struct layer_secure *s, struct layer *below, int f
         .state = SECURE_HANDSHAKE,
     };
     s->link = tls_connect(context, fd, host);
-    if (s->link != NULL)
-        tls_handshake(s->link); /* our first word; how it went is told by the first read */
+    /* Our first word. A peer that is near may have answered already, and then waits for us; how it
+     * failed is told by the first read. */
+    if (s->link != NULL && tls_handshake(s->link) == 0)
+        s->state = SECURE_OPEN;
 }

@@ -215,7 +215,10 @@ int tls_handshake(struct tls_link *l)
     ERR_clear_error();
     l->waits_to_write = false;
     int result = SSL_do_handshake(l->ssl);
-    return result == 1 ? 0 : judge(l, result);
+    if (result != 1)
+        return judge(l, result);
+    l->has_pending = SSL_has_pending(l->ssl) == 1; /* the peer may have said more in one breath */
+    return 0;
 }
 
 /* A record at a time, as long as some are in hand: who waits for the socket would not hear of
