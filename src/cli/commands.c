@@ -281,12 +281,7 @@ const char command_global_options[] =
     "                                      127.0.0.1:2181\n"
     "  -t, --timeout MS        how long to look for a server, and the session's timeout\n"
     "                          (10000)\n"
-    "  -a, --auth SCHEME:AUTH  an identity, such as digest:user:password\n"
-    "  --tls                   TLS, trusting whom the system trusts\n"
-    "  --tls-ca FILE           TLS, trusting these certificates; also a folder of them\n"
-    "  --tls-cert FILE         our certificate\n"
-    "  --tls-key FILE          its key, if not beside it; $CAUCUS_TLS_KEY_PASSWORD opens it\n"
-    "  --tls-any-host          a trusted certificate will do, whatever host it names\n"
+    "  -a, --auth SCHEME:AUTH  an identity, such as digest:user:password\n" SECURE_TLS_HELP
     "  --sasl-user NAME        SASL DIGEST-MD5; the password is $CAUCUS_SASL_PASSWORD, or\n"
     "  --sasl-password-file F  is the first line of this file\n"
     "  --sasl-gssapi           SASL by Kerberos, with the tickets there are\n"

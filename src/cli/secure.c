@@ -30,6 +30,15 @@ struct tls_client_options secure_for_tls(const struct secure *s)
     };
 }
 
+int secure_context(const struct secure *s, const char *alpn, struct tls_context **ret,
+                   struct err *err)
+{
+    struct tls_client_options o = secure_for_tls(s);
+    o.alpn = alpn;
+    *ret = NULL;
+    return s->tls ? tls_client_context(&o, ret, err) : 0;
+}
+
 struct caucus_tls secure_for_caucus(const struct secure *s)
 {
     struct tls_client_options o = secure_for_tls(s);

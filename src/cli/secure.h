@@ -23,9 +23,28 @@ struct secure {
     bool sasl_gssapi;
 };
 
+/* The options of TLS, for a table of options. */
+#define SECURE_TLS_OPTIONS(s)                                                                      \
+    {0, "tls", OPTION_FLAG, &(s)->tls}, {0, "tls-ca", OPTION_TEXT, &(s)->ca},                      \
+        {0, "tls-cert", OPTION_TEXT, &(s)->certificate}, {0, "tls-key", OPTION_TEXT, &(s)->key},   \
+    {                                                                                              \
+        0, "tls-any-host", OPTION_FLAG, &(s)->any_host                                             \
+    }
+/* And what help says of them. */
+#define SECURE_TLS_HELP                                                                            \
+    "  --tls                   TLS, trusting whom the system trusts\n"                             \
+    "  --tls-ca FILE           TLS, trusting these certificates; also a folder of them\n"          \
+    "  --tls-cert FILE         our certificate\n"                                                  \
+    "  --tls-key FILE          its key, if not beside it; $CAUCUS_TLS_KEY_PASSWORD opens it\n"     \
+    "  --tls-any-host          a trusted certificate will do, whatever host it names\n"
+
 /* What one option implies for the others. */
 void secure_settle(struct secure *s);
 struct tls_client_options secure_for_tls(const struct secure *s);
+/* For connections of our own that speak `alpn` inside (NULL: not said); NULL if TLS was not asked
+ * for. */
+int secure_context(const struct secure *s, const char *alpn, struct tls_context **ret,
+                   struct err *err);
 /* Of secure_for_tls; ret_trouble is the caller's to set. */
 struct caucus_tls secure_for_caucus(const struct secure *s);
 

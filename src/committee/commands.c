@@ -6,6 +6,7 @@
 
 #include "caucus/caucus.h"
 #include "cli/options.h"
+#include "cli/secure.h"
 #include "committee/committee.h"
 
 enum {
@@ -47,6 +48,8 @@ const struct committee_command committee_commands[] = {
      "  -z, --zookeeper HOSTS  where the seals are\n"
      "      --root PATH        (/Election)\n"
      "      --auth USER:PASS   for the coordination service, scheme digest\n"
+     "      --zookeeper-ca FILE, --zookeeper-identity FILE\n"
+     "                         PEM files: TLS to it; whom to trust, our certificate and key\n"
      "      --from DIR         a server's data folder, or a copy of it; may be given more than "
      "once\n"
      "With --rest, also the results as others want them: NIST SP 1500-100, OpenElections, "
@@ -62,6 +65,15 @@ const struct committee_command committee_commands[] = {
      "rolls, and tells how many voters are on each. Servers read rolls when they start.\n"
      "  -e, --election DIR  the definition\n",
      run_roll},
+    {"credential", "STATE [VOTER...] --election DIR [--key FILE]",
+     "what voters have to show, where servers want it",
+     "A line for each voter: the id, a tab, the credential. Without VOTER, ids are read from\n"
+     "standard input, one a line.\n"
+     "  -e, --election DIR  the definition\n"
+     "  -k, --key FILE      the master key, as servers have it; not for demonstrations\n"
+     "      --round N       for round N alone (any)\n"
+     "      --hours N       for so long from now on (for ever)\n",
+     run_credential},
     {"help", "[COMMAND]", "the commands, or what one of them does", NULL, run_committee_help},
 };
 const size_t committee_command_count = sizeof committee_commands / sizeof *committee_commands;
@@ -119,7 +131,7 @@ void committee_help(void)
         "  -t, --timeout MS    how long one server is waited for (15000)\n"
         "  -j, --json          an object on a line, for programs\n"
         "  -h, --help          this; behind a command, what it does\n"
-        "  -v, --version\n"
+        "  -v, --version\n" SECURE_TLS_HELP
         "COMMITTEE_SERVERS and COMMITTEE_REST are taken for what is not given.\n\n"
         "Exit code 0: done; 1: refused, or what was checked is not right; 2: the words cannot be\n"
         "understood; 3: no server answered.\n",
@@ -204,31 +216,44 @@ static int read_servers(const struct committee *m, const char *text, int port, s
     return committee_complain(m, COMMITTEE_USAGE, "%s", err.text);
 }
 
-int committee_main(int argc, char **argv)
+static int open_tls(struct committee *m, struct secure *s)
 {
-    static struct committee m; /* 80 KiB, once */
+    struct err err = {""};
+    secure_settle(s);
+    if (secure_context(s, "h2", &m->client.grpc_tls, &err) < 0 ||
+        secure_context(s, NULL, &m->client.rest_tls, &err) < 0)
+        return committee_complain(m, COMMITTEE_USAGE, "%s", err.text);
+    return 0;
+}
+
+static int run_from_main(struct committee *m, int argc, char **argv)
+{
     const char *server = NULL, *rest = NULL;
     bool help = false, version = false;
-    m.client.timeout_ms = TIMEOUT_MS_DEFAULT;
+    struct secure secure = {.tls = false};
+    m->client.timeout_ms = TIMEOUT_MS_DEFAULT;
     const struct option options[] = {
         {'s', "server", OPTION_TEXT, &server},
         {'r', "rest", OPTION_TEXT, &rest},
-        {'t', "timeout", OPTION_NUMBER, &m.client.timeout_ms},
-        {'j', "json", OPTION_FLAG, &m.json},
+        {'t', "timeout", OPTION_NUMBER, &m->client.timeout_ms},
+        SECURE_TLS_OPTIONS(&secure),
+        {'j', "json", OPTION_FLAG, &m->json},
         {'h', "help", OPTION_FLAG, &help},
         {'v', "version", OPTION_FLAG, &version},
     };
     char problem[OPTION_PROBLEM_BYTES];
     int count = options_parse(options, sizeof options / sizeof *options, argc, argv, true, problem);
     if (count < 0)
-        return committee_complain(&m, COMMITTEE_USAGE, "%s (see: committee --help)", problem);
-    if (m.client.timeout_ms < 1 || m.client.timeout_ms > INT32_MAX)
-        return committee_complain(&m, COMMITTEE_USAGE, "--timeout is from 1 to %d ms", INT32_MAX);
-    int code = read_servers(&m, or_of_environment(server, "COMMITTEE_SERVERS"), GRPC_PORT_DEFAULT,
-                            &m.client.grpc);
+        return committee_complain(m, COMMITTEE_USAGE, "%s (see: committee --help)", problem);
+    if (m->client.timeout_ms < 1 || m->client.timeout_ms > INT32_MAX)
+        return committee_complain(m, COMMITTEE_USAGE, "--timeout is from 1 to %d ms", INT32_MAX);
+    int code = read_servers(m, or_of_environment(server, "COMMITTEE_SERVERS"), GRPC_PORT_DEFAULT,
+                            &m->client.grpc);
     if (code == 0)
-        code = read_servers(&m, or_of_environment(rest, "COMMITTEE_REST"), REST_PORT_DEFAULT,
-                            &m.client.rest);
+        code = read_servers(m, or_of_environment(rest, "COMMITTEE_REST"), REST_PORT_DEFAULT,
+                            &m->client.rest);
+    if (code == 0)
+        code = open_tls(m, &secure);
     if (code != 0)
         return code;
     if (version)
@@ -236,6 +261,15 @@ int committee_main(int argc, char **argv)
     else if (help)
         committee_help();
     else
-        return count > 0 ? committee_run(&m, count, argv + 1) : committee_shell(&m);
+        return count > 0 ? committee_run(m, count, argv + 1) : committee_shell(m);
     return fflush(stdout) == 0 ? COMMITTEE_OK : COMMITTEE_NO;
+}
+
+int committee_main(int argc, char **argv)
+{
+    static struct committee m; /* 80 KiB, once */
+    int code = run_from_main(&m, argc, argv);
+    tls_context_free(m.client.grpc_tls);
+    tls_context_free(m.client.rest_tls);
+    return code;
 }

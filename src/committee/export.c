@@ -251,6 +251,8 @@ int run_export(struct committee *m, int argc, char **argv)
                                      {'z', "zookeeper", OPTION_TEXT, &x.service.zookeeper},
                                      {0, "root", OPTION_TEXT, &x.service.root},
                                      {0, "auth", OPTION_TEXT, &x.service.auth},
+                                     {0, "zookeeper-ca", OPTION_TEXT, &x.service.ca},
+                                     {0, "zookeeper-identity", OPTION_TEXT, &x.service.identity},
                                      {0, "from", OPTION_LIST, &x.from}};
     struct err err = {""};
     int count = 0;

@@ -13,8 +13,9 @@ struct seals {
 
 struct seals_options {
     const char *zookeeper;
-    const char *root; /* "/Election" */
-    const char *auth; /* USER:PASS, or NULL */
+    const char *root;          /* "/Election" */
+    const char *auth;          /* USER:PASS, or NULL */
+    const char *ca, *identity; /* PEM files; both NULL: plain TCP */
     int64_t timeout_ms;
 };
 

@@ -77,9 +77,11 @@ enum coordination_change {
 };
 
 struct coordination_options {
-    const char *hosts; /* "host:port,...[/chroot]" */
-    const char *root;  /* NULL: "/Election" */
-    const char *auth;  /* "user:password" of scheme digest; NULL = none */
+    const char *hosts;         /* "host:port,...[/chroot]" */
+    const char *root;          /* NULL: "/Election" */
+    const char *auth;          /* "user:password" of scheme digest; NULL = none */
+    const char *ca, *identity; /* PEM files: whom to trust; our certificate and key. Both NULL:
+                                  plain TCP */
     bool creator_only; /* nodes are for whoever presents the same `auth`; else for the world */
     int32_t session_timeout_ms; /* 0: 10 s */
     bool plain; /* use nothing that servers of 3.5 do not have, even where they do */

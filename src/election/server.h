@@ -20,13 +20,14 @@ enum service_auth {
 
 struct service_options {
     struct loop *loop;
-    const struct definition *definition; /* lives longer */
-    const char *zookeeper;               /* "host:port,...[/chroot]" */
-    const char *zookeeper_auth;          /* "user:password"; NULL = none */
-    const char *root;                    /* NULL: "/Election" */
-    const char *data;                    /* folder, made if it is not there */
-    const char *name;                    /* of the server */
-    uint64_t states;                     /* bit per state that has a replica here */
+    const struct definition *definition;           /* lives longer */
+    const char *zookeeper;                         /* "host:port,...[/chroot]" */
+    const char *zookeeper_auth;                    /* "user:password"; NULL = none */
+    const char *zookeeper_ca, *zookeeper_identity; /* as in coordination.h */
+    const char *root;                              /* NULL: "/Election" */
+    const char *data;                              /* folder, made if it is not there */
+    const char *name;                              /* of the server */
+    uint64_t states;                               /* bit per state that has a replica here */
     enum service_auth auth;
     const char *peer_host; /* for other servers */
     int peer_port;         /* 0 = any */

@@ -365,6 +365,8 @@ int service_begin(struct service *s, const char *rest, const char *grpc, struct 
         .hosts = s->options.zookeeper,
         .root = s->options.root,
         .auth = s->options.zookeeper_auth,
+        .ca = s->options.zookeeper_ca,
+        .identity = s->options.zookeeper_identity,
         .creator_only = s->options.zookeeper_auth != NULL,
         .session_timeout_ms =
             s->options.session_timeout_ms > 0 ? s->options.session_timeout_ms : SESSION_TIMEOUT_MS,

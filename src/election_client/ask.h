@@ -17,7 +17,7 @@ enum {
 
 struct ask_options {
     const struct servers *servers;
-    struct tls_context *tls; /* a client's, made with alpn "h2"; NULL: plain text */
+    struct tls_context *tls; /* a client's, made with alpn "h2" for gRPC; NULL: plain text */
     int64_t timeout_ms;      /* of one attempt */
     uint32_t rounds;         /* 0: 2 */
 };

@@ -17,7 +17,7 @@ enum {
 static enum client_code ask_rest(const struct client *c, const struct rest_question *q,
                                  struct buf *ret, struct err *err)
 {
-    struct ask_options o = {.servers = &c->rest, .timeout_ms = c->timeout_ms};
+    struct ask_options o = {.servers = &c->rest, .tls = c->rest_tls, .timeout_ms = c->timeout_ms};
     struct rest_answer a;
     rest_ask(&o, q, &a);
     *ret = a.body;

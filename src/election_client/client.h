@@ -18,8 +18,9 @@ enum client_code {
 
 struct client {
     struct servers grpc, rest; /* count 0: none were given. Commands go by gRPC, if there are any */
-    struct tls_context *tls;   /* of gRPC; NULL: plain text */
-    int64_t timeout_ms;        /* of one attempt */
+    /* NULL: plain text. For gRPC made with alpn "h2", which servers there insist on. */
+    struct tls_context *grpc_tls, *rest_tls;
+    int64_t timeout_ms; /* of one attempt */
 };
 
 struct client_command {

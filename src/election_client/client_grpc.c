@@ -12,7 +12,8 @@
 
 static struct ask_options options_of(const struct client *c)
 {
-    return (struct ask_options){.servers = &c->grpc, .tls = c->tls, .timeout_ms = c->timeout_ms};
+    return (struct ask_options){
+        .servers = &c->grpc, .tls = c->grpc_tls, .timeout_ms = c->timeout_ms};
 }
 
 static enum client_code code_of(const struct ask_answer *a, struct err *err)

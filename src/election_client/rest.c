@@ -19,6 +19,8 @@ struct attempt {
     const struct rest_question *question;
     struct rest_answer *answer;
     struct conn *conn;
+    struct tls_context *tls;
+    const char *host;
     uv_timer_t timer;
     int64_t timeout_ms;
 };
@@ -102,7 +104,9 @@ static void on_connected(void *arg, int fd, const struct err *err)
     const struct rest_question *q = t->question;
     struct buf request = {0};
     if (fd >= 0)
-        t->conn = conn_open(&t->loop, fd, &conn_ops, t);
+        t->conn = t->tls != NULL
+                      ? conn_open_secure_client(&t->loop, fd, t->tls, t->host, &conn_ops, t)
+                      : conn_open(&t->loop, fd, &conn_ops, t);
     if (t->conn == NULL) {
         end(t, fd >= 0 ? "the socket cannot be polled" : err->text);
         return;
@@ -125,6 +129,7 @@ static void attempt_at(struct attempt *t, const struct ask_options *o, uint32_t 
     ask_loop_init(&t->loop);
     uv_timer_init(&t->loop.uv, &t->timer);
     t->timer.data = t;
+    t->host = o->servers->hosts[server];
     connect_start(&t->loop, &o->servers->list[server], 1, CONNECT_TIMEOUT_MS, on_connected, t);
     loop_run(&t->loop);
     loop_deinit(&t->loop);
@@ -142,7 +147,8 @@ void rest_ask(const struct ask_options *o, const struct rest_question *q, struct
     *ret = (struct rest_answer){.status = 0};
     servers_by_chance(count, order);
     for (uint32_t i = 0; i < count * ask_rounds(o); i++) {
-        struct attempt t = {.question = q, .answer = ret, .timeout_ms = o->timeout_ms};
+        struct attempt t = {
+            .question = q, .answer = ret, .tls = o->tls, .timeout_ms = o->timeout_ms};
         ret->status = 0;
         buf_clear(&ret->body);
         attempt_at(&t, o, order[i % count]);

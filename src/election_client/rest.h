@@ -22,8 +22,8 @@ struct rest_answer {
     struct buf body;                   /* with a zero behind, not counted; buf_deinit */
 };
 
-/* As ask: 503, 504, 429 and no answer at all lead to the next server. options->tls is not used:
- * REST is asked in plain text. */
+/* As ask: 503, 504, 429 and no answer at all lead to the next server. options->tls: made without
+ * alpn. */
 void rest_ask(const struct ask_options *o, const struct rest_question *q, struct rest_answer *ret);
 
 #endif

@@ -166,6 +166,8 @@ static int open_service(struct program *p, struct err *err)
         .definition = p->definition,
         .zookeeper = o->zookeeper,
         .zookeeper_auth = o->zookeeper_auth,
+        .zookeeper_ca = o->zookeeper_ca,
+        .zookeeper_identity = o->zookeeper_identity,
         .root = o->root,
         .data = o->data,
         .name = o->name,

@@ -14,6 +14,9 @@ const char options_help[] =
     "  --zookeeper HOSTS    the coordination service, caucusd or Apache ZooKeeper 3.5 and later:\n"
     "                       host:port,host:port[/chroot]\n"
     "  --zookeeper-auth U:P present these credentials (digest), and let nobody else write\n"
+    "  --zookeeper-ca FILE, --zookeeper-identity FILE\n"
+    "                       PEM files: TLS to it; whom to trust, and this server's certificate\n"
+    "                       and key\n"
     "  --root PATH          below which everything is there (/Election)\n"
     "  --election DIR       what defines the election: election.conf, candidates.csv, states.csv\n"
     "  --key FILE           the election's master key, the same for all its servers; without it\n"
@@ -32,7 +35,7 @@ const char options_help[] =
     "                       who shows a certificate of the unit \"committee\" (certificate)\n"
     "  --certificate FILE, --certificate-key FILE, --client-ca FILE\n"
     "                       PEM files for both doors; without a client CA nobody is the\n"
-    "                       committee. For gRPC the first file has the key as well.\n"
+    "                       committee\n"
     "  --peer-identity FILE, --peer-ca FILE\n"
     "                       PEM files for the links between servers: certificate and key of this\n"
     "                       one, CN its name, and who signs all of them; without them links are\n"
@@ -132,6 +135,8 @@ static const char **text_option(struct options *o, const char *name)
     } texts[] = {
         {"--zookeeper", &o->zookeeper},
         {"--zookeeper-auth", &o->zookeeper_auth},
+        {"--zookeeper-ca", &o->zookeeper_ca},
+        {"--zookeeper-identity", &o->zookeeper_identity},
         {"--root", &o->root},
         {"--states", &o->states},
         {"--data", &o->data},

@@ -22,7 +22,8 @@ struct place {
 struct options {
     enum options_action action;
     enum log_level log_level;
-    const char *zookeeper, *zookeeper_auth, *root, *states, *data, *election, *key, *name;
+    const char *zookeeper, *zookeeper_auth, *zookeeper_ca, *zookeeper_identity, *root, *states,
+        *data, *election, *key, *name;
     const char *certificate, *certificate_key, *client_ca;
     const char *peer_identity, *peer_ca;
     struct place rest, grpc, peer;

@@ -10,6 +10,7 @@
 #include "caucus/caucus.h"
 #include "cli/json.h"
 #include "cli/options.h"
+#include "cli/secure.h"
 #include "election/definition.h"
 #include "electorate/electorate.h"
 #include "electorate/progress.h"
@@ -46,14 +47,15 @@ static const char help[] =
     "casts\n"
     "                         nothing twice: that is how an interrupted replay goes on\n"
     "      --patience S       how long a ballot is tried again before it is given up (120)\n"
+    "  -k, --key FILE         the election's master key, as servers have it: voters show "
+    "credentials\n"
     "  -j, --json             one JSON object\n"
     "      --pauses FILE      a line for each time in which a state acknowledged nothing for 20 ms "
     "or more\n"
     "                         although ballots for it were under way: begin (ms since 1970), ms, "
     "state\n"
     "  -q, --quiet            no progress, no differences\n"
-    "  -h, --help             this\n"
-    "Of replay:\n"
+    "  -h, --help             this\n" SECURE_TLS_HELP "Of replay:\n"
     "      --scale N/M        so much of the returns (1/1); all sums stay exact\n"
     "      --twice N          one voter in N votes twice, the second time as in the returns (50; "
     "0: nobody)\n"
@@ -69,7 +71,8 @@ static const char help[] =
 
 struct words {
     bool is_replay;
-    const char *folder;
+    const char *folder, *key;
+    struct secure secure;
     const char *server, *rest, *scale, *rate, *states, *pauses;
     int64_t connections, in_flight, seed, patience_s, twice, duration_s;
     bool json, quiet, help, dry_run, no_compare, version;
@@ -136,6 +139,8 @@ static int read_words(int argc, char **argv, struct words *w)
         {0, "rate", OPTION_TEXT, &w->rate},
         {0, "seed", OPTION_NUMBER, &w->seed},
         {0, "patience", OPTION_NUMBER, &w->patience_s},
+        {'k', "key", OPTION_TEXT, &w->key},
+        SECURE_TLS_OPTIONS(&w->secure),
         {'j', "json", OPTION_FLAG, &w->json},
         {'q', "quiet", OPTION_FLAG, &w->quiet},
         {'h', "help", OPTION_FLAG, &w->help},
@@ -161,6 +166,7 @@ static int read_words(int argc, char **argv, struct words *w)
             "replay ELECTION or load ELECTION is wanted (see: electorate --help)");
     w->is_replay = strcmp(argv[1], "replay") == 0;
     w->folder = argv[2];
+    secure_settle(&w->secure);
     return check_words(w);
 }
 
@@ -271,24 +277,40 @@ static bool all_in(const struct run_result *r)
     return r->counts.answered > 0 && o[CAST_COMMITTED] + o[CAST_DUPLICATE] == r->counts.answered;
 }
 
+/* In one line on stderr, so that it is seen whatever becomes of stdout. */
+static void complain_of_refusals(const struct run_result *r)
+{
+    char text[GROUPED_BYTES];
+    int most = CAST_NOT_STARTED;
+    for (int o = CAST_NOT_STARTED; o < CAST_OUTCOME_COUNT; o++)
+        if (r->counts.outcomes[o] > r->counts.outcomes[most])
+            most = o;
+    if (r->counts.outcomes[most] > 0)
+        electorate_complain(ELECTORATE_NO, "%s ballots were answered %s",
+                            grouped(r->counts.outcomes[most], text),
+                            cast_outcome_name((enum cast_outcome)most));
+}
+
 static int conclude_load(const struct words *w, const struct run_result *r)
 {
     bool good = all_in(r);
     if (w->json)
         print_json(r, NULL, good ? "ok" : "refused");
+    complain_of_refusals(r);
     return good ? ELECTORATE_OK : ELECTORATE_NO;
 }
 
-static int conclude_replay(const struct words *w, const struct plan *p,
-                           const struct servers *servers, const struct run_result *r)
+static int conclude_replay(const struct words *w, const struct plan *p, const struct run_options *o,
+                           const struct run_result *r)
 {
     static struct results results; /* 32 KiB, once */
     struct comparison c;
     struct err err = {""};
     char counted[GROUPED_BYTES], planned[GROUPED_BYTES];
-    if (results_ask(p->election, servers, w->rest != NULL, &results, &err) < 0)
+    if (results_ask(p->election, o->servers, o->rest, o->tls, &results, &err) < 0)
         return electorate_complain(ELECTORATE_CONNECTION, "the counts: %s", err.text);
     compare_results(p, &results, w->quiet || w->json, &c);
+    complain_of_refusals(r);
     bool exact = c.states_exact == c.states && c.votes_counted == c.votes_planned;
     if (w->json)
         print_json(r, &c, exact ? "exact" : "not exact");
@@ -301,7 +323,8 @@ static int conclude_replay(const struct words *w, const struct plan *p,
 
 /* ---- the commands ---- */
 
-static int cast_votes(const struct words *w, const struct plan *p)
+static int cast_votes(const struct words *w, const struct plan *p, struct tls_context *tls,
+                      const struct hmac_key *credentials)
 {
     static struct servers servers; /* 40 KiB, once */
     struct err err = {""};
@@ -316,6 +339,8 @@ static int cast_votes(const struct words *w, const struct plan *p)
         .plan = p,
         .servers = &servers,
         .rest = w->rest != NULL,
+        .tls = tls,
+        .credentials = credentials,
         .connections = (uint32_t)w->connections,
         .in_flight = (uint32_t)w->in_flight,
         .patience_ms = w->patience_s * MS_PER_S,
@@ -337,8 +362,25 @@ static int cast_votes(const struct words *w, const struct plan *p)
         return electorate_complain(ELECTORATE_CONNECTION,
                                    "no server could be reached; the last: %s", result.door.trouble);
     if (w->is_replay && !w->no_compare)
-        return conclude_replay(w, p, &servers, &result);
+        return conclude_replay(w, p, &o, &result);
     return conclude_load(w, &result);
+}
+
+/* Whoever has the master key can make what voters show: the registrar's part is played here. */
+static int cast_with_credentials(const struct words *w, const struct definition *d,
+                                 const struct plan *p)
+{
+    static struct hmac_key credentials[STATES_MAX]; /* 13 KiB, once */
+    struct tls_context *tls = NULL;
+    struct err err = {""};
+    for (uint32_t i = 0; i < d->info.state_count && w->key != NULL; i++)
+        definition_key(d, DEFINITION_CREDENTIALS, (int)i, &credentials[i]);
+    int code = secure_context(&w->secure, w->rest != NULL ? NULL : "h2", &tls, &err) < 0
+                   ? electorate_complain(ELECTORATE_USAGE, "%s", err.text)
+                   : cast_votes(w, p, tls, w->key != NULL ? credentials : NULL);
+    explicit_bzero(credentials, sizeof credentials);
+    tls_context_free(tls);
+    return code;
 }
 
 static int run_command(const struct words *w)
@@ -346,7 +388,7 @@ static int run_command(const struct words *w)
     static struct plan plan; /* 50 KiB, once */
     struct definition *d = NULL;
     struct err err = {""};
-    int rc = definition_read(w->folder, NULL, &d, &err);
+    int rc = definition_read(w->folder, w->key, &d, &err);
     if (rc == 0)
         rc = make_plan(w, d, &plan, &err);
     int code = ELECTORATE_OK;
@@ -355,7 +397,7 @@ static int run_command(const struct words *w)
     else if (w->dry_run)
         show_plan(&plan);
     else
-        code = cast_votes(w, &plan);
+        code = cast_with_credentials(w, d, &plan);
     definition_free(d);
     return code;
 }

@@ -10,6 +10,7 @@
 
 #include "election_client/servers.h"
 #include "electorate/crowd.h"
+#include "tls/context.h"
 
 enum {
     DOOR_TIMEOUT_MS = 10000,
@@ -21,8 +22,11 @@ struct door_options {
     struct loop *loop;
     const struct election_info *election;
     const struct servers *servers; /* borrowed */
-    uint32_t connections;          /* in all */
-    uint32_t in_flight;            /* of all connections; REST has one on each */
+    struct tls_context *tls;       /* NULL: plain text; for gRPC made with alpn "h2" */
+    /* Of each state, to make what its voters show (election/credential.h); NULL: nothing. */
+    const struct hmac_key *credentials;
+    uint32_t connections; /* in all */
+    uint32_t in_flight;   /* of all connections; REST has one on each */
     void (*on_answer)(void *arg, uint32_t slot, enum cast_outcome outcome, int32_t server);
     void *arg;
 };
@@ -45,7 +49,8 @@ struct door {
     const struct door_ops *ops;
     struct door_options o;
     struct door_counts counts;
-    uint32_t room; /* ballots that may be sent now */
+    uint32_t room;         /* ballots that may be sent now */
+    struct buf credential; /* of the last one that was sent */
 };
 
 struct door *rest_door_open(const struct door_options *o);
@@ -54,5 +59,8 @@ struct door *grpc_door_open(const struct door_options *o);
 /* The id of a voter on the roll by rule. Returns its length. */
 size_t door_voter(const struct election_info *e, const struct ballot *b,
                   char ret[DOOR_VOTER_BYTES_MAX]);
+/* What the voter shows; len 0: nothing. Valid until the next call. */
+struct slice door_credential(struct door *d, const struct ballot *b);
+void door_deinit(struct door *d);
 
 #endif

@@ -27,7 +27,7 @@ struct results {
 };
 /* 0, or -1 with a problem. */
 int results_ask(const struct election_info *e, const struct servers *servers, bool rest,
-                struct results *ret, struct err *err);
+                struct tls_context *tls, struct results *ret, struct err *err);
 
 struct comparison {
     uint32_t states_exact, states; /* of those that take part */

@@ -215,6 +215,7 @@ static void open_line(struct line *l)
         .targets = &o->servers->list[l->server],
         .target_count = 1,
         .connect_timeout_ms = CONNECT_TIMEOUT_MS,
+        .tls = o->tls,
         .on_open = on_open,
         .on_end = on_channel_end,
         .arg = l,
@@ -257,6 +258,7 @@ static void grpc_send(struct door *d, const struct errand *e)
         .voter = slice_of(voter, door_voter(d->o.election, b, voter)),
         .candidate = slice_str(d->o.election->candidates[b->candidate].id),
         .request_id = slice_of(b->request.bytes, REQUEST_ID_BYTES),
+        .credential = door_credential(d, b),
     };
     struct sent *s = mem_alloc(sizeof *s);
     *s = (struct sent){.key = key_of(b->request.bytes), .slot = e->slot};
@@ -293,6 +295,7 @@ static void grpc_free(struct door *d)
         while ((first = list_take(&g->lines[i].sent)) != NULL)
             free(list_entry(first, struct sent, all));
     map_deinit(&g->by_request);
+    door_deinit(d);
     buf_deinit(&g->request);
     free(g->lines);
     free(g);

@@ -40,7 +40,7 @@ static void put_text(struct buf *b, const char *text)
 }
 
 void http_vote(const struct election_info *e, const struct ballot *b, const char *host,
-               struct buf *ret)
+               struct slice credential, struct buf *ret)
 {
     char voter[DOOR_VOTER_BYTES_MAX], length[32];
     struct buf body = {0};
@@ -53,6 +53,10 @@ void http_vote(const struct election_info *e, const struct ballot *b, const char
     buf_put(ret, voter, door_voter(e, b, voter));
     put_text(ret, "/vote HTTP/1.1\r\nHost: ");
     put_text(ret, host);
+    if (credential.len > 0) {
+        put_text(ret, "\r\nAuthorization: Voter ");
+        buf_put_slice(ret, credential);
+    }
     put_text(ret, "\r\nContent-Type: application/json\r\nIdempotency-Key: ");
     put_uuid(ret, &b->request);
     int len = snprintf(length, sizeof length, "\r\nContent-Length: %zu\r\n\r\n", body.len);

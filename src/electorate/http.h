@@ -4,9 +4,9 @@
 
 #include "electorate/plan.h"
 
-/* `host`: HOST:PORT. Appended. */
+/* `host`: HOST:PORT. `credential`: what the voter shows; len 0: nothing. Appended. */
 void http_vote(const struct election_info *e, const struct ballot *b, const char *host,
-               struct buf *ret);
+               struct slice credential, struct buf *ret);
 
 enum cast_outcome http_outcome(int status, struct slice body);
 

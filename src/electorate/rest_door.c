@@ -26,6 +26,7 @@ struct line {
     struct connector *connector; /* NULL: not opening */
     uv_timer_t timer;
     uint32_t server;
+    bool open;        /* a server is there; over TLS: it has said something */
     uint32_t slot;    /* of the ballot that is under way */
     struct list idle; /* of its server */
 };
@@ -58,6 +59,12 @@ static void on_reopen(uv_timer_t *timer)
 
 static void on_overdue(uv_timer_t *timer);
 
+static void be_open(struct line *l)
+{
+    l->rest->door.counts.open += !l->open;
+    l->open = true;
+}
+
 static void be_idle(struct line *l)
 {
     l->rest->door.room++;
@@ -68,8 +75,8 @@ static void be_idle(struct line *l)
 static void give_up_line(struct line *l, const char *why, int64_t reopen_ms)
 {
     uint32_t slot = l->slot;
-    if (l->conn != NULL)
-        l->rest->door.counts.open--;
+    l->rest->door.counts.open -= l->open;
+    l->open = false;
     if (!list_is_empty(&l->idle))
         l->rest->door.room--;
     l->conn = NULL;
@@ -92,8 +99,10 @@ static void on_overdue(uv_timer_t *timer)
 static void on_end(struct conn *c, const char *reason)
 {
     struct line *l = c->owner;
-    /* A server may close what nobody uses, at any time: that is no trouble. */
-    give_up_line(l, l->slot != NO_SLOT ? reason : NULL, l->slot != NO_SLOT ? DOOR_REOPEN_MS : 0);
+    /* A server may close what nobody uses, at any time: that is no trouble, but for a handshake
+     * that failed. */
+    bool trouble = l->slot != NO_SLOT || !l->open;
+    give_up_line(l, trouble ? reason : NULL, trouble ? DOOR_REOPEN_MS : 0);
 }
 
 static size_t on_bytes(struct conn *c, struct slice bytes, size_t *ret_want)
@@ -112,6 +121,7 @@ static size_t on_bytes(struct conn *c, struct slice bytes, size_t *ret_want)
         give_up_line(l, "this is no answer of a server of the election", DOOR_REOPEN_MS);
         return bytes.len;
     }
+    be_open(l);
     uint32_t slot = l->slot;
     enum cast_outcome outcome = http_outcome(answer.status, answer.body);
     l->slot = NO_SLOT;
@@ -134,12 +144,16 @@ static void on_connected(void *arg, int fd, const struct err *err)
     struct door *d = &l->rest->door;
     l->connector = NULL;
     if (fd >= 0)
-        l->conn = conn_open(d->o.loop, fd, &conn_ops, l);
+        l->conn = d->o.tls != NULL
+                      ? conn_open_secure_client(d->o.loop, fd, d->o.tls,
+                                                d->o.servers->hosts[l->server], &conn_ops, l)
+                      : conn_open(d->o.loop, fd, &conn_ops, l);
     if (l->conn == NULL) {
         give_up_line(l, fd >= 0 ? "the socket cannot be polled" : err->text, DOOR_REOPEN_MS);
         return;
     }
-    d->counts.open++;
+    if (d->o.tls == NULL)
+        be_open(l);
     be_idle(l);
 }
 
@@ -173,7 +187,8 @@ static void rest_send(struct door *d, const struct errand *e)
     d->room--;
     l->slot = e->slot;
     buf_clear(&r->request);
-    http_vote(d->o.election, &e->ballot, d->o.servers->texts[l->server], &r->request);
+    http_vote(d->o.election, &e->ballot, d->o.servers->texts[l->server],
+              door_credential(d, &e->ballot), &r->request);
     conn_send(l->conn, r->request.ptr, r->request.len);
     uv_timer_start(&l->timer, on_overdue, DOOR_TIMEOUT_MS, 0);
 }
@@ -194,6 +209,7 @@ static void rest_close(struct door *d)
 static void rest_free(struct door *d)
 {
     struct rest *r = (struct rest *)d;
+    door_deinit(d);
     buf_deinit(&r->request);
     free(r->lines);
     free(r->idle);
@@ -222,11 +238,4 @@ struct door *rest_door_open(const struct door_options *o)
         open_line(l);
     }
     return &r->door;
-}
-
-size_t door_voter(const struct election_info *e, const struct ballot *b,
-                  char ret[DOOR_VOTER_BYTES_MAX])
-{
-    return (size_t)snprintf(ret, DOOR_VOTER_BYTES_MAX, "%s-%llu", e->states[b->state].names.code,
-                            (unsigned long long)b->voter);
 }

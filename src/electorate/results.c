@@ -36,11 +36,12 @@ static void take_state(const struct election_info *e, const struct model_state *
 }
 
 int results_ask(const struct election_info *e, const struct servers *servers, bool rest,
-                struct results *ret, struct err *err)
+                struct tls_context *tls, struct results *ret, struct err *err)
 {
     struct client *c = mem_calloc(1, sizeof *c);
     struct model_nation *n = mem_calloc(1, sizeof *n);
     c->timeout_ms = TIMEOUT_MS;
+    c->grpc_tls = c->rest_tls = tls;
     servers_copy(rest ? &c->rest : &c->grpc, servers);
     enum client_code code = client_nation(c, n, err);
     *ret = (struct results){0};

@@ -129,6 +129,8 @@ static struct door *open_door(struct run *r)
         .loop = &r->loop,
         .election = o->plan->election,
         .servers = o->servers,
+        .tls = o->tls,
+        .credentials = o->credentials,
         .connections = o->connections,
         .in_flight = o->in_flight,
         .on_answer = on_answer,

@@ -10,7 +10,9 @@
 struct run_options {
     const struct plan *plan;
     const struct servers *servers;
-    bool rest; /* else gRPC */
+    bool rest;               /* else gRPC */
+    struct tls_context *tls; /* these two as in door.h */
+    const struct hmac_key *credentials;
     uint32_t connections, in_flight;
     int64_t patience_ms;
     double rate;         /* 0 = as fast as it goes */
