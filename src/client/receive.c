@@ -115,6 +115,8 @@ static void on_auth_answer(struct csession *s, int64_t now_ns, int err)
 /* Persistent watches are told that they stand again, and that events may be missing. */
 static void tell_rearmed(struct csession *s)
 {
+    if (s->watches.counts[CWATCH_PERSISTENT] + s->watches.counts[CWATCH_RECURSIVE] == 0)
+        return; /* they may be many, and this may be asked for at each that is removed */
     for (struct list *i = s->watches.paths.next; i != &s->watches.paths; i = i->next) {
         const struct cwatch_path *p = list_entry(i, struct cwatch_path, list);
         struct cnews news = {s, CAUCUS_WATCH_REARMED,
