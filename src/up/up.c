@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,9 +21,32 @@ enum {
     DOWN_S_MAX = 40,
     BAR_CELLS = 24,
     PORTS = 4, /* of a coordination server */
+    PORT_FIRST = 20000,
+    PORT_COUNT = 12000, /* below 32768 */
+    PORT_TRIES = 100,
 };
 
 /* ---- ports ---- */
+
+/* By chance, from a range from which the system takes none for connections: those come and go all
+ * the time, and one of them would sit where a server is to listen. */
+static bool bind_one(int fd, int *ret_port)
+{
+    for (int tries = 0; tries < PORT_TRIES; tries++) {
+        uint16_t chance;
+        if (getrandom(&chance, sizeof chance, 0) != (ssize_t)sizeof chance)
+            return false;
+        *ret_port = PORT_FIRST + chance % PORT_COUNT;
+        struct sockaddr_in a = {.sin_family = AF_INET,
+                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                .sin_port = htons((uint16_t)*ret_port)};
+        if (bind(fd, (struct sockaddr *)&a, sizeof a) == 0)
+            return true;
+        if (errno != EADDRINUSE)
+            return false;
+    }
+    return false;
+}
 
 /* Bound all at the same time, so that no two are the same; somebody else may still take one before
  * its server does, and the server will say so. */
@@ -32,12 +56,8 @@ static bool choose_ports(int *ports[], size_t count)
     size_t opened = 0;
     bool ok = true;
     for (; ok && opened < count; opened++) {
-        struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-        socklen_t len = sizeof a;
         fds[opened] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        ok = fds[opened] >= 0 && bind(fds[opened], (struct sockaddr *)&a, sizeof a) == 0 &&
-             getsockname(fds[opened], (struct sockaddr *)&a, &len) == 0;
-        *ports[opened] = ntohs(a.sin_port);
+        ok = fds[opened] >= 0 && bind_one(fds[opened], ports[opened]);
     }
     if (!ok)
         up_complain("cannot take ports of 127.0.0.1: %s", strerror(errno));
@@ -57,15 +77,16 @@ static bool write_config(struct cluster *u, int index)
         return false;
     int at = snprintf(text, sizeof text,
                       "# Written by caucus up; replaced at the next start.\n"
-                      "dataDir=%s\nclientPort=%d\nclientPortAddress=127.0.0.1\n"
+                      "dataDir=%s\n"
                       "tickTime=500\ninitLimit=20\nsyncLimit=8\n"
                       "admin.serverAddress=127.0.0.1\nadmin.serverPort=%d\n"
                       "4lw.commands.whitelist=*\n",
-                      dir, c->client_port, c->admin_port);
+                      dir, c->admin_port);
     for (int i = 0; i < SERVERS; i++) {
         const struct coordination *s = &u->coordination[i];
-        at += snprintf(text + at, sizeof text - (size_t)at, "server.%d=127.0.0.1:%d:%d\n", i + 1,
-                       s->quorum_port, s->election_port);
+        at += snprintf(text + at, sizeof text - (size_t)at,
+                       "server.%d=127.0.0.1:%d:%d;127.0.0.1:%d\n", i + 1, s->quorum_port,
+                       s->election_port, s->client_port);
     }
     char id[16];
     snprintf(id, sizeof id, "%d\n", index + 1);
