@@ -33,6 +33,10 @@ function showLive(live, updatedMs) {
 const model = new Model(await load());
 document.title = model.election.title || "Results";
 setText($("title"), model.election.title || model.election.id);
+if (/^https?:\/\//.test(model.election.console ?? "")) {
+  $("console").href = model.election.console;
+  $("console").hidden = false;
+}
 $("legend").replaceChildren(...legend(model));
 const map = new TileMap($("map"), model);
 const table = new StateTable($("table"), model);

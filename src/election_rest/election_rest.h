@@ -48,6 +48,7 @@ struct election_rest_options {
     const char *client_ca_file;
     /* Commands and hidden counts for everybody: demonstrations only. */
     bool committee_open;
+    const char *console; /* the page links to it: the coordination service's console; NULL = none */
 
     uint32_t connections_max; /* 0 = 4,096 */
     uint32_t streams_max;     /* 0 = half of the connections */

@@ -260,6 +260,8 @@ static struct election_rest *create(struct loop *loop, struct service *service,
     r->service = service;
     r->info = service_election(service);
     r->committee_open = o->committee_open;
+    if (o->console != NULL)
+        r->console = mem_dup(o->console, strlen(o->console) + 1);
     r->wants_certificates = o->client_ca_file != NULL;
     r->idle_timeout_ms = o->idle_timeout_ms > 0 ? o->idle_timeout_ms : IDLE_TIMEOUT_MS_DEFAULT;
     r->head_timeout_ms = o->head_timeout_ms > 0 ? o->head_timeout_ms : HEAD_TIMEOUT_MS_DEFAULT;
@@ -279,6 +281,7 @@ static void destroy(struct election_rest *r)
 {
     stream_hub_deinit(&r->hub);
     free(r->counted);
+    free(r->console);
     free(r);
 }
 

@@ -108,6 +108,7 @@ struct election_rest {
     unsigned handles;   /* not yet closed */
     int port;
     bool committee_open, wants_certificates;
+    char *console; /* NULL = none */
     bool stopping;
     bool woken; /* the timer `wake` runs */
     uint32_t connections_max;

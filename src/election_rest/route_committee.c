@@ -15,6 +15,8 @@ void route_election(struct request *r)
     buf_init(&body, ANSWER_BYTES_MAX);
     json_out_begin(&j, &body);
     results_election(&j, r->rest->info, global, request_may_count(r, global->phase));
+    if (r->rest->console != NULL)
+        json_out_string(&j, "console", r->rest->console);
     json_out_end(&j);
     rest_answer_bytes(r, MHD_HTTP_OK, CONTENT_JSON, &body);
 }

@@ -27,6 +27,7 @@ static int open_rest(struct loop *loop, struct service *service, const struct op
         .key_file = o->certificate_key,
         .client_ca_file = o->client_ca,
         .committee_open = o->committee_open,
+        .console = o->console,
     };
     int rc = election_rest_start(loop, service, &rest, &ret->rest, err);
     if (rc < 0)

@@ -40,6 +40,7 @@ const char options_help[] =
     "                       PEM files for the links between servers: certificate and key of this\n"
     "                       one, CN its name, and who signs all of them; without them links are\n"
     "                       plain TCP, for networks that are trusted\n"
+    "  --console URL        where the page links to: the console of the coordination service\n"
     "  --replace            the disk that this server's name stands for is lost, and this is a "
     "new\n"
     "                       one\n"
@@ -124,6 +125,19 @@ static bool is_name(const char *text)
            strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == len;
 }
 
+/* A page links to it: nothing but an address. */
+static void set_url(struct options *o, const char *name, const char *value, const char **ret)
+{
+    bool web = strncmp(value, "http://", 7) == 0 || strncmp(value, "https://", 8) == 0;
+    bool plain = strlen(value) < 512;
+    for (const char *at = value; *at != '\0'; at++)
+        plain = plain && *at > ' ' && *at < 0x7f && strchr("\"'<>\\", *at) == NULL;
+    if (web && plain)
+        *ret = value;
+    else
+        wrong(o, "%s: '%.80s' is no address that begins with http:// or https://", name, value);
+}
+
 /* ---- options ---- */
 
 /* Options that take a text as it is. */
@@ -169,6 +183,8 @@ static void set_option(struct options *o, const char *name, const char *value)
         set_place(o, name, value, &o->rest);
     else if (strcmp(name, "--grpc") == 0)
         set_place(o, name, value, &o->grpc);
+    else if (strcmp(name, "--console") == 0)
+        set_url(o, name, value, &o->console);
     else if (strcmp(name, "--auth") == 0)
         o->auth = one_of(o, name, value, auths) == 0 ? SERVICE_AUTH_NONE : SERVICE_AUTH_HMAC;
     else if (strcmp(name, "--committee") == 0)

@@ -26,6 +26,7 @@ struct options {
         *data, *election, *key, *name;
     const char *certificate, *certificate_key, *client_ca;
     const char *peer_identity, *peer_ca;
+    const char *console; /* NULL = none */
     struct place rest, grpc, peer;
     enum service_auth auth;
     bool committee_open, replace;

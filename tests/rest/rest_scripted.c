@@ -87,7 +87,7 @@ static void usage(void)
             "rest_scripted [--port N] [--states FILE] [--hidden] [--auth] [--strict] [--cert FILE "
             "--key FILE "
             "[--client-ca FILE]] [--grpc] [--grpc-tls FOLDER] [--connections N] [--streams N] "
-            "[--idle-ms N] [--head-ms N]\n");
+            "[--idle-ms N] [--head-ms N] [--console URL]\n");
     exit(2);
 }
 
@@ -108,6 +108,7 @@ int main(int argc, char **argv)
         {"streams", required_argument, NULL, 'm'},
         {"idle-ms", required_argument, NULL, 'i'},
         {"head-ms", required_argument, NULL, 'd'},
+        {"console", required_argument, NULL, 'o'},
         {NULL, 0, NULL, 0},
     };
     struct scripted_options scripted = {.live = true};
@@ -156,6 +157,9 @@ int main(int argc, char **argv)
             break;
         case 'i':
             o.idle_timeout_ms = atoi(optarg);
+            break;
+        case 'o':
+            o.console = optarg;
             break;
         case 'd':
             o.head_timeout_ms = atoi(optarg);

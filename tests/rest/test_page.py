@@ -17,7 +17,7 @@ def browser():
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_the_page_in_a_browser(scenario, browser, start_door):
-    options = ["--states", STATES] + (["--hidden", "--strict"] if scenario == "hidden" else [])
+    options = ["--states", STATES] + (["--hidden", "--strict"] if scenario == "hidden" else ["--console", "http://127.0.0.1:8080/console/"] if scenario == "fills" else [])
     door = start_door(*options)
     port = door.port
     door.say("phase OPEN")

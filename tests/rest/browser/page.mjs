@@ -15,6 +15,7 @@ const scenarios = {
       assert.equal(await tile(page, code).getAttribute("data-kind"), "none");
       assert.equal(await counted(page, code), 0);
     }
+    assert.equal(await page.locator("#console").getAttribute("href"), "http://127.0.0.1:8080/console/");
     await say("votes CA harris 9000", "votes TX trump 4000", "votes NY harris 70", "votes NY trump 70", "lose FL", "votes ME harris 9", "votes ME trump 4");
     await kind(page, "CA", "leads");
     await kind(page, "TX", "leads");
