@@ -171,8 +171,11 @@ void request_resume(struct request *r, int status)
 /* A suspended connection would keep its daemon from stopping. */
 static void resume_all(struct admin *a)
 {
-    if (a->console != NULL)
+    if (a->console != NULL) {
         console_end_streams(a->console);
+        if (a->console->writing != NULL)
+            request_resume(a->console->writing, CONSOLE_WRITE_UNKNOWN);
+    }
     while (!list_is_empty(&a->waiting))
         request_resume(list_entry(a->waiting.next, struct request, link), ERR_BUSY);
     if (a->restoring != NULL && a->restoring->state == REQUEST_WAITING)

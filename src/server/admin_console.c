@@ -9,8 +9,6 @@
 #include "console/sessions.h"
 #include "server/standing.h"
 
-#define ROOT         "/console/"
-#define API          "api/"
 #define CONTENT_JSON "application/json;charset=utf-8"
 
 extern const struct web_file console_web[]; /* web/console, of cmake/embed.cmake */
@@ -83,7 +81,7 @@ static enum MHD_Result to_page(struct request *r)
     struct buf nothing = {0};
     struct MHD_Response *response = response_of(&nothing, "text/plain", "no-cache");
     if (response != NULL)
-        MHD_add_response_header(response, MHD_HTTP_HEADER_LOCATION, ROOT);
+        MHD_add_response_header(response, MHD_HTTP_HEADER_LOCATION, CONSOLE_ROOT);
     return queue(r, MHD_HTTP_FOUND, response);
 }
 
@@ -134,11 +132,6 @@ static bool number_argument(const struct request *r, const char *key, uint64_t *
     return true;
 }
 
-static struct console_eye eye_of(const struct request *r)
-{
-    return (struct console_eye){.node = r->admin->info->node};
-}
-
 static enum MHD_Result answer_outcome(struct request *r, int32_t err, struct buf *body)
 {
     if (err == 0)
@@ -149,48 +142,49 @@ static enum MHD_Result answer_outcome(struct request *r, int32_t err, struct buf
                : console_answer_error(r, MHD_HTTP_FORBIDDEN, "its ACL does not let you read it");
 }
 
-static enum MHD_Result get_znode(struct request *r, struct buf *body)
+static enum MHD_Result get_znode(struct request *r, const struct console_eye *eye, struct buf *body)
 {
     uint64_t at;
-    struct console_eye eye = eye_of(r);
     if (!number_argument(r, "at", &at))
         return console_answer_error(r, MHD_HTTP_BAD_REQUEST, "at: no number");
-    return answer_outcome(r, console_znode(&eye, slice_str(argument(r, "path")), at, body), body);
+    return answer_outcome(r, console_znode(eye, slice_str(argument(r, "path")), at, body), body);
 }
 
-static enum MHD_Result get_children(struct request *r, struct buf *body)
+static enum MHD_Result get_children(struct request *r, const struct console_eye *eye,
+                                    struct buf *body)
 {
-    struct console_eye eye = eye_of(r);
     return answer_outcome(r,
-                          console_children(&eye, slice_str(argument(r, "path")),
+                          console_children(eye, slice_str(argument(r, "path")),
                                            slice_str(argument(r, "after")), body),
                           body);
 }
 
-static enum MHD_Result get_sessions(struct request *r, struct buf *body)
+static enum MHD_Result get_sessions(struct request *r, const struct console_eye *eye,
+                                    struct buf *body)
 {
     const struct server_info *info = r->admin->info;
     uint64_t after;
+    (void)eye;
     if (!number_argument(r, "after", &after))
         return console_answer_error(r, MHD_HTTP_BAD_REQUEST, "after: no number");
     console_sessions(info->node, (int64_t)after, info->now_ms(info->driver), body);
     return answer_json(r, MHD_HTTP_OK, body);
 }
 
-static enum MHD_Result get_watches(struct request *r, struct buf *body)
+static enum MHD_Result get_watches(struct request *r, const struct console_eye *eye,
+                                   struct buf *body)
 {
     uint64_t from;
-    struct console_eye eye = eye_of(r);
     if (!number_argument(r, "from", &from))
         return console_answer_error(r, MHD_HTTP_BAD_REQUEST, "from: no number");
-    console_watches(&eye, from, body);
+    console_watches(eye, from, body);
     return answer_json(r, MHD_HTTP_OK, body);
 }
 
 static const struct {
     const char *name;
     bool tree; /* of znodes: what ACLs and logins are about */
-    enum MHD_Result (*get)(struct request *r, struct buf *body);
+    enum MHD_Result (*get)(struct request *r, const struct console_eye *eye, struct buf *body);
 } lists[] = {
     {"znode", true, get_znode},
     {"children", true, get_children},
@@ -198,7 +192,7 @@ static const struct {
     {"watches", true, get_watches},
 };
 
-static bool is_from_another_site(const struct request *r)
+bool console_is_foreign(const struct request *r)
 {
     const char *site = MHD_lookup_connection_value(r->http, MHD_HEADER_KIND, "Sec-Fetch-Site");
     return site != NULL && strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0;
@@ -207,7 +201,7 @@ static bool is_from_another_site(const struct request *r)
 static enum MHD_Result api_get(struct request *r, const char *name)
 {
     const struct server_info *info = r->admin->info;
-    if (is_from_another_site(r))
+    if (console_is_foreign(r))
         return console_answer_error(r, MHD_HTTP_FORBIDDEN, "asked by another site's page");
     if (strcmp(name, "stream") == 0)
         return console_stream(r);
@@ -217,12 +211,19 @@ static enum MHD_Result api_get(struct request *r, const char *name)
         if (!standing_serves(info))
             return console_answer_error(r, MHD_HTTP_SERVICE_UNAVAILABLE,
                                         "this server does not serve now");
-        if (lists[i].tree && !info->conf.anyone_may_read)
-            return console_answer_error(r, MHD_HTTP_UNAUTHORIZED,
-                                        "clients of this server must show who they are");
-        struct buf body;
+        struct buf body, id = {0};
+        struct identity who;
+        bool known = console_identity(r, &id, &who);
+        struct console_eye eye = {info->node, {&who, known}};
+        enum MHD_Result queued;
         buf_init(&body, CONSOLE_ANSWER_BYTES_MAX);
-        return lists[i].get(r, &body);
+        if (lists[i].tree && !known && !info->conf.anyone_may_read)
+            queued = console_answer_error(r, MHD_HTTP_UNAUTHORIZED,
+                                          "clients of this server must show who they are");
+        else
+            queued = lists[i].get(r, &eye, &body);
+        buf_deinit(&id);
+        return queued;
     }
     return console_answer_error(r, MHD_HTTP_NOT_FOUND, "there is nothing of this name");
 }
@@ -230,17 +231,17 @@ static enum MHD_Result api_get(struct request *r, const char *name)
 bool console_owns(const char *url)
 {
     return strcmp(url, "/") == 0 || strcmp(url, "/console") == 0 ||
-           strncmp(url, ROOT, strlen(ROOT)) == 0;
+           strncmp(url, CONSOLE_ROOT, strlen(CONSOLE_ROOT)) == 0;
 }
 
 enum MHD_Result console_get(struct request *r, const char *url, const char *method)
 {
-    if (strncmp(url, ROOT, strlen(ROOT)) != 0)
+    if (strncmp(url, CONSOLE_ROOT, strlen(CONSOLE_ROOT)) != 0)
         return to_page(r);
-    const char *name = url + strlen(ROOT);
-    if (strncmp(name, API, strlen(API)) == 0)
+    const char *name = url + strlen(CONSOLE_ROOT);
+    if (strncmp(url, CONSOLE_API, strlen(CONSOLE_API)) == 0)
         return strcmp(method, MHD_HTTP_METHOD_GET) == 0
-                   ? api_get(r, name + strlen(API))
+                   ? api_get(r, url + strlen(CONSOLE_API))
                    : console_answer_error(r, MHD_HTTP_METHOD_NOT_ALLOWED, "GET alone");
     const struct web_file *file = web_file_find(console_web, console_web_count,
                                                 slice_str(name[0] == '\0' ? "index.html" : name));
@@ -319,6 +320,7 @@ static void tell(struct console *c)
 
 void console_tick(struct console *c)
 {
+    console_write_expire(c);
     int64_t now = now_ms(c);
     bool second = now >= c->sample_due_ms;
     bool paced = now >= c->told_ms + CONSOLE_PACE_MS;

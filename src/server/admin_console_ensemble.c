@@ -188,6 +188,7 @@ void console_put_ensemble(const struct server_info *info, struct buf *out)
         standing_read(info, &e);
         const struct tree *t = node_tree(info->node);
         put_state(&j, info, &e);
+        json_out_flag(&j, "writes", info->conf.console_writes);
         json_out_flag(&j, "anyone", info->conf.anyone_may_read);
         console_hex(&j, "zxid", tree_last_zxid(t));
         json_out_number(&j, "epoch", zxid_epoch(tree_last_zxid(t)));

@@ -177,6 +177,8 @@ static enum MHD_Result on_get(struct request *r, const struct endpoint *e, const
 static enum MHD_Result on_post_head(struct request *r, const struct endpoint *e, const char *url)
 {
     const char *part = e->metrics_only ? NULL : command_part(r->admin, url);
+    if (part == NULL && !e->metrics_only && r->admin->console != NULL && console_owns(url))
+        return console_post_head(r, url);
     if (part == NULL || part[0] == '\0' || part[1] == '\0')
         return answer_text(r, MHD_HTTP_NOT_FOUND, "not found", NULL);
     r->command = admin_command_find(part + 1);
@@ -220,6 +222,8 @@ enum MHD_Result admin_on_request(void *cls, struct MHD_Connection *http, const c
     case REQUEST_UPLOADING:
         return *upload_bytes > 0 ? restore_upload(r, upload, upload_bytes)
                                  : restore_end_or_answer(r);
+    case REQUEST_READING:
+        return *upload_bytes > 0 ? console_post_body(r, upload, upload_bytes) : console_post_end(r);
     case REQUEST_NEW:
         if (*upload_bytes > 0) { /* a GET with a body: of no interest */
             *upload_bytes = 0;
@@ -227,6 +231,8 @@ enum MHD_Result admin_on_request(void *cls, struct MHD_Connection *http, const c
         }
         return on_get(r, e, url, method);
     case REQUEST_READY:
+        if (r->post != NULL)
+            return console_write_answer(r);
         return r->command->kind == ADMIN_SNAPSHOT ? snapshot_begin_or_answer(r)
                                                   : restore_end_or_answer(r);
     case REQUEST_WAITING:
@@ -253,5 +259,6 @@ void on_request_completed(void *cls, struct MHD_Connection *http, void **con_cls
         r->connection->idle_since_ms = e->admin->info->now_ms(e->admin->info->driver);
     }
     transfer_forget(r);
+    console_write_forget(r);
     free(r);
 }

@@ -52,6 +52,7 @@ struct admin {
 enum request_state {
     REQUEST_NEW,
     REQUEST_UPLOADING,
+    REQUEST_READING, /* the console's: its body */
     REQUEST_WAITING, /* suspended: for a snapshot, or for the restore to end */
     REQUEST_READY,   /* what it waited for is there */
     REQUEST_ANSWERED,
@@ -65,6 +66,8 @@ struct request {
     const struct admin_command *command; /* of a snapshot or restore */
     struct list link;                    /* admin.waiting */
     size_t answer_bytes;
+    const char *post; /* of the console: what is to be done; else NULL */
+    struct buf body;  /* likewise */
 
     /* snapshot */
     int64_t wanted_zxid; /* the snapshot must have at least this */

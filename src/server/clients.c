@@ -399,6 +399,11 @@ static void take_in(struct server *s, int fd, const struct sockaddr *address, bo
         introduce(s, p);
 }
 
+void clients_take(struct server *s, int fd, const struct sockaddr *address)
+{
+    take_in(s, fd, address, false);
+}
+
 static void on_accept(void *arg, int fd, const struct sockaddr *address)
 {
     take_in(arg, fd, address, false);

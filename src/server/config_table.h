@@ -228,6 +228,7 @@
     X(ADMIN_SNAPSHOT, "admin.snapshot.enabled", BOOL, "true", 0, 0, OBEYED) \
     X(ADMIN_RESTORE, "admin.restore.enabled", BOOL, "true", 0, 0, OBEYED) \
     X(CONSOLE, "caucus.console", BOOL, "true", 0, 0, OBEYED) \
+    X(CONSOLE_WRITE, "caucus.console.write", BOOL, "false", 0, 0, OBEYED) \
     X(ADMIN_RATE_LIMIT, "admin.rateLimiterIntervalInMS", INT, "300000", 0, CONFIG_LONG_MAX, OBEYED) \
     X(METRICS_CLASS, "metricsProvider.className", CHOICE, \
       "org.apache.zookeeper.metrics.impl.DefaultMetricsProvider" \

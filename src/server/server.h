@@ -160,6 +160,9 @@ struct windows {
     bool open;
     struct server_setting *settings;
     char *config_text, *snap_dir, *log_dir;
+    struct console_writer *writer; /* NULL = no write of the console is under way */
+    console_written *written;
+    void *written_arg;
     struct neighbours *neighbours; /* NULL = no console, or alone */
 };
 
@@ -225,6 +228,8 @@ int clients_port(const struct listener *l); /* -1 = there is none */
 /* A reconfig has given them another address. Connections stay. */
 void clients_move(struct server *s, const char *address, int port);
 void clients_init(struct server *s);
+/* As if it had come to the port for clients: `fd` is taken over. */
+void clients_take(struct server *s, int fd, const struct sockaddr *address);
 void clients_stop_accepting(struct server *s);
 struct peer *clients_find(struct server *s, uint64_t id);
 /* Ours to end: what was sent is flushed, the slot is free again. The node must be told by the

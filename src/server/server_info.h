@@ -49,6 +49,7 @@ struct server_conf {
     bool serialize_last_zxid;       /* serializeLastProcessedZxid.enabled */
     bool use_x_forwarded_for;       /* IPAuthenticationProvider.usexforwardedfor */
     bool console_enabled;           /* caucus.console */
+    bool console_writes;            /* caucus.console.write */
     bool anyone_may_read;           /* a client may read without showing who it is */
     bool prometheus_provider; /* metricsProvider.className is the Prometheus one: mntr changes its
                                  form */
@@ -90,6 +91,20 @@ typedef void server_learner_visit(void *arg, const struct server_learner *l);
 
 struct neighbour;
 
+/* A write that was asked for in the console (console_writer.h). */
+struct console_write {
+    const struct sockaddr *browser; /* who asks */
+    struct slice credentials;       /* user:password, digest */
+    int32_t op;
+    struct slice record; /* the request behind its header */
+};
+/* Outcomes beside ZooKeeper's errors. */
+enum {
+    CONSOLE_WRITE_REFUSED = 1, /* nothing was written */
+    CONSOLE_WRITE_UNKNOWN,
+};
+typedef void console_written(void *arg, int32_t outcome);
+
 struct server_info {
     struct server_conf conf;
     struct node *node;            /* NULL = not serving (yet, or any more) */
@@ -119,6 +134,11 @@ struct server_info {
     double (*drop_probability)(void *driver); /* may be NULL: 0 */
     /* NULL = ready for requests of clients, else why not, in a few words (for /readyz). */
     const char *(*not_ready)(void *driver);
+    /* One at a time; false: not now. `done` is called once, from the loop, unless it is given up:
+     * then what becomes of it is not known. */
+    bool (*write)(void *driver, const struct console_write *write, console_written *done,
+                  void *arg);
+    void (*cancel_write)(void *driver);
     /* Asks for a snapshot. The driver calls admin_snapshot_done for every snapshot that ends, asked
      * for or not. 0, or an error if none can be taken. */
     int (*snapshot)(void *driver, struct err *err);

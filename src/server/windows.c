@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "datadir/state.h"
+#include "server/console_writer.h"
 #include "server/neighbours.h"
 #include "server/server.h"
 
@@ -15,6 +16,8 @@ enum {
 
 static const char PROMETHEUS[] =
     "org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider";
+
+static void arm_timer(struct server *s);
 
 /* ---- what they ask ---- */
 
@@ -68,6 +71,35 @@ static void ask_neighbours(void *driver)
     struct server_ensemble e;
     membership_describe(s, &e);
     neighbours_ask(s->windows.neighbours, e.config, e.sid, s->info.conf.client_port);
+}
+
+/* The writer is gone when it has told its outcome. */
+static void on_written(void *arg, int32_t outcome)
+{
+    struct windows *w = &((struct server *)arg)->windows;
+    w->writer = NULL;
+    w->written(w->written_arg, outcome);
+    arm_timer(arg);
+}
+
+static bool ask_write(void *driver, const struct console_write *write, console_written *done,
+                      void *arg)
+{
+    struct server *s = driver;
+    struct windows *w = &s->windows;
+    if (s->phase != SERVER_SERVING || w->writer != NULL)
+        return false;
+    w->written = done;
+    w->written_arg = arg;
+    w->writer = console_writer_start(s, write, on_written, s);
+    return w->writer != NULL;
+}
+
+static void ask_cancel_write(void *driver)
+{
+    struct windows *w = &((struct server *)driver)->windows;
+    console_writer_cancel(w->writer);
+    w->writer = NULL;
 }
 
 static double ask_drop_probability(void *driver)
@@ -204,6 +236,7 @@ void windows_init(struct server *s, const struct recovery *r)
                 .serialize_last_zxid = config_flag(c, CONFIG_SNAP_LAST_ZXID),
                 .use_x_forwarded_for = config_flag(c, CONFIG_X_FORWARDED_FOR),
                 .console_enabled = config_flag(c, CONFIG_CONSOLE),
+                .console_writes = config_flag(c, CONFIG_CONSOLE_WRITE),
                 .anyone_may_read = may_anyone_read(s),
                 .prometheus_provider =
                     strcmp(config_text(c, CONFIG_METRICS_CLASS), PROMETHEUS) == 0,
@@ -224,6 +257,8 @@ void windows_init(struct server *s, const struct recovery *r)
         .ensemble = membership_is_on(s) ? membership_describe : NULL,
         .each_learner = membership_each_learner,
         .drop_probability = ask_drop_probability,
+        .write = ask_write,
+        .cancel_write = ask_cancel_write,
         .snapshot = ask_snapshot,
         .restore = ask_restore,
     };
@@ -320,6 +355,7 @@ void windows_close(struct server *s)
         uv_close((uv_handle_t *)&w->timer, NULL);
         admin_free(w->admin);
         neighbours_free(w->neighbours);
+        console_writer_cancel(w->writer);
     }
     free(w->settings);
     free(w->config_text);

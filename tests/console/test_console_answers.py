@@ -1,14 +1,11 @@
 """What the console answers, and its bounds."""
 
-import contextlib
-import http.client
 import json
-from urllib.parse import urlencode
 
 import pytest
 import rawzk
+from console import Stream, ask, stream, with_console
 from peers import ROOT
-from server import free_port
 
 POLICY = "default-src 'none'"
 SECRET = ("digest", b"alice:secret")
@@ -17,56 +14,6 @@ MINE = [rawzk.Acl(rawzk.ALL, "auth", "")]
 
 def SERVER_CONFIG():
     return with_console({"extendedTypesEnabled": "true"})
-
-
-def with_console(more=None):
-    return {"admin.enableServer": "true", "admin.serverAddress": "127.0.0.1", "admin.serverPort": free_port(), **(more or {})}
-
-
-def ask(server, name, status=200, **parameters):
-    got, headers, body = server.http(f"/console/api/{name}?{urlencode(parameters)}")
-    assert got == status, body
-    assert headers["Content-Type"].startswith("application/json") and headers["Cache-Control"] == "no-store"
-    return json.loads(body)
-
-
-class Stream:
-    """Server-sent events of the console."""
-
-    def __init__(self, server, headers=None):
-        self.http = http.client.HTTPConnection("127.0.0.1", server.config["admin.serverPort"], timeout=20)
-        self.http.request("GET", "/console/api/stream", headers=headers or {})
-        self.answer = self.http.getresponse()
-        self.status = self.answer.status
-
-    def events(self):
-        name = None
-        for line in self.answer:
-            line = line.decode().rstrip("\n")
-            if line.startswith("event: "):
-                name = line[7:]
-            elif line.startswith("data: "):
-                yield name, json.loads(line[6:])
-
-    def find(self, kind):
-        """The next thing of the kind that happened."""
-        for name, data in self.events():
-            for event in data["events"] if name == "events" else []:
-                if event["kind"] == kind:
-                    return event, data
-
-    def close(self):
-        self.http.close()
-
-
-@contextlib.contextmanager
-def stream(server):
-    s = Stream(server)
-    assert s.status == 200
-    try:
-        yield s
-    finally:
-        s.close()
 
 
 # --- The page ---
@@ -267,11 +214,9 @@ def test_what_happens_is_told(server, root):
     with stream(server) as s:
         next(s.events())
         with server.session() as client:
-            while int(s.find("session_created")[0]["session"], 16) != client.id:
-                pass
+            s.find("session_created", lambda e: int(e["session"], 16) == client.id)
             client.ok(rawzk.create(root + "/new", b""))
-            while (event := s.find("created")[0])["path"] != root + "/new":
-                pass
+            s.find("created", lambda e: e["path"] == root + "/new")
             client.ok(rawzk.set_data(root + "/new", b"x"))
             assert s.find("changed")[0]["path"] == root + "/new"
             client.authenticate(*SECRET)
@@ -281,8 +226,7 @@ def test_what_happens_is_told(server, root):
             assert event["path"] == root + "/new"
             assert not any(e.get("path") == root + "/mine" for e in data["events"])
             client.close_session()
-        while int(s.find("session_closed")[0]["session"], 16) != client.id:
-            pass
+        s.find("session_closed", lambda e: int(e["session"], 16) == client.id)
 
 
 def test_more_changes_than_anybody_can_read_are_counted(server, root):
@@ -298,8 +242,7 @@ def test_more_changes_than_anybody_can_read_are_counted(server, root):
                         break
             assert 0 < told <= 256
             client.ok(rawzk.set_data(root, b"x"))
-            while s.find("changed")[0]["path"] != root:
-                pass
+            s.find("changed", lambda e: e["path"] == root)
 
 
 def test_the_number_of_streams_has_a_bound(start_server):

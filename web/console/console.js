@@ -1,11 +1,14 @@
 // What is shown when.
+import { ask } from "./api.js";
 import { clock, setText } from "./dom.js";
 import { EnsemblePage, headline } from "./ensemble.js";
 import { Events } from "./events.js";
+import { Login } from "./login.js";
 import { Plots } from "./plots.js";
 import { SessionsPage } from "./sessions.js";
 import { follow } from "./stream.js";
 import { TreePage, treePath } from "./tree.js";
+import { textOf, unhex } from "./values.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -14,6 +17,11 @@ const plots = new Plots($("plots"));
 const tree = new TreePage($("tree"));
 const sessions = new SessionsPage($("sessions"));
 const events = new Events({ list: $("events"), choices: $("event-choices"), passed: $("passed") }, (path) => tree.changed(path));
+
+new Login({ button: $("login-button"), form: $("login"), user: $("user"), password: $("password"), fault: $("login-fault") }, () => tree.path ?? "/", () => {
+  tree.again();
+  sessions.again();
+});
 
 // ---- The stream
 
@@ -38,13 +46,36 @@ function title(e) {
   document.title = name;
 }
 
+// ---- The election that is coordinated here, if there is one
+
+const ELECTION = "/Election/Global/LiveNodes"; // a znode for each of its servers, which says where it is
+let electionLinked = false;
+
+async function linkElection() {
+  if (electionLinked) return;
+  electionLinked = true;
+  try {
+    const { children } = await ask("children", { path: ELECTION });
+    const { data } = await ask("znode", { path: `${ELECTION}/${children[0].name}` });
+    const [, host, port] = /^rest=([\w.-]+|\[[0-9a-fA-F:]+\]):(\d{1,5})$/m.exec(textOf(unhex(data.hex)));
+    $("election").href = `//${host === "0.0.0.0" || host === "[::]" ? location.hostname : host}:${port}/`;
+    $("election").hidden = false;
+  } catch {
+    setTimeout(() => { electionLinked = false; }, 10_000); // none of its servers is there now
+  }
+}
+
 const takes = {
   ensemble(e) {
     if (!e.servers) return; // it is starting, or stopping
     ensemble.show(e);
     title(e);
+    if (tree.writes !== e.writes) {
+      tree.writes = e.writes;
+      tree.again();
+    }
     tell(headline(e));
-    $("election").hidden = !e.election;
+    if (e.election) linkElection();
     sessions.tick();
   },
   samples(data) {

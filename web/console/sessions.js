@@ -109,12 +109,16 @@ export class SessionsPage {
     this.place.replaceChildren();
   }
 
+  again() {
+    for (const part of this.parts) part.again();
+  }
+
   /** Once a second while it is looked at: sessions and watches come and go with every client. */
   tick() {
     if (this.parts.length === 0 || document.hidden || this.timer !== null) return;
     this.timer = setTimeout(() => {
       this.timer = null;
-      for (const part of this.parts) part.again();
+      this.again();
     }, AGAIN_MS);
   }
 }

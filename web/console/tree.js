@@ -1,6 +1,7 @@
 // The tree: one znode at a time, its children beside it.
 import { el, number, plural } from "./dom.js";
-import { ask, reason } from "./api.js";
+import { ask, reason, who } from "./api.js";
+import { editPart } from "./edit.js";
 import { bytes, hexDump, moment, permissions, prettyJson, span, textOf, unhex } from "./values.js";
 
 const AGAIN_MS = 400; // a znode that changes often is read again at most so often
@@ -26,6 +27,7 @@ export class TreePage {
     this.place = place;
     this.path = null;
     this.timer = null;
+    this.writes = false; // whether the server takes any from here
   }
 
   async open(path) {
@@ -36,7 +38,7 @@ export class TreePage {
     this.fault = el("p", { class: "notice", role: "status", hidden: true });
     this.childrenPlace = el("section", { "aria-labelledby": "children-title" });
     this.znodePlace = el("div");
-    this.place.replaceChildren(this.crumbs(path), this.goTo(path), this.heading, this.fault,
+    this.place.replaceChildren(this.heading, this.crumbs(path), this.goTo(path), this.fault,
       el("div", { class: "znode" }, this.childrenPlace, this.znodePlace));
     this.place.hidden = false;
     this.heading.focus();
@@ -58,7 +60,7 @@ export class TreePage {
     if (path !== this.path && parent !== this.path) return;
     this.timer = setTimeout(() => {
       this.timer = null;
-      this.loadZnode();
+      if (!this.isEdited()) this.loadZnode();
       if (!this.pagedOn) this.loadChildren();
     }, AGAIN_MS);
   }
@@ -81,6 +83,28 @@ export class TreePage {
       location.hash = treeLink(input.value.trim());
     });
     return form;
+  }
+
+  done(path) {
+    if (path !== this.path) {
+      location.hash = treeLink(path);
+      return;
+    }
+    this.again();
+    this.heading.focus();
+  }
+
+  /** Another may look at it now, or it is another. */
+  again() {
+    if (this.path === null) return;
+    this.loadZnode();
+    this.loadChildren();
+  }
+
+  /** What somebody is writing is not taken out of his hands. */
+  isEdited() {
+    return this.znodePlace.querySelector(".edit")?.contains(document.activeElement)
+      || [...this.znodePlace.querySelectorAll(".edit textarea, .edit input")].some((field) => field.value !== field.defaultValue && field.value !== (field.dataset.was ?? ""));
   }
 
   say(text) {
@@ -108,6 +132,7 @@ export class TreePage {
     if (znode.data) parts.push(this.dataPart(znode));
     if (znode.stat) parts.push(statPart(znode));
     parts.push(aclPart(znode));
+    if (this.writes && who() !== null && znode.stat) parts.push(editPart(znode, { done: (path) => this.done(path), fault: (text) => this.say(text) }));
     this.znodePlace.replaceChildren(...parts);
   }
 
