@@ -24,7 +24,7 @@ struct server {
     char name[CLUSTER_NAME_BYTES], data[UP_PATH_BYTES], program[UP_PATH_BYTES];
     const char *id; /* its --name */
     int rest_port, grpc_port;
-    char rest[ADDRESS_BYTES], grpc[ADDRESS_BYTES];
+    char rest[ADDRESS_BYTES], grpc[ADDRESS_BYTES], console[64];
 };
 
 struct cluster {

@@ -152,6 +152,12 @@ static bool start_server(struct cluster *u, int index)
     };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         process_word(p, words[i]);
+    if (u->options->zookeeper == NULL) { /* nobody knows where another ensemble has its own */
+        snprintf(s->console, sizeof s->console, "http://127.0.0.1:%d/console/",
+                 u->coordination[index].admin_port);
+        process_word(p, "--console");
+        process_word(p, s->console);
+    }
     processes_add(&u->all, p);
     return process_start(p);
 }

@@ -100,6 +100,10 @@ def test_votes_are_taken_and_found_again_by_the_next_cluster(up):
     assert post(pages[0] + "/v1/election/start", {})["phase"] == "OPEN"
     with urllib.request.urlopen(pages[2] + "/", timeout=WAIT_S) as page:
         assert b"<html" in page.read()
+    with urllib.request.urlopen(pages[1] + "/v1/election", timeout=WAIT_S) as answer:
+        console = json.loads(answer.read())["console"]
+    with urllib.request.urlopen(console, timeout=WAIT_S) as page:
+        assert b"<html" in page.read()
     states = json.loads(urllib.request.urlopen(pages[1] + "/v1/results", timeout=WAIT_S).read())["states"]
     assert all(s["phase"] == "OPEN" for s in states)
     pids = first.pids()
