@@ -2,6 +2,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "base/hex.h"
 
 enum {
     LINE_BYTES_MAX = 1024
@@ -86,6 +89,11 @@ static bool read_line(const char *line, uint64_t number, struct canvass_definiti
         return read_state(line, ret);
     if (take_text(&line, "title="))
         snprintf(ret->title, sizeof ret->title, "%.*s", CANVASS_NAME_BYTES_MAX - 1, line);
+    else if (take_text(&line, "id="))
+        snprintf(ret->id, sizeof ret->id, "%.*s", CANVASS_NAME_BYTES_MAX - 1, line);
+    else if (take_text(&line, "signer="))
+        return ret->has_signer = strlen(line) == 2 * sizeof ret->signer &&
+                                 hex_read(line, sizeof ret->signer, ret->signer);
     /* Other settings do not matter to a count. */
     return true;
 }

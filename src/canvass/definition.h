@@ -26,7 +26,9 @@ struct canvass_state {
 };
 
 struct canvass_definition {
-    char title[CANVASS_NAME_BYTES_MAX];
+    char id[CANVASS_NAME_BYTES_MAX], title[CANVASS_NAME_BYTES_MAX];
+    bool has_signer;
+    uint8_t signer[32]; /* the public key (Ed25519) of receipts and heads of logs */
     struct canvass_candidate candidates[CANDIDATES_MAX];
     uint32_t candidate_count;
     struct canvass_state states[CANVASS_STATES_MAX];

@@ -59,12 +59,23 @@ const struct committee_command committee_commands[] = {
      "Exit code 1 if anything is not right.\n"
      "      --fingerprint HEX  it has to be the export with this fingerprint\n",
      run_verify},
-    {"roll", "import --election DIR STATE FILE | check --election DIR", "rolls of a definition",
+    {"roll", "import STATE FILE | check [STATE]", "who may vote",
      "import reads FILE (voter_id[,district][,credential_pubkey], or wide rows), refuses what is\n"
-     "wrong in it with line and column, and puts it where servers look for it. check reads all\n"
-     "rolls, and tells how many voters are on each. Servers read rolls when they start.\n"
-     "  -e, --election DIR  the definition\n",
+     "wrong in it with line and column, and puts it where servers look for it when they start\n"
+     "(--election); with --rest each of these servers takes it at once, before the first round.\n"
+     "check reads all rolls of the definition, and tells how many voters are on each; of STATE it\n"
+     "asks all servers (--rest), and exit code 1 says that they have not all the same.\n"
+     "  -e, --election DIR  the definition\n"
+     "  -k, --key FILE      the master key, as servers have it; not for demonstrations\n",
      run_roll},
+    {"receipt", "check FILE [--export DIR] [--signer HEX]", "is a vote in, as its receipt says",
+     "FILE is what a server has answered to the vote, or of the voter, in JSON. By REST (--rest)\n"
+     "servers are asked for proofs; of an exported election the log is read. What is checked: the\n"
+     "signature, that the record is in the receipt's tree, and that the log has only grown since.\n"
+     "      --export DIR  what export has written\n"
+     "      --signer HEX  the election's key, from somebody you trust; else the export or the\n"
+     "                    servers say it\n",
+     run_receipt},
     {"credential", "STATE [VOTER...] --election DIR [--key FILE]",
      "what voters have to show, where servers want it",
      "A line for each voter: the id, a tab, the credential. Without VOTER, ids are read from\n"

@@ -14,7 +14,6 @@
 #include "election/definition.h"
 
 enum {
-    ROLL_BYTES_MAX = 1 << 30,
     VOTERS_MAX = 100 * 1000 * 1000,
 };
 
@@ -64,25 +63,80 @@ static int put_roll(const char *dir, const char *code, struct slice text, struct
     return rc;
 }
 
+/* ---- servers ---- */
+
+/* Each of them; the first that refuses ends it: what is wrong is the same everywhere. */
+static int put_at_servers(struct committee *m, const char *state, const char *file,
+                          struct slice text)
+{
+    struct err err = {""};
+    struct model_roll told;
+    for (uint32_t i = 0; i < m->client.rest.count; i++) {
+        enum client_code code = client_put_roll(&m->client, i, state, text, &told, &err);
+        if (code != CLIENT_OK) {
+            err_wrap(&err, ERR_INVALID, "'%s'", file);
+            return committee_failed(m, code, &err);
+        }
+        printf("%s  %s: %s voters  %.16s\n", m->client.rest.texts[i], told.state,
+               show_number(told.voters), told.hash);
+    }
+    return COMMITTEE_OK;
+}
+
+static int compare_servers(struct committee *m, const char *state)
+{
+    struct err err = {""};
+    struct model_roll first = {.hash = ""}, told;
+    bool same = true;
+    for (uint32_t i = 0; i < m->client.rest.count; i++) {
+        enum client_code code = client_roll(&m->client, i, state, &told, &err);
+        if (code != CLIENT_OK)
+            return committee_failed(m, code, &err);
+        printf("%s  %s: %s voters  %.16s\n", m->client.rest.texts[i], told.state,
+               show_number(told.voters), told.hash);
+        if (i == 0)
+            first = told;
+        same = same && strcmp(first.hash, told.hash) == 0;
+    }
+    return same ? COMMITTEE_OK
+                : committee_complain(m, COMMITTEE_NO, "not all servers have the same roll");
+}
+
+/* ---- the command ---- */
+
+static int put_here(struct committee *m, const char *dir, const struct definition *d, char **argv,
+                    struct slice text)
+{
+    struct err err = {""};
+    uint64_t voters = 0;
+    int state = definition_find_state(d, slice_str(argv[2]));
+    if (state < 0)
+        return committee_complain(m, COMMITTEE_USAGE, "there is no state '%s'", argv[2]);
+    int rc = try_roll(d, state, text, &voters, &err);
+    if (rc < 0)
+        err_wrap(&err, rc, "'%s'", argv[3]);
+    else
+        rc = put_roll(dir, d->info.states[state].names.code, text, &err);
+    if (rc < 0)
+        return committee_complain(m, COMMITTEE_NO, "%s", err.text);
+    printf("%s: %s voters\n", d->info.states[state].names.code, show_number(voters));
+    return COMMITTEE_OK;
+}
+
 static int import_roll(struct committee *m, const char *dir, const struct definition *d,
                        char **argv)
 {
     struct err err = {""};
     struct buf text = {0};
-    uint64_t voters = 0;
-    int state = definition_find_state(d, slice_str(argv[2]));
-    if (state < 0)
-        return committee_complain(m, COMMITTEE_USAGE, "there is no state '%s'", argv[2]);
-    int rc = canvass_file_read(argv[3], ROLL_BYTES_MAX, &text, &err);
-    if (rc == 0 && (rc = try_roll(d, state, buf_slice(&text), &voters, &err)) < 0)
-        err_wrap(&err, rc, "'%s'", argv[3]);
-    if (rc == 0)
-        rc = put_roll(dir, d->info.states[state].names.code, buf_slice(&text), &err);
+    int code = canvass_file_read(argv[3], ROLL_BYTES_MAX, &text, &err) < 0
+                   ? committee_complain(m, COMMITTEE_NO, "%s", err.text)
+                   : COMMITTEE_OK;
+    if (code == COMMITTEE_OK && d != NULL)
+        code = put_here(m, dir, d, argv, buf_slice(&text));
+    if (code == COMMITTEE_OK)
+        code = put_at_servers(m, argv[2], argv[3], buf_slice(&text));
     buf_deinit(&text);
-    if (rc < 0)
-        return committee_complain(m, COMMITTEE_NO, "%s", err.text);
-    printf("%s: %s voters\n", d->info.states[state].names.code, show_number(voters));
-    return COMMITTEE_OK;
+    return code;
 }
 
 static int check_rolls(struct committee *m, const struct definition *d)
@@ -117,11 +171,16 @@ int run_roll(struct committee *m, int argc, char **argv)
     if (code != 0)
         return code;
     bool import = strcmp(argv[1], "import") == 0 && count == 3;
-    if (!import && (strcmp(argv[1], "check") != 0 || count != 1))
-        return committee_complain(m, COMMITTEE_USAGE, "import STATE FILE or check is wanted");
-    if (dir == NULL)
-        return committee_complain(m, COMMITTEE_USAGE, "--election DIR is wanted");
-    if (definition_read(dir, key, &d, &err) < 0)
+    bool check = strcmp(argv[1], "check") == 0 && (count == 1 || count == 2);
+    if (!import && !check)
+        return committee_complain(m, COMMITTEE_USAGE,
+                                  "import STATE FILE or check [STATE] is wanted");
+    if (dir == NULL && (m->client.rest.count == 0 || (check && count == 1)))
+        return committee_complain(m, COMMITTEE_USAGE,
+                                  "--election DIR is wanted, or STATE and --rest HOSTS");
+    if (check && count == 2)
+        return compare_servers(m, argv[2]);
+    if (dir != NULL && definition_read(dir, key, &d, &err) < 0)
         return committee_complain(m, COMMITTEE_USAGE, "%s", err.text);
     code = import ? import_roll(m, dir, d, argv) : check_rolls(m, d);
     definition_free(d);

@@ -18,8 +18,8 @@
  * directory must not be copied; this finds most who did. */
 #include <stdlib.h>
 
+#include "base/hex.h"
 #include "election/coordination_internal.h"
-#include "election/hex.h"
 #include "election/identity.h"
 
 static struct coord_done to(struct coordination_shard *s, coord_done_fn *fn, uint32_t slot)

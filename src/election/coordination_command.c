@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "base/hex.h"
 #include "base/mem.h"
 #include "election/coordination_internal.h"
-#include "election/hex.h"
 
 enum {
     COMMAND_TIMEOUT_MS = 30000, /* beyond drain_ms */

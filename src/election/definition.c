@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/hex.h"
 #include "base/mem.h"
 #include "election/definition_internal.h"
 #include "election/table.h"
@@ -54,6 +55,16 @@ void definition_key(const struct definition *d, enum definition_key use, int sta
     hmac_key_init(ret, key, sizeof key);
 }
 
+/* Whoever has the master key can sign: a server that has it could write any log, too. */
+static void make_signer(struct definition *d)
+{
+    uint8_t key[SIGN_KEY_BYTES];
+    key_for(d->master, "signatures", d->info.id, "", key);
+    d->signer = sign_key_make(key);
+    sign_key_public(d->signer, d->info.signer);
+    explicit_bzero(key, sizeof key);
+}
+
 static int read_master(struct definition *d, const char *path, struct err *err)
 {
     char *text;
@@ -92,12 +103,15 @@ static void put_fingerprint(const struct definition *d, struct buf *ret)
 void definition_text(const struct definition *d, struct buf *ret)
 {
     const struct election_info *info = &d->info;
+    char signer[2 * SIGN_PUBLIC_BYTES + 1];
     buf_printf(ret, "election 1\nid=%s\ntitle=%s\nallocation=%s\npublish=%s\n", info->id,
                info->title, d->by_law ? "law" : "winner", info->live ? "live" : "closed");
     buf_printf(ret, "replicas=%" PRIu32 "\ncopies_min=%" PRIu32 "\nrevisions_max=%d\n", d->replicas,
                d->copies_min, d->revisions_max);
     buf_printf(ret, "roll_scale=%" PRIu64 "/%" PRIu64 "\nkey=", d->scale, d->scale_of);
     put_fingerprint(d, ret);
+    hex_write(info->signer, sizeof info->signer, signer);
+    buf_printf(ret, "\nsigner=%s", signer);
     for (uint32_t i = 0; i < info->candidate_count; i++)
         buf_printf(ret, "\ncandidate \"%s\" \"%s\"", info->candidates[i].id,
                    info->candidates[i].name);
@@ -130,6 +144,7 @@ int definition_read(const char *dir, const char *key_file, struct definition **r
         definition_free(d);
         return rc;
     }
+    make_signer(d);
     seal_definition(d);
     *ret = d;
     return 0;
@@ -142,6 +157,7 @@ void definition_free(struct definition *d)
     for (size_t i = 0; i < d->text_count; i++)
         free(d->texts[i]);
     explicit_bzero(d->master, sizeof d->master);
+    sign_key_free(d->signer);
     free(d->texts);
     free(d->states);
     free(d->candidates);
@@ -191,28 +207,36 @@ static int import_from(int fd, struct roll_import *import, struct err *err)
     return rc;
 }
 
+int definition_roll_read(const struct definition *d, int state, int fd, struct voters *ret,
+                         struct err *err)
+{
+    const struct state_info *s = &d->states[state];
+    struct hmac_key key;
+    definition_key(d, DEFINITION_PSEUDONYMS, state, &key);
+    struct roll_options options = {
+        .state = s->names,
+        .key = &key,
+        .districts = s->districts,
+        .voters_max = ROLL_VOTERS_MAX,
+    };
+    struct roll_import *import = roll_import_begin(&options);
+    int rc = import_from(fd, import, err);
+    if (rc == 0)
+        return roll_import_end(import, ret, NULL, err);
+    roll_import_free(import);
+    return rc;
+}
+
 /* ERR_NOTFOUND: there is no such file. */
-static int roll_from_file(const struct definition *d, const struct state_info *s, const char *path,
-                          const struct hmac_key *key, struct voters *ret, struct err *err)
+static int roll_from_file(const struct definition *d, int state, const char *path,
+                          struct voters *ret, struct err *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return err_set(err, errno == ENOENT ? ERR_NOTFOUND : ERR_IO, "open '%s': %s", path,
                        strerror(errno));
-    struct roll_options options = {
-        .state = s->names,
-        .key = key,
-        .districts = s->districts,
-        .voters_max = ROLL_VOTERS_MAX,
-    };
-    (void)d;
-    struct roll_import *import = roll_import_begin(&options);
-    int rc = import_from(fd, import, err);
+    int rc = definition_roll_read(d, state, fd, ret, err);
     close(fd);
-    if (rc < 0)
-        roll_import_free(import);
-    else
-        rc = roll_import_end(import, ret, NULL, err);
     return rc < 0 ? err_wrap(err, rc, "roll '%s'", path) : 0;
 }
 
@@ -233,10 +257,10 @@ int definition_roll(const struct definition *d, int state, struct voters *ret, s
     definition_key(d, DEFINITION_PSEUDONYMS, state, &key);
 
     snprintf(path, sizeof path, "%s/roll/%s.csv", d->dir, s->names.code);
-    int rc = roll_from_file(d, s, path, &key, ret, err);
+    int rc = roll_from_file(d, state, path, ret, err);
     if (rc == ERR_NOTFOUND) {
         snprintf(path, sizeof path, "%s/roll.csv", d->dir);
-        rc = roll_from_file(d, s, path, &key, ret, err);
+        rc = roll_from_file(d, state, path, ret, err);
     }
     if (rc != ERR_NOTFOUND)
         return rc;

@@ -13,6 +13,7 @@
 #define CAUCUS_ELECTION_DEFINITION_H
 
 #include "election/service.h"
+#include "tls/sign.h"
 
 enum {
     DEFINITION_KEY_BYTES_MIN = 16, /* of a file with a master key */
@@ -26,6 +27,7 @@ struct definition {
     uint8_t revisions_max;
     uint64_t scale, scale_of; /* roll_scale=scale/scale_of */
     bool demonstration;       /* the master key is no secret */
+    struct sign_key *signer;  /* of info.signer, by the master key */
 
     /* private */
     char *dir;
@@ -53,6 +55,10 @@ void definition_key(const struct definition *d, enum definition_key use, int sta
 
 /* The state's roll, sorted, nobody has voted. Takes its time: seconds for millions. */
 int definition_roll(const struct definition *d, int state, struct voters *ret, struct err *err);
+
+/* One that is read from an open file, which need not be the one in the folder. */
+int definition_roll_read(const struct definition *d, int state, int fd, struct voters *ret,
+                         struct err *err);
 
 /* By code, key or name, any case. -1: no such state. */
 int definition_find_state(const struct definition *d, struct slice name);

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "election/hex.h"
+#include "base/hex.h"
 
 /* ---- text ---- */
 

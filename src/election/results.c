@@ -146,7 +146,10 @@ void service_state(struct service *s, int state, bool linearizable, state_result
 
 /* ---- the nation ---- */
 
+/* A read serves whoever asked before it began: who asks while it is under way waits for the next.
+ * So a thousand spectators cost what one does. */
 struct nation_read {
+    struct list at; /* service.nation.waiting, or of those that are being told */
     struct service *service;
     national_result_fn *done;
     void *arg;
@@ -167,41 +170,69 @@ static void sum(const struct service *s, const struct state_result *states, stru
     nation_sum(ret, counts, info->state_count, info->candidate_count);
 }
 
-static void on_snapshot(void *arg, int rc, const char *detail,
-                        const struct nation_snapshot *snapshot)
+static void tell_nation(struct nation_read *r, int rc, const char *detail,
+                        const struct national_result *result)
 {
-    struct nation_read *r = arg;
-    struct service *s = r->service;
-    if (rc < 0) {
-        r->done(r->arg, rc, detail, NULL);
-        free(r);
-        return;
-    }
-    struct state_result states[STATES_MAX];
-    struct national_result result = {
-        .global = snapshot->nation.global, .states = states, .zxid = snapshot->zxid};
-    for (uint32_t i = 0; i < s->definition->info.state_count; i++)
-        fill(s, (int)i, &snapshot->nation, &snapshot->states[i], &states[i]);
-    sum(s, states, &result.nation);
-    r->done(r->arg, 0, "", &result);
+    r->done(r->arg, rc, detail, result);
     free(r);
 }
 
 static void no_nation_yet(void *arg)
 {
     struct nation_read *r = arg;
-    r->done(r->arg, ERR_BUSY, trouble_of(r->service), NULL);
-    free(r);
+    tell_nation(r, ERR_BUSY, trouble_of(r->service), NULL);
+}
+
+static void read_nation(struct service *s);
+
+static void on_snapshot(void *arg, int rc, const char *detail,
+                        const struct nation_snapshot *snapshot)
+{
+    struct service *s = arg;
+    struct state_result states[STATES_MAX];
+    struct national_result result = {.states = states};
+    struct list *at;
+    if (rc >= 0) {
+        result.global = snapshot->nation.global;
+        result.zxid = snapshot->zxid;
+        for (uint32_t i = 0; i < s->definition->info.state_count; i++)
+            fill(s, (int)i, &snapshot->nation, &snapshot->states[i], &states[i]);
+        sum(s, states, &result.nation);
+    }
+    while ((at = list_take(&s->nation.reading)) != NULL)
+        tell_nation(list_entry(at, struct nation_read, at), rc < 0 ? rc : 0, rc < 0 ? detail : "",
+                    rc < 0 ? NULL : &result);
+    s->nation.is_reading = false;
+    read_nation(s);
+}
+
+/* For those who wait, if there are any and none is under way. */
+static void read_nation(struct service *s)
+{
+    struct list *at;
+    if (s->nation.is_reading || list_is_empty(&s->nation.waiting))
+        return;
+    bool can_read = s->coordination != NULL;
+    while ((at = list_take(&s->nation.waiting)) != NULL) {
+        if (can_read)
+            list_append(&s->nation.reading, at);
+        else
+            service_later(s, no_nation_yet, list_entry(at, struct nation_read, at));
+    }
+    if (!can_read)
+        return;
+    s->nation.is_reading = true;
+    coordination_snapshot(s->coordination, on_snapshot, s);
 }
 
 void service_nation(struct service *s, national_result_fn *done, void *arg)
 {
     struct nation_read *r = mem_calloc(1, sizeof *r);
-    *r = (struct nation_read){s, done, arg};
-    if (s->coordination != NULL)
-        coordination_snapshot(s->coordination, on_snapshot, r);
-    else
-        service_later(s, no_nation_yet, r);
+    r->service = s;
+    r->done = done;
+    r->arg = arg;
+    list_append(&s->nation.waiting, &r->at);
+    read_nation(s);
 }
 
 /* ---- watches ---- */

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "election/hex.h"
+#include "base/hex.h"
 
 enum {
     GUID_DIGITS = 2 * SEAT_PROCESS_BYTES + 8,

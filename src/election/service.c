@@ -336,6 +336,9 @@ int service_open(const struct service_options *options, struct service **ret, st
     list_init(&s->later);
     list_init(&s->jobs);
     list_init(&s->pulses);
+    list_init(&s->proofs);
+    list_init(&s->nation.waiting);
+    list_init(&s->nation.reading);
     snprintf(s->self.name, sizeof s->self.name, "%s", options->name);
     by_chance(&s->life, sizeof s->life);
     castings_init(s);
@@ -397,12 +400,15 @@ void service_free(struct service *s)
         return;
     recounts_end(s);
     pulses_end(s);
+    proofs_end(s);
+    roll_upload_end(s);
     if (s->links != NULL)
         links_close(s->links);
     disk_stop(s->disk);
     for (uint32_t i = 0; i < STATES_MAX; i++)
         replica_free(s->replicas[i]);
     castings_deinit(s);
+    proofs_free(s);
     if (s->lock_fd >= 0)
         close(s->lock_fd);
     free(s);
@@ -445,6 +451,8 @@ static void go_on_closing(struct service *s)
     s->close_at_ns = 0;
     questions_end(s);
     recounts_end(s);
+    proofs_end(s);
+    roll_upload_end(s);
     hand_over(s, true);
     /* From here on nobody may ask it anything, though `closed` comes later. */
     struct coordination *c = s->coordination;

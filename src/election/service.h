@@ -51,7 +51,8 @@ struct election_info {
     const struct state_info *states; /* in alphabetical order of codes */
     uint32_t state_count;
     struct hash config;
-    bool live; /* counts may be shown before the end */
+    uint8_t signer[32]; /* the public key (Ed25519) of receipts and heads of logs */
+    bool live;          /* counts may be shown before the end */
 };
 const struct election_info *service_election(const struct service *s);
 /* By code, key or name, any case. -1: no such state. */
@@ -133,6 +134,7 @@ struct national_result {
     int64_t zxid; /* the counts are one snapshot, of this moment */
 };
 
+/* One read for all who ask at the same time. */
 typedef void national_result_fn(void *arg, int rc, const char *detail,
                                 const struct national_result *result); /* rc < 0: NULL */
 void service_nation(struct service *s, national_result_fn *done, void *arg);
@@ -159,6 +161,66 @@ struct voter_result {
 typedef void voter_result_fn(void *arg, const struct voter_result *result);
 void service_voter(struct service *s, struct slice state, struct slice voter,
                    struct slice credential, voter_result_fn *done, void *arg);
+
+/* ---- The log ----------------------------------------------------------------------------------
+ *
+ * The tree of RFC 6962 over the records of the present round of a state, for whoever wants to see
+ * that it only grows and that his vote is in it. docs/ELECTION.md, section 10. */
+
+enum log_question {
+    LOG_INCLUSION,   /* the path from record `index` to the root of the first `size` */
+    LOG_CONSISTENCY, /* that the first `from` of `size` records are those of the tree before */
+    LOG_TILE,        /* `width` hashes of tile `index` of `level` (vote/tiles.h) */
+    LOG_ENTRIES,     /* the records themselves, `width` from 256 * `index` on */
+};
+
+struct log_request {
+    enum log_question what;
+    int state;      /* one there is */
+    uint64_t round; /* 0: the present one; no other is answered */
+    uint64_t index, from, size;
+    uint32_t level, width;
+};
+
+enum log_outcome {
+    LOG_OK,
+    LOG_NO_SENSE,    /* whatever the log is */
+    LOG_NOT_THERE,   /* the log is not that long, or is of another round */
+    LOG_UNAVAILABLE, /* nothing can be said now */
+};
+
+struct log_reply {
+    enum log_outcome outcome;
+    const char *detail;
+    uint64_t round;
+    struct hash root; /* of INCLUSION and CONSISTENCY: of `size` records */
+    struct hash leaf; /* of INCLUSION: of the record */
+    const struct hash *hashes;
+    size_t count;
+    struct slice entries; /* each with its length in front, two bytes */
+};
+typedef void log_done_fn(void *arg, const struct log_reply *reply);
+void service_log(struct service *s, const struct log_request *request, log_done_fn *done,
+                 void *arg);
+
+/* The newest that is known here. false: nothing, or no round has begun. */
+struct log_head {
+    uint64_t round, size;
+    struct hash root;
+};
+bool service_head(const struct service *s, int state, struct log_head *ret);
+
+enum {
+    SIGNATURE_BYTES_OF_RECEIPT = 64,
+};
+/* What is signed, as text, by the election's key (definition.h); the same at every server. */
+void receipt_text(const struct election_info *e, int state, const struct receipt *r,
+                  struct buf *ret);
+void service_sign_receipt(const struct service *s, int state, const struct receipt *r,
+                          uint8_t ret[SIGNATURE_BYTES_OF_RECEIPT]);
+/* A head as a signed note of C2SP: what is signed, a blank line, the signature. */
+void service_sign_head(const struct service *s, int state, const struct log_head *h,
+                       struct buf *ret);
 
 /* ---- The committee ----------------------------------------------------------------------------
  */
@@ -205,6 +267,34 @@ struct command_reply {
 typedef void command_done_fn(void *arg, const struct command_reply *reply);
 void service_command(struct service *s, const struct command *command, command_done_fn *done,
                      void *arg);
+
+/* A roll that comes in pieces (text/csv as vote/roll.h has it), before the first round: checked,
+ * put where rolls are, and into the replica that is here. Each server is told by itself. */
+enum {
+    ROLL_BYTES_MAX = 1 << 30,
+};
+enum roll_outcome {
+    ROLL_OK,
+    ROLL_WRONG,   /* the roll: `detail` names line and column. Nothing is changed, as below */
+    ROLL_NOT_NOW, /* a round has begun */
+    ROLL_UNAVAILABLE,
+};
+struct roll_reply {
+    enum roll_outcome outcome;
+    const char *detail;
+    uint64_t voters;
+    struct hash hash; /* as in the heading of a log */
+};
+typedef void roll_done_fn(void *arg, const struct roll_reply *reply);
+struct roll_upload;
+/* One at a time. Of what is begun either service_roll_end or service_roll_drop is called. */
+enum roll_outcome service_roll_begin(struct service *s, int state, struct roll_upload **ret,
+                                     struct err *err);
+enum roll_outcome service_roll_add(struct roll_upload *u, struct slice piece, struct err *err);
+void service_roll_end(struct roll_upload *u, roll_done_fn *done, void *arg);
+void service_roll_drop(struct roll_upload *u);
+/* What is in force in the replica here; false: there is none. */
+bool service_roll(const struct service *s, int state, uint64_t *ret_voters, struct hash *ret);
 
 /* Every replica of a state counts its log again from its files. */
 struct replica_recount {

@@ -9,6 +9,9 @@
  *   results.c       counts, replicas, commands, watches
  *   recount.c       counting again from files
  *   voter.c         one voter's own record, credentials
+ *   proofs.c        the tree over the log: inclusion, consistency, tiles
+ *   roll_upload.c   rolls that come over the network
+ *   sign.c          signatures of receipts and of heads of logs
  *   metrics.c       numbers
  */
 #ifndef CAUCUS_ELECTION_SERVICE_INTERNAL_H
@@ -152,6 +155,7 @@ void cast_on_answer(struct service *s, struct link *from, struct slice body);
 enum question {
     QUESTION_RECOUNT,
     QUESTION_VOTER,
+    QUESTION_LOG,
 };
 
 /* NULL bytes: there was no answer; `why`. */
@@ -178,6 +182,15 @@ void recount_question(struct service *s, uint64_t link, uint64_t id, struct slic
 /* Those under way are answered; their threads end by and by, and touch nothing of the service. */
 void recounts_end(struct service *s);
 void voter_question(struct service *s, uint64_t link, uint64_t id, struct slice body);
+
+/* ---- proofs.c ---- */
+void log_question(struct service *s, uint64_t link, uint64_t id, struct slice body);
+/* Those under way are answered; the thread of one ends by and by, and touches nothing of ours. */
+void proofs_end(struct service *s);
+void proofs_free(struct service *s);
+
+/* ---- roll_upload.c ---- */
+void roll_upload_end(struct service *s);
 
 /* ---- voter.c ---- */
 /* CAST_COMMITTED: it is his. */
@@ -211,7 +224,15 @@ struct service {
     struct list jobs; /* of other threads, for recounts */
     size_t job_count;
     struct list pulses;
-    struct list later; /* calls that wait for the end of the turn */
+    struct { /* who reads the nation; results.c */
+        struct list waiting, reading;
+        bool is_reading;
+    } nation;
+    struct list proofs;                  /* in order */
+    struct proof *proving;               /* on a thread; NULL: none */
+    struct log_tiles *tiles[STATES_MAX]; /* NULL: nobody has asked */
+    struct roll_upload *upload;          /* NULL: none */
+    struct list later;                   /* calls that wait for the end of the turn */
     uint64_t last_question;
     struct tally empty[STATES_MAX]; /* of a round that a state has not begun */
     struct state_result peeked[STATES_MAX];

@@ -1,8 +1,10 @@
 #include "election_client/client.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/json_out.h"
+#include "base/mem.h"
 #include "election_client/client_grpc.h"
 #include "election_client/model_json.h"
 #include "election_client/rest.h"
@@ -75,7 +77,7 @@ static enum client_code command_rest(const struct client *c, const struct client
     struct rest_question q = {
         .method = "POST",
         .path = command->start ? "/v1/election/start" : "/v1/election/stop",
-        .json = buf_slice(&body),
+        .body = buf_slice(&body),
     };
     enum client_code code = ask_rest(c, &q, &reply, err);
     if (code == CLIENT_OK && !model_json_command(buf_slice(&reply), ret))
@@ -167,6 +169,40 @@ enum client_code client_file(const struct client *c, const char *path, struct bu
                              struct err *err)
 {
     return get(c, path, ret, err);
+}
+
+static enum client_code roll_at(const struct client *c, uint32_t server, struct rest_question *q,
+                                const char *state, struct model_roll *ret, struct err *err)
+{
+    struct client *one = mem_calloc(1, sizeof *one);
+    struct buf path = {0}, reply;
+    *one = *c;
+    servers_only(&one->rest, &c->rest, server);
+    buf_printf(&path, "/v1/roll/");
+    put_name(&path, state);
+    buf_put_u8(&path, 0);
+    q->path = (const char *)path.ptr;
+    enum client_code code = ask_rest(one, q, &reply, err);
+    if (code == CLIENT_OK && !model_json_roll(buf_slice(&reply), ret))
+        code = not_understood(err);
+    buf_deinit(&path);
+    buf_deinit(&reply);
+    free(one);
+    return code;
+}
+
+enum client_code client_roll(const struct client *c, uint32_t server, const char *state,
+                             struct model_roll *ret, struct err *err)
+{
+    struct rest_question q = {.method = "GET"};
+    return roll_at(c, server, &q, state, ret, err);
+}
+
+enum client_code client_put_roll(const struct client *c, uint32_t server, const char *state,
+                                 struct slice csv, struct model_roll *ret, struct err *err)
+{
+    struct rest_question q = {.method = "PUT", .body = csv, .type = "text/csv"};
+    return roll_at(c, server, &q, state, ret, err);
 }
 
 enum client_code client_watch(const struct client *c, const char *states, client_watch_fn *changed,

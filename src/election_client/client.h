@@ -45,6 +45,13 @@ enum client_code client_cluster(const struct client *c, struct model_nation *ret
 enum client_code client_file(const struct client *c, const char *path, struct buf *ret,
                              struct err *err);
 
+/* By REST alone, of one server of c->rest: the roll it counts with; another one for it, before the
+ * first round. */
+enum client_code client_roll(const struct client *c, uint32_t server, const char *state,
+                             struct model_roll *ret, struct err *err);
+enum client_code client_put_roll(const struct client *c, uint32_t server, const char *state,
+                                 struct slice csv, struct model_roll *ret, struct err *err);
+
 /* Told of every change; false ends it. `states` NULL: all; else "CA,NY". */
 typedef bool client_watch_fn(void *arg, const struct model_state *state);
 /* By gRPC alone. */

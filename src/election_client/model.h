@@ -68,6 +68,12 @@ struct model_nation {
     size_t state_count;
 };
 
+struct model_roll {
+    char state[MODEL_NAME_BYTES_MAX];
+    uint64_t voters;
+    char hash[MODEL_HASH_TEXT_BYTES];
+};
+
 struct model_command {
     char phase[MODEL_NAME_BYTES_MAX];
     uint64_t round;

@@ -230,6 +230,17 @@ static bool read_not_ready(struct json_in *in, void *arg)
     return true;
 }
 
+bool model_json_roll(struct slice json, struct model_roll *ret)
+{
+    memset(ret, 0, sizeof *ret);
+    const struct member members[] = {
+        MEMBER_TEXT("state", ret->state),
+        MEMBER_64("voters", ret->voters),
+        MEMBER_TEXT("hash", ret->hash),
+    };
+    return read_all(json, members, COUNT(members));
+}
+
 bool model_json_command(struct slice json, struct model_command *ret)
 {
     memset(ret, 0, sizeof *ret);

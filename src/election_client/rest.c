@@ -8,6 +8,7 @@
 
 enum {
     CONNECT_TIMEOUT_MS = 3000,
+    PIECE_BYTES = 128 << 10,
     STATUS_OK = 200,
     STATUS_BUSY = 429,
     STATUS_UNAVAILABLE = 503,
@@ -23,6 +24,7 @@ struct attempt {
     const char *host;
     uv_timer_t timer;
     int64_t timeout_ms;
+    struct slice unsent; /* of the body */
 };
 
 static void end(struct attempt *t, const char *why)
@@ -89,14 +91,27 @@ static void on_end(struct conn *c, const char *reason)
     end(c->owner, reason);
 }
 
-static const struct conn_ops conn_ops = {.on_bytes = on_bytes, .on_end = on_end};
-
 static void on_overdue(uv_timer_t *timer)
 {
     struct attempt *t = timer->data;
     conn_close(t->conn);
     end(t, "no answer in time");
 }
+
+/* A long body goes piece by piece; as long as the server takes them, there is time. */
+static void send_body(struct conn *c)
+{
+    struct attempt *t = c->owner;
+    size_t len = t->unsent.len < PIECE_BYTES ? t->unsent.len : PIECE_BYTES;
+    conn_send(c, t->unsent.ptr, len);
+    t->unsent = slice_from(t->unsent, len);
+    uv_timer_start(&t->timer, on_overdue, (uint64_t)t->timeout_ms, 0);
+    if (t->unsent.len > 0)
+        conn_want_room(c);
+}
+
+static const struct conn_ops conn_ops = {
+    .on_bytes = on_bytes, .on_end = on_end, .on_room = send_body};
 
 static void on_connected(void *arg, int fd, const struct err *err)
 {
@@ -114,12 +129,12 @@ static void on_connected(void *arg, int fd, const struct err *err)
     buf_printf(&request, "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n", q->method, q->path,
                t->answer->server);
     if (strcmp(q->method, "GET") != 0)
-        buf_printf(&request, "Content-Type: application/json\r\nContent-Length: %zu\r\n",
-                   q->json.len);
+        buf_printf(&request, "Content-Type: %s\r\nContent-Length: %zu\r\n",
+                   q->type != NULL ? q->type : "application/json", q->body.len);
     buf_printf(&request, "\r\n");
-    buf_put_slice(&request, q->json);
     conn_send(t->conn, request.ptr, request.len);
-    uv_timer_start(&t->timer, on_overdue, (uint64_t)t->timeout_ms, 0);
+    t->unsent = q->body;
+    send_body(t->conn);
     buf_deinit(&request);
 }
 

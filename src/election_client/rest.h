@@ -11,7 +11,8 @@ enum {
 struct rest_question {
     const char *method;
     const char *path;
-    struct slice json; /* the body; len 0: none */
+    struct slice body; /* len 0: none */
+    const char *type;  /* of the body; NULL: JSON */
 };
 
 struct rest_answer {

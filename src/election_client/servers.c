@@ -79,6 +79,14 @@ void servers_copy(struct servers *to, const struct servers *from)
         to->list[i].host = to->hosts[i];
 }
 
+void servers_only(struct servers *to, const struct servers *from, uint32_t server)
+{
+    to->count = 1;
+    memcpy(to->hosts[0], from->hosts[server], sizeof to->hosts[0]);
+    memcpy(to->texts[0], from->texts[server], sizeof to->texts[0]);
+    to->list[0] = (struct connect_target){to->hosts[0], from->list[server].port};
+}
+
 void servers_by_chance(uint32_t count, uint32_t ret[SERVERS_MAX])
 {
     uint8_t chance[SERVERS_MAX] = {0};

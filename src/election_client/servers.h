@@ -24,6 +24,9 @@ struct servers {
 int servers_read(const char *text, int port_default, struct servers *ret, struct err *err);
 void servers_copy(struct servers *to, const struct servers *from);
 
+/* One of them alone. */
+void servers_only(struct servers *to, const struct servers *from, uint32_t server);
+
 /* The numbers below count (at most SERVERS_MAX), in an order by chance. */
 void servers_by_chance(uint32_t count, uint32_t ret[SERVERS_MAX]);
 

@@ -11,6 +11,7 @@ enum {
     REQUEST_ID,
     REQUEST_REVISION,
     REQUEST_CREDENTIAL,
+    REQUEST_SIGN,
 };
 
 static struct slice *request_text(struct cast_wire *c, uint32_t number)
@@ -42,10 +43,13 @@ bool cast_wire_decode(struct slice bytes, struct cast_wire *ret)
             if (f.kind != PB_BYTES)
                 return false;
             *text = f.bytes;
-        } else if (f.number == REQUEST_REVISION) {
+        } else if (f.number == REQUEST_REVISION || f.number == REQUEST_SIGN) {
             if (f.kind != PB_VARINT)
                 return false;
-            ret->expect_revision = (uint32_t)f.value;
+            if (f.number == REQUEST_REVISION)
+                ret->expect_revision = (uint32_t)f.value;
+            else
+                ret->sign = f.value != 0;
         }
     }
     return verdict == PB_END;
@@ -59,6 +63,7 @@ void cast_wire_encode(const struct cast_wire *c, struct buf *out)
     pb_put_bytes(out, REQUEST_ID, c->request_id);
     pb_put_uint(out, REQUEST_REVISION, c->expect_revision);
     pb_put_bytes(out, REQUEST_CREDENTIAL, c->credential);
+    pb_put_uint(out, REQUEST_SIGN, c->sign);
 }
 
 /* ---- Receipt ---- */
@@ -73,6 +78,7 @@ enum {
     RECEIPT_VERSION,
     RECEIPT_SIZE,
     RECEIPT_ROOT,
+    RECEIPT_SIGNATURE = 11,
 };
 
 static struct slice hash_slice(const struct hash *h)
@@ -93,6 +99,7 @@ static void put_receipt(const struct cast_wire_reply *r, struct buf *out)
     pb_put_uint(out, RECEIPT_VERSION, t->commit_version);
     pb_put_uint(out, RECEIPT_SIZE, t->tree_size);
     pb_put_bytes(out, RECEIPT_ROOT, hash_slice(&t->root));
+    pb_put_bytes(out, RECEIPT_SIGNATURE, r->signature);
 }
 
 static bool take_hash(const struct pb_field *f, struct hash *ret)
@@ -140,6 +147,9 @@ static bool take_receipt_field(const struct pb_field *f, struct cast_wire_reply 
         return take_number(f, &t->tree_size);
     case RECEIPT_ROOT:
         return take_hash(f, &t->root);
+    case RECEIPT_SIGNATURE:
+        ret->signature = f->bytes;
+        return f->kind == PB_BYTES;
     default:
         return true;
     }

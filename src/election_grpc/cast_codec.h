@@ -12,6 +12,7 @@ struct cast_wire {
     struct slice request_id; /* 16 bytes, or none */
     uint32_t expect_revision;
     struct slice credential;
+    bool sign; /* the receipt */
 };
 
 bool cast_wire_decode(struct slice bytes, struct cast_wire *ret); /* false: it is no CastRequest */
@@ -34,6 +35,7 @@ struct cast_wire_reply {
     bool has_receipt;
     struct slice state; /* of the receipt */
     struct receipt receipt;
+    struct slice signature; /* of the receipt; empty: none */
     struct slice detail;
     struct slice request_id;
     uint32_t code; /* as Cast's status */

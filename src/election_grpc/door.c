@@ -138,8 +138,7 @@ void election_grpc_stop(struct election_grpc *g, int64_t drain_ms, void (*stoppe
 struct asked *asked_new(struct election_grpc *g, struct grpc_call *c)
 {
     struct asked *a = mem_alloc(sizeof *a);
-    a->door = g;
-    a->call = c;
+    *a = (struct asked){.door = g, .call = c};
     grpc_call_hold(c);
     door_hold(g);
     return a;

@@ -31,6 +31,7 @@ void door_release(struct election_grpc *g);
 struct asked {
     struct election_grpc *door;
     struct grpc_call *call;
+    bool sign; /* Cast: the receipt */
 };
 struct asked *asked_new(struct election_grpc *g, struct grpc_call *c);
 void asked_free(struct asked *a);

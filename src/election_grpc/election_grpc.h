@@ -2,7 +2,7 @@
  *
  *   election.v1.Voting         Cast, CastStream                  proto/election/v1/election.proto
  *   election.v1.Committee      Start, Stop, Status, GlobalStatus, WatchResults, Recount
- *   election.v1.Transparency   UNIMPLEMENTED so far
+ *   election.v1.Transparency   Checkpoint, Inclusion, Consistency
  *   protos.ElectionsServer     the original's, mapped onto these  proto/protos/elections.proto
  *   grpc.health.v1.Health      Check, Watch: "" and every service: SERVING when the service is
  * ready grpc.reflection.v1.ServerReflection, and v1alpha

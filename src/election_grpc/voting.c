@@ -1,4 +1,4 @@
-/* election.v1.Voting, and Transparency, which nobody answers yet. */
+/* election.v1.Voting. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,8 +40,9 @@ static bool was_counted(enum cast_outcome o)
 }
 
 static void put_reply(const struct election_grpc *g, const struct cast_reply *reply,
-                      struct slice request_id, struct buf *out)
+                      struct slice request_id, bool sign, struct buf *out)
 {
+    uint8_t signature[SIGNATURE_BYTES_OF_RECEIPT];
     struct cast_wire_reply wire = {
         .outcome = outcome_on_wire(reply->outcome),
         .detail = text_of(reply->detail),
@@ -53,6 +54,10 @@ static void put_reply(const struct election_grpc *g, const struct cast_reply *re
         wire.has_receipt = true;
         wire.state = slice_str(service_election(g->service)->states[reply->state].names.code);
         wire.receipt = reply->receipt;
+        if (sign) {
+            service_sign_receipt(g->service, reply->state, &reply->receipt, signature);
+            wire.signature = slice_of(signature, sizeof signature);
+        }
     }
     cast_wire_reply_encode(&wire, out);
 }
@@ -89,7 +94,7 @@ static void on_cast(void *arg, const struct cast_reply *reply)
     a->door->casts[reply->outcome]++;
     if (was_counted(reply->outcome)) {
         struct buf bytes = {0};
-        put_reply(a->door, reply, slice_of(NULL, 0), &bytes);
+        put_reply(a->door, reply, slice_of(NULL, 0), a->sign, &bytes);
         grpc_call_reply(a->call, buf_slice(&bytes));
         buf_deinit(&bytes);
     } else {
@@ -110,7 +115,9 @@ static void cast_one(void *arg, struct grpc_call *c, struct slice bytes)
     if (!take_id(c, wire.request_id, id))
         return;
     struct cast_request r = request_of(&wire, c);
-    service_cast(g->service, &r, on_cast, asked_new(g, c));
+    struct asked *a = asked_new(g, c);
+    a->sign = wire.sign;
+    service_cast(g->service, &r, on_cast, a);
 }
 
 /* ---- A stream of votes ---- */
@@ -129,6 +136,7 @@ struct vote_stream {
 /* One vote of it: what its answer needs. */
 struct vote {
     struct vote_stream *stream;
+    bool sign;
     uint8_t id_bytes;
     uint8_t id[REQUEST_ID_BYTES];
 };
@@ -177,7 +185,7 @@ static void on_vote(void *arg, const struct cast_reply *reply)
     s->door->casts[reply->outcome]++;
     struct buf *bytes = &s->door->reply;
     buf_clear(bytes);
-    put_reply(s->door, reply, slice_of(v->id, v->id_bytes), bytes);
+    put_reply(s->door, reply, slice_of(v->id, v->id_bytes), v->sign, bytes);
     grpc_call_send(s->call, buf_slice(bytes));
     free(v);
     s->in_flight--;
@@ -198,6 +206,7 @@ static void on_vote_message(struct grpc_call *c, struct slice bytes)
     }
     struct vote *v = mem_alloc(sizeof *v);
     v->stream = s;
+    v->sign = wire.sign;
     v->id_bytes = (uint8_t)wire.request_id.len;
     if (v->id_bytes > 0)
         memcpy(v->id, wire.request_id.ptr, v->id_bytes);
@@ -245,8 +254,7 @@ static void on_votes(void *arg, struct grpc_call *c)
     grpc_call_send_headers(c); /* some clients wait for them before they send */
 }
 
-#define VOTING       "/election.v1.Voting/"
-#define TRANSPARENCY "/election.v1.Transparency/"
+#define VOTING "/election.v1.Voting/"
 
 void voting_add(struct election_grpc *g)
 {
@@ -256,20 +264,4 @@ void voting_add(struct election_grpc *g)
     };
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
         grpc_server_add(g->server, &methods[i]);
-}
-
-static void nobody_answers(void *arg, struct grpc_call *c, struct slice bytes)
-{
-    (void)arg;
-    (void)bytes;
-    grpc_call_finish(c, GRPC_UNIMPLEMENTED, "proofs are not given yet");
-}
-
-void transparency_add(struct election_grpc *g)
-{
-    static const char *const paths[] = {TRANSPARENCY "Checkpoint", TRANSPARENCY "Inclusion",
-                                        TRANSPARENCY "Consistency"};
-    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
-        grpc_server_add(g->server,
-                        &(struct grpc_method){.path = paths[i], .unary = nobody_answers});
 }

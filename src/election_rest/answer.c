@@ -38,6 +38,16 @@ void rest_answer_bytes(struct request *r, unsigned status, const char *content_t
     rest_answer_header(r, MHD_HTTP_HEADER_CACHE_CONTROL, "no-cache");
 }
 
+void rest_answer_never_changes(struct request *r, bool for_everybody)
+{
+    if (r->response == NULL)
+        return;
+    MHD_del_response_header(r->response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-cache");
+    rest_answer_header(r, MHD_HTTP_HEADER_CACHE_CONTROL,
+                       for_everybody ? "public, max-age=31536000, immutable"
+                                     : "private, max-age=31536000, immutable");
+}
+
 /* `outcome`: what became of what was asked for. With anything but "unknown" nothing was done. */
 static void put_error(struct request *r, unsigned status, const char *code, const char *message,
                       const char *outcome, uint32_t retry_after_ms)

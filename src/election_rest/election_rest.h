@@ -8,7 +8,9 @@
  *   GET  /v1/results/stream                    counts as they change: server-sent events
  *   GET  /v1/election                          the definition, and the phase
  *   POST /v1/election/start, /stop             the committee
- *   POST /v1/recount[?state=]                  the committee
+ *   POST /v1/recount[?state=], GET /v1/audit/{state}  the committee
+ *   GET, PUT /v1/roll/{state}                 the committee: who may vote
+ *   GET  /v1/log/{state}/checkpoint, /proof/inclusion, /proof/consistency, /tile/...
  *   GET  /v1/export/openelections.csv, /nist-1500-100.json, /manifest.csv
  *   GET  /v1/cluster, /metrics, /healthz, /readyz
  *   GET  /                                     the page, and its files

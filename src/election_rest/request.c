@@ -58,14 +58,15 @@ struct slice request_header(const struct request *r, const char *name)
     return value != NULL ? slice_of(value, len) : slice_str("");
 }
 
-static bool is_committee(const struct request *r)
+bool request_is_committee(const struct request *r)
 {
     return r->rest->committee_open || request_role(r) == ROLE_COMMITTEE;
 }
 
 bool request_may_count(const struct request *r, enum phase phase)
 {
-    return r->rest->info->live || phase == PHASE_IDLE || phase == PHASE_CLOSED || is_committee(r);
+    return r->rest->info->live || phase == PHASE_IDLE || phase == PHASE_CLOSED ||
+           request_is_committee(r);
 }
 
 static size_t head_bytes(const struct request *r)
@@ -83,6 +84,9 @@ static bool method_fits(struct request *r, const char *method)
         return r->head_only || strcmp(method, MHD_HTTP_METHOD_GET) == 0;
     case BODY_JSON:
         return strcmp(method, MHD_HTTP_METHOD_POST) == 0;
+    case BODY_ROLL:
+        return r->head_only || strcmp(method, MHD_HTTP_METHOD_GET) == 0 ||
+               strcmp(method, MHD_HTTP_METHOD_PUT) == 0;
     case BODY_ANYTHING:
         return true;
     }
@@ -100,7 +104,7 @@ static bool check_access(struct request *r)
         rest_answer_not_shown(r);
         return false;
     case ACCESS_COMMITTEE:
-        if (is_committee(r))
+        if (request_is_committee(r))
             return true;
         if (r->rest->wants_certificates && request_role(r) == ROLE_NOBODY)
             rest_answer_error(r, MHD_HTTP_UNAUTHORIZED, "UNAUTHENTICATED",
@@ -133,7 +137,9 @@ static bool check_head(struct request *r, const char *method)
         rest_answer_error(r, MHD_HTTP_METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED",
                           "not by this method; see the header Allow");
         rest_answer_header(r, MHD_HTTP_HEADER_ALLOW,
-                           r->route->body == BODY_JSON ? "POST" : "GET, HEAD");
+                           r->route->body == BODY_JSON   ? "POST"
+                           : r->route->body == BODY_ROLL ? "GET, HEAD, PUT"
+                                                         : "GET, HEAD");
         return false;
     }
     /* Also where no body is needed: a page of another origin cannot send this type unasked. */
@@ -143,7 +149,18 @@ static bool check_head(struct request *r, const char *method)
                           "Content-Type is to be application/json");
         return false;
     }
-    return check_access(r);
+    bool is_put = strcmp(method, MHD_HTTP_METHOD_PUT) == 0;
+    if (is_put && r->route->body == BODY_ROLL &&
+        !text_is_media_type(request_header(r, MHD_HTTP_HEADER_CONTENT_TYPE), "text/csv")) {
+        rest_answer_error(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE",
+                          "Content-Type is to be text/csv");
+        return false;
+    }
+    if (!check_access(r))
+        return false;
+    if (is_put && r->route->body == BODY_ROLL)
+        roll_begin(r);
+    return r->response == NULL;
 }
 
 static void refuse_body(struct request *r)
@@ -236,6 +253,11 @@ static enum MHD_Result on_body(struct request *r, const char *bytes, size_t *cou
             refuse_body(r);
         return MHD_YES;
     }
+    if (r->roll != NULL) {
+        set_deadline(r, rest_now_ms(r->rest) + r->rest->head_timeout_ms);
+        roll_add(r, slice_of(bytes, len));
+        return MHD_YES;
+    }
     r->passed_over += len;
     return r->passed_over <= PASSED_OVER_BYTES_MAX ? MHD_YES : MHD_NO;
 }
@@ -283,6 +305,8 @@ void request_end(void *cls, struct MHD_Connection *http, void **con_cls,
         return;
     if (r->call != NULL)
         r->call->request = NULL;
+    if (r->roll != NULL)
+        service_roll_drop(r->roll);
     if (r->response != NULL)
         MHD_destroy_response(r->response);
     set_deadline(r, rest_now_ms(r->rest) + r->rest->idle_timeout_ms + r->rest->head_timeout_ms);
@@ -299,7 +323,6 @@ struct call *call_begin(struct request *r)
     struct call *c = mem_calloc(1, sizeof *c);
     c->rest = r->rest;
     c->request = r;
-    list_init(&c->link);
     r->call = c;
     r->rest->calls++;
     return c;
@@ -309,7 +332,6 @@ struct request *call_end(struct call *c)
 {
     struct election_rest *rest = c->rest;
     struct request *r = c->request;
-    list_remove(&c->link);
     free(c);
     rest->calls--;
     if (r != NULL)

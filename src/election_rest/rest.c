@@ -269,8 +269,6 @@ static struct election_rest *create(struct loop *loop, struct service *service,
     list_init(&r->connections);
     list_init(&r->suspended);
     list_init(&r->ready);
-    list_init(&r->gathering.waiting);
-    list_init(&r->gathering.reading);
     r->connections_max =
         o->connections_max > 0 ? o->connections_max : (uint32_t)CONNECTIONS_MAX_DEFAULT;
     stream_hub_init(&r->hub, o->streams_max > 0 ? o->streams_max : r->connections_max / 2);

@@ -37,6 +37,7 @@ enum access {
 enum body_kind {
     BODY_NONE,     /* GET and HEAD; one that is sent is passed over */
     BODY_JSON,     /* POST */
+    BODY_ROLL,     /* PUT, of text/csv and any length; GET and HEAD as BODY_NONE */
     BODY_ANYTHING, /* what is not offered, whatever its method */
 };
 
@@ -72,6 +73,7 @@ struct request {
     enum request_step step;
     const struct route *route; /* NULL: none has this path */
     bool head_only;            /* HEAD */
+    struct roll_upload *roll;  /* of a PUT that is taken; NULL: none */
     char *target;
     struct url url;
     struct slice captures[CAPTURES_MAX];
@@ -81,14 +83,6 @@ struct request {
     struct list link;   /* election_rest.suspended while it waits for the call, then ready */
     struct MHD_Response *response;
     unsigned status;
-};
-
-/* Calls that wait for a linearizable read of the nation: one read serves all that came before it.
- */
-struct gathering {
-    struct list waiting; /* for the next */
-    struct list reading; /* for the one under way */
-    bool is_reading;
 };
 
 struct status_count {
@@ -119,7 +113,6 @@ struct election_rest {
     struct list ready;     /* those that were answered, still suspended */
     size_t calls;          /* of the service, under way */
     size_t recounts;
-    struct gathering gathering;
     struct stream_hub hub;
     struct status_count *counted; /* STATUS_SLOTS for each route, and for none */
 };
@@ -145,6 +138,7 @@ void requests_resume_ready(struct election_rest *rest);
 /* One more answer of a status, in the metrics. */
 void request_count(struct election_rest *rest, const struct route *route, unsigned status);
 struct slice request_header(const struct request *r, const char *name); /* ptr NULL: none */
+bool request_is_committee(const struct request *r);
 /* Whether counts of a round in this phase may be shown to whoever asks. */
 bool request_may_count(const struct request *r, enum phase phase);
 
@@ -154,6 +148,8 @@ bool request_may_count(const struct request *r, enum phase phase);
 void rest_answer_bytes(struct request *r, unsigned status, const char *content_type,
                        struct buf *body);
 void rest_answer_header(struct request *r, const char *name, const char *value);
+/* After rest_answer_bytes: it need not be asked for again, which is said of nothing else. */
+void rest_answer_never_changes(struct request *r, bool for_everybody);
 /* `code` is for programs, `message` for people. */
 void rest_answer_error(struct request *r, unsigned status, const char *code, const char *message);
 void rest_answer_unavailable(struct request *r, const char *message, uint32_t retry_after_ms);
@@ -167,7 +163,6 @@ void rest_answer_not_shown(struct request *r);
 struct call {
     struct election_rest *rest;
     struct request *request; /* NULL: nobody waits any more */
-    struct list link;        /* of a gathering */
 };
 /* Before the service is called; the request is suspended when its route's function returns. */
 struct call *call_begin(struct request *r);
@@ -190,7 +185,7 @@ void route_vote(struct request *r); /* route_vote.c */
 void route_voter(struct request *r);
 void route_ballot(struct request *r);
 void route_status(struct request *r); /* route_results.c */
-/* A linearizable read of the nation, shared by all who ask at the same time; then handle_nation. */
+/* A linearizable read of the nation; then handle_nation. */
 void request_wait_for_nation(struct request *r);
 void route_results(struct request *r, const struct national_result *n);
 void route_stream(struct request *r);   /* stream.c */
@@ -198,6 +193,14 @@ void route_election(struct request *r); /* route_committee.c */
 void route_start(struct request *r);
 void route_stop(struct request *r);
 void route_recount(struct request *r);
+void roll_begin(struct request *r); /* route_roll.c */
+void roll_add(struct request *r, struct slice piece);
+void route_roll(struct request *r);
+void route_audit(struct request *r);
+void route_checkpoint(struct request *r); /* route_log.c */
+void route_inclusion(struct request *r);
+void route_consistency(struct request *r);
+void route_tile(struct request *r);
 void route_openelections(struct request *r, const struct national_result *n); /* route_export.c */
 void route_nist(struct request *r, const struct national_result *n);
 void route_manifest(struct request *r, const struct national_result *n);

@@ -216,6 +216,7 @@ void results_election(struct json_out *j, const struct election_info *e,
     json_out_unsigned(j, "electors_total", electors_total(e));
     json_out_unsigned(j, "majority", electors_total(e) / 2 + 1);
     json_out_hex(j, "config", e->config.bytes, sizeof e->config.bytes);
+    json_out_hex(j, "signer", e->signer, sizeof e->signer);
     put_candidates(j, e);
     put_states(j, e);
 }

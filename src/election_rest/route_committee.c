@@ -185,11 +185,10 @@ static void on_recount(void *arg, const struct recount_reply *reply)
         recounting_end(c);
 }
 
-/* One at a time: a recount reads whole logs. */
-void route_recount(struct request *r)
+/* One at a time: a recount reads whole logs. `name`: of a state; null: all. */
+static void recount(struct request *r, struct slice name)
 {
     const struct election_info *e = r->rest->info;
-    struct slice name = url_argument(&r->url, "state");
     int state = slice_is_null(name) ? -1 : service_find_state(r->rest->service, name);
     if (!slice_is_null(name) && state < 0) {
         rest_answer_outcome(r, CAST_NO_STATE, NULL, 0);
@@ -210,4 +209,14 @@ void route_recount(struct request *r)
         if (state < 0 || state == i)
             service_recount(r->rest->service, i, on_recount, c);
     }
+}
+
+void route_recount(struct request *r)
+{
+    recount(r, url_argument(&r->url, "state"));
+}
+
+void route_audit(struct request *r)
+{
+    recount(r, r->captures[0]);
 }

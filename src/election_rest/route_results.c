@@ -1,7 +1,6 @@
 /* route_results.c: counts of a state and of the nation. */
 #include <inttypes.h>
 
-#include "base/mem.h"
 #include "election_rest/rest_internal.h"
 #include "election_rest/results.h"
 
@@ -118,53 +117,21 @@ void route_results(struct request *r, const struct national_result *n)
     buf_deinit(&tag);
 }
 
-/* ---- One read for all who ask at the same time ---- */
-
-/* A read serves whoever asked before it began: who asks while it is under way waits for the next.
- * So a thousand spectators cost what one does. */
-static void read_nation(struct election_rest *rest);
+/* ---- What all routes of the nation wait for ---- */
 
 static void on_nation(void *arg, int rc, const char *detail, const struct national_result *result)
 {
-    struct call *own = arg;
-    struct election_rest *rest = own->rest;
-    struct list *at;
-    while ((at = list_take(&rest->gathering.reading)) != NULL) {
-        struct request *r = call_end(list_entry(at, struct call, link));
-        if (r == NULL)
-            continue;
-        if (rc < 0)
-            rest_answer_unavailable(r, detail, 0);
-        else
-            r->route->handle_nation(r, result);
-        rest_resume(r);
-    }
-    rest->gathering.is_reading = false;
-    while (rest->stopping && (at = list_take(&rest->gathering.waiting)) != NULL)
-        call_end(list_entry(at, struct call, link)); /* nobody waits any more */
-    if (!list_is_empty(&rest->gathering.waiting))
-        read_nation(rest);
-    call_end(own);
-}
-
-static void read_nation(struct election_rest *rest)
-{
-    struct gathering *g = &rest->gathering;
-    struct list *at;
-    while ((at = list_take(&g->waiting)) != NULL)
-        list_append(&g->reading, at);
-    g->is_reading = true;
-    struct call *own = mem_calloc(1, sizeof *own);
-    own->rest = rest;
-    list_init(&own->link);
-    rest->calls++;
-    service_nation(rest->service, on_nation, own);
+    struct request *r = call_end(arg);
+    if (r == NULL)
+        return;
+    if (rc < 0)
+        rest_answer_unavailable(r, detail, 0);
+    else
+        r->route->handle_nation(r, result);
+    rest_resume(r);
 }
 
 void request_wait_for_nation(struct request *r)
 {
-    struct call *c = call_begin(r);
-    list_append(&r->rest->gathering.waiting, &c->link);
-    if (!r->rest->gathering.is_reading)
-        read_nation(r->rest);
+    service_nation(r->rest->service, on_nation, call_begin(r));
 }

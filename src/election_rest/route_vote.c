@@ -18,8 +18,11 @@ static void refuse(struct request *r, const char *message)
 
 /* ---- Receipts ---- */
 
-static void put_receipt(struct json_out *j, const struct receipt *receipt)
+/* A signature takes longer than all the rest of a vote: it is for those who ask for it. */
+static void put_receipt(struct json_out *j, const struct request *r, int state,
+                        const struct receipt *receipt, bool is_signed)
 {
+    uint8_t signature[SIGNATURE_BYTES_OF_RECEIPT];
     json_out_unsigned(j, "round", receipt->round);
     json_out_unsigned(j, "epoch", receipt->epoch);
     json_out_unsigned(j, "index", receipt->index);
@@ -28,6 +31,10 @@ static void put_receipt(struct json_out *j, const struct receipt *receipt)
     json_out_unsigned(j, "commit_version", receipt->commit_version);
     json_out_unsigned(j, "tree_size", receipt->tree_size);
     json_out_hex(j, "root", receipt->root.bytes, sizeof receipt->root.bytes);
+    if (!is_signed || state < 0)
+        return;
+    service_sign_receipt(r->rest->service, state, receipt, signature);
+    json_out_hex(j, "signature", signature, sizeof signature);
 }
 
 /* The voter's revision as an ETag, for If-Match. */
@@ -87,7 +94,7 @@ static void answer_receipt(struct request *r, const struct cast_reply *reply)
     json_out_string(&j, "outcome", cast_outcome_name(reply->outcome));
     json_out_string(&j, "state",
                     reply->state >= 0 ? r->rest->info->states[reply->state].names.code : "");
-    put_receipt(&j, &reply->receipt);
+    put_receipt(&j, r, reply->state, &reply->receipt, url_flag(&r->url, "signed"));
     json_out_end(&j);
     rest_answer_bytes(r, MHD_HTTP_OK, CONTENT_JSON, &body);
     put_revision(r, reply->receipt.revision);
@@ -129,8 +136,10 @@ static void answer_voter(struct request *r, const struct voter_result *result)
     json_out_flag(&j, "voted", result->voted);
     json_out_unsigned(&j, "revision", result->voted ? result->revision : 0);
     if (result->voted) {
+        int state = service_find_state(r->rest->service, r->captures[0]);
         json_out_object(&j, "receipt");
-        put_receipt(&j, &result->receipt);
+        json_out_string(&j, "state", r->rest->info->states[state].names.code);
+        put_receipt(&j, r, state, &result->receipt, true);
         json_out_object_end(&j);
     }
     json_out_end(&j);

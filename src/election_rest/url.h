@@ -10,7 +10,7 @@
 #include "vote/record.h"
 
 enum {
-    URL_PARTS_MAX = 8,
+    URL_PARTS_MAX = 10,
     URL_ARGUMENTS_MAX = 8,
 };
 

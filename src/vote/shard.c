@@ -61,6 +61,22 @@ struct shard *shard_create(const struct shard_options *options, const struct sha
     return s;
 }
 
+void shard_change_roll(struct shard *s, struct voters *voters)
+{
+    invariant(s->log.round == 0);
+    voters_deinit(&s->voters);
+    s->voters = *voters;
+    *voters = (struct voters){0};
+    s->roll_hash = voters_hash(&s->voters);
+    count_reset(s);
+}
+
+struct hash shard_roll(const struct shard *s, uint64_t *ret_voters)
+{
+    *ret_voters = s->voters.count;
+    return s->roll_hash;
+}
+
 void shard_free(struct shard *s)
 {
     if (s == NULL)

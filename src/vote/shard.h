@@ -93,6 +93,11 @@ struct shard;
 struct shard *shard_create(const struct shard_options *options, const struct shard_disk *disk,
                            struct voters *voters, int64_t now_ns);
 void shard_free(struct shard *s);
+/* Before its first round (status.round is 0): takes over another table. Afterwards that is a bug.
+ */
+void shard_change_roll(struct shard *s, struct voters *voters);
+/* As it is in the headings of logs. */
+struct hash shard_roll(const struct shard *s, uint64_t *ret_voters);
 
 enum shard_event_type {
     SHARD_TICK,         /* time has passed (fx.deadline_ns was reached, or any time) */

@@ -32,10 +32,11 @@ def coordination(request, tmp_path_factory):
 
 @pytest.fixture
 def start_election(coordination, tmp_path):
-    """start_election(states={code: voters}, **as Election): three servers, round 1 is open."""
+    """start_election(states={code: voters}, before=..., **as Election): three servers, round 1 is open. `before` is called
+    with the election before servers start."""
     started = []
 
-    def start(states, open=True, **more):
+    def start(states, open=True, before=lambda election: None, **more):
         for member in coordination:
             member.resume()
             if not member.running:
@@ -46,6 +47,7 @@ def start_election(coordination, tmp_path):
         with coordination.leader.session() as s:
             s.ok(rawzk.create(chroot))
         started.append(Election(tmp_path / name, coordination.hosts + chroot, states, **more))
+        before(started[-1])
         started[-1].start()
         if open:
             started[-1].open()

@@ -23,8 +23,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "election/coordination_internal.h"
-#include "election/hex.h"
 
 enum {
     CANDIDATES = 2,

@@ -1,14 +1,19 @@
 """committee and electorate against servers of the election: the returns of 2024 cast again in small, a leader killed on the
 way, counted by the servers, by the servers' disks, and from exported files."""
 
+import concurrent.futures
+import http.client
 import json
 import pathlib
+import re
 import shutil
 import subprocess
 import threading
 
+import grpc_peer
 import pytest
 from election import CLOSED, Election, WAIT_S
+from election_grpc import Client, m
 from peers import CAUCUSD
 
 # What these programs see is the same on any coordination service.
@@ -202,3 +207,71 @@ def test_a_roll_is_looked_at_before_servers_do(coordination, tmp_path):
     wrong.write_text("voter_id\nann\nbob\n")
     assert run(COMMITTEE, "roll", "import", "--election", definition, "CA", wrong).stdout == "CA: 2 voters\n"
     assert run(COMMITTEE, "roll", "check", "--election", definition).stdout.split()[:2] == ["CA", "2"]
+
+
+def test_a_roll_is_given_to_servers_before_the_first_round(start_election, tmp_path):
+    election = start_election({"CA": 50}, open=False)
+    committee = Committee(election, "rest")
+
+    def voters():
+        lines = committee.ok("roll", "check", "ca").splitlines()
+        assert len(lines) == 3 and len({line.split("  ", 1)[1] for line in lines}) == 1
+        return lines[0].split()[2]
+
+    assert voters() == "50"
+    path = tmp_path / "voters.csv"
+    path.write_text("voter_id\nann\nbob\nann\n")
+    refused = committee.fails(NO, "roll", "import", "CA", path)
+    assert "voters.csv" in refused and "line 4" in refused and "line 2" in refused
+    path.write_text("voter_id,district\nann,9\n")
+    assert "line 2, column 5" in committee.fails(NO, "roll", "import", "CA", path)
+    path.write_text("voter_id\n")
+    assert "no voter" in committee.fails(NO, "roll", "import", "CA", path)
+    committee.fails(NO, "roll", "import", "atlantis", path)
+    assert voters() == "50" and not list((election.definition / "roll").iterdir())
+
+    path.write_text("voter_id\n" + "".join(f"voter {i}\n" for i in range(30000)))
+    assert committee.ok("roll", "import", "CA", path).count("30,000 voters") == 3
+    assert voters() == "30,000"
+    election.round = committee.json("start")["round"]
+
+    def vote(voter):
+        connection = http.client.HTTPConnection("127.0.0.1", election.servers[1].port("rest"), timeout=WAIT_S)
+        connection.request("POST", f"/states/CA/voters/{voter}/vote", '{"candidate":"cand1"}', {"Content-Type": "application/json"})
+        status = connection.getresponse().status
+        connection.close()
+        return status
+
+    assert [vote(v) for v in ("voter%207", "voter%2029999", "CA-1", "voter%2030000")] == [200, 200, 404, 404]
+    assert "before the first round" in committee.fails(NO, "roll", "import", "CA", path)
+    election.servers[0].kill()
+    election.servers[0].start()
+    committee = Committee(election, "rest")
+    assert voters() == "30,000"
+    committee.ok("stop")
+    election.wait_caught_up("CA")
+    assert committee.json("recount", "CA")["states"][0]["agree"]
+
+
+def test_who_asks_at_the_same_time_is_served_by_one_read(nation):
+    """By REST or gRPC: a thousand spectators cost what one does."""
+    server = nation.servers[0]
+
+    def get(path):
+        connection = http.client.HTTPConnection("127.0.0.1", server.port("rest"), timeout=WAIT_S)
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        body = answer.read().decode()
+        connection.close()
+        assert answer.status == 200, body
+        return body
+
+    reads = lambda: int(re.search(r"^coord_reads_total (\d+)", get("/metrics"), re.M)[1])
+    before = reads()
+    with grpc_peer.channel(server.port("grpc")) as channel, concurrent.futures.ThreadPoolExecutor(60) as people:
+        committee = Client(channel).committee
+        by_rest = [people.submit(get, "/v1/results") for _ in range(100)]
+        by_grpc = [people.submit(committee.GlobalStatus, m("Empty"), timeout=WAIT_S) for _ in range(100)]
+        assert {json.loads(f.result())["phase"] for f in by_rest} == {"IDLE"}
+        assert {len(f.result().states) for f in by_grpc} == {51}
+    assert 1 <= reads() - before < 100

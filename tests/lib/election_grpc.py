@@ -20,7 +20,9 @@ COMMITTEE = {"Start": ("unary_unary", E + "Command", E + "CommandReply"),
              "GlobalStatus": ("unary_unary", E + "Empty", E + "NationalResult"),
              "WatchResults": ("unary_stream", E + "WatchQuery", E + "StateResult"),
              "Recount": ("unary_unary", E + "StateQuery", E + "RecountReply")}
-TRANSPARENCY = {"Checkpoint": ("unary_unary", E + "StateQuery", E + "SignedCheckpoint")}
+TRANSPARENCY = {"Checkpoint": ("unary_unary", E + "StateQuery", E + "SignedCheckpoint"),
+                "Inclusion": ("unary_unary", E + "InclusionQuery", E + "Proof"),
+                "Consistency": ("unary_unary", E + "ConsistencyQuery", E + "Proof")}
 O = "protos."
 ORIGINAL = {"Vote": ("unary_unary", O + "VoteRequest", O + "Void"),
             "Start": ("unary_unary", O + "Void", O + "Void"),

@@ -26,11 +26,14 @@ struct pending {
         voter_result_fn *voter;
         command_done_fn *command;
         recount_done_fn *recount;
+        log_done_fn *log;
+        roll_done_fn *roll;
     } done;
     void *arg;
     struct cast_reply reply;
     struct voter_result voter;
     enum command_outcome command;
+    struct log_request log;
     int state;
 };
 
@@ -65,8 +68,7 @@ struct service {
     void *ready_arg;
     service_metrics_fn *more_metrics;
     void *more_metrics_arg;
-    bool slow;      /* recounts take a while */
-    uint64_t reads; /* of the nation */
+    bool slow; /* recounts take a while */
     struct list pending, watches;
     uv_timer_t timer; /* of what is due later */
     uv_idle_t next;   /* of what is due in the next turn */
@@ -469,7 +471,6 @@ static void answer_nation(struct service *s, struct pending *p)
 /* Takes a while, as a read of the coordination service does. */
 void service_nation(struct service *s, national_result_fn *done, void *arg)
 {
-    s->reads++;
     struct pending *p = later(s, answer_nation, arg, 20);
     p->done.nation = done;
 }
@@ -566,6 +567,142 @@ void service_recount(struct service *s, int state, recount_done_fn *done, void *
     p->done.recount = done;
 }
 
+/* ---- Logs: 300 records, of which nothing but a number is known ---- */
+
+enum {
+    LOG_RECORDS = 300
+};
+
+static struct hash log_hash(void *arg, int level, uint64_t place)
+{
+    struct merkle m = {.size = 0};
+    (void)arg;
+    for (uint64_t i = place << level; i < (place + 1) << level; i++) {
+        struct hash leaf = merkle_leaf(slice_of(&i, sizeof i));
+        merkle_push(&m, &leaf);
+    }
+    return m.peaks[level];
+}
+
+static uint64_t log_end(const struct log_request *q)
+{
+    bool tile = q->what == LOG_TILE || q->what == LOG_ENTRIES;
+    return tile ? (q->index * 256 + q->width) << (8 * q->level) : q->size;
+}
+
+static void answer_log(struct service *s, struct pending *p)
+{
+    const struct log_request *q = &p->log;
+    struct hash hashes[256];
+    struct log_reply reply = {.outcome = LOG_OK, .detail = "", .round = s->global.round};
+    reply.hashes = hashes;
+    reply.entries = slice_str("");
+    if (log_end(q) > LOG_RECORDS || (q->round != 0 && q->round != s->global.round)) {
+        reply.outcome = LOG_NOT_THERE;
+        reply.detail = "the log is not that long";
+    } else if (q->what == LOG_INCLUSION ? q->index >= q->size : q->from > q->size) {
+        reply.outcome = LOG_NO_SENSE;
+        reply.detail = "there can be no such tree";
+    } else if (q->what == LOG_TILE) {
+        for (; reply.count < q->width; reply.count++)
+            hashes[reply.count] = log_hash(NULL, 8 * (int)q->level, q->index * 256 + reply.count);
+    } else if (q->what == LOG_ENTRIES) {
+        reply.entries = slice_str("records");
+    } else {
+        reply.root = merkle_root_at(q->size, log_hash, NULL);
+        reply.leaf = log_hash(NULL, 0, q->index);
+        reply.count = q->what == LOG_INCLUSION
+                          ? merkle_inclusion(q->index, q->size, log_hash, NULL, hashes)
+                      : q->from > 0 ? merkle_consistency(q->from, q->size, log_hash, NULL, hashes)
+                                    : 0;
+    }
+    p->done.log(p->arg, &reply);
+}
+
+void service_log(struct service *s, const struct log_request *request, log_done_fn *done, void *arg)
+{
+    struct pending *p = later(s, answer_log, arg, 0);
+    p->log = *request;
+    p->done.log = done;
+}
+
+bool service_head(const struct service *s, int state, struct log_head *ret)
+{
+    *ret = (struct log_head){s->global.round, LOG_RECORDS,
+                             merkle_root_at(LOG_RECORDS, log_hash, NULL)};
+    return s->global.round > 0 && s->results[state].known;
+}
+
+void service_sign_receipt(const struct service *s, int state, const struct receipt *r,
+                          uint8_t ret[SIGNATURE_BYTES_OF_RECEIPT])
+{
+    (void)s, (void)state, (void)r;
+    memset(ret, 0x5a, SIGNATURE_BYTES_OF_RECEIPT);
+}
+
+void service_sign_head(const struct service *s, int state, const struct log_head *h,
+                       struct buf *ret)
+{
+    buf_printf(ret, "caucus/scripted/%s/%" PRIu64 "\n%" PRIu64 "\n",
+               s->info.states[state].names.code, h->round, h->size);
+}
+
+/* ---- Rolls: of which a line is a voter ---- */
+
+struct roll_upload {
+    struct service *service;
+    int state;
+    uint64_t lines;
+};
+
+enum roll_outcome service_roll_begin(struct service *s, int state, struct roll_upload **ret,
+                                     struct err *err)
+{
+    if (!s->ready || s->global.round > 0) {
+        err_set(err, ERR_BUSY, "as scripted");
+        return s->ready ? ROLL_NOT_NOW : ROLL_UNAVAILABLE;
+    }
+    *ret = mem_calloc(1, sizeof **ret);
+    **ret = (struct roll_upload){s, state, 0};
+    return ROLL_OK;
+}
+
+enum roll_outcome service_roll_add(struct roll_upload *u, struct slice piece, struct err *err)
+{
+    for (size_t i = 0; i < piece.len; i++)
+        u->lines += piece.ptr[i] == '\n';
+    bool wrong = piece.len > 0 && memchr(piece.ptr, '!', piece.len) != NULL;
+    return wrong ? (err_set(err, ERR_INVALID, "line 1, column 1: as scripted"), ROLL_WRONG)
+                 : ROLL_OK;
+}
+
+static void answer_roll(struct service *s, struct pending *p)
+{
+    struct roll_reply reply = {.outcome = ROLL_OK, .detail = "", .voters = p->reply.retry_after_ms};
+    (void)s;
+    p->done.roll(p->arg, &reply);
+}
+
+void service_roll_end(struct roll_upload *u, roll_done_fn *done, void *arg)
+{
+    struct pending *p = later(u->service, answer_roll, arg, 0);
+    p->reply.retry_after_ms = (uint32_t)u->lines;
+    p->done.roll = done;
+    free(u);
+}
+
+void service_roll_drop(struct roll_upload *u)
+{
+    free(u);
+}
+
+bool service_roll(const struct service *s, int state, uint64_t *ret_voters, struct hash *ret)
+{
+    *ret_voters = s->info.states[state].roll;
+    *ret = (struct hash){{0}};
+    return s->results[state].known;
+}
+
 /* ---- Servers ---- */
 
 size_t service_replicas(const struct service *s, int state,
@@ -604,8 +741,7 @@ void service_more_metrics(struct service *s, service_metrics_fn *put, void *arg)
 
 void service_metrics(const struct service *s, struct buf *out)
 {
-    buf_printf(out, "# TYPE nation_reads_total counter\nnation_reads_total %" PRIu64 "\n",
-               s->reads);
+    buf_printf(out, "# TYPE scripted_total counter\nscripted_total 1\n");
     if (s->more_metrics != NULL)
         s->more_metrics(s->more_metrics_arg, out);
 }

@@ -62,7 +62,7 @@ def test_an_endless_line_is_refused(door):
 
 
 def test_a_path_has_at_most_so_many_parts(door):
-    assert door.ask("GET", "/a" * 9)[0] == 400
+    assert door.ask("GET", "/a" * 11)[0] == 400
     assert door.ask("GET", "/healthz?" + "&".join(f"a{i}=1" for i in range(9)))[0] == 400
 
 
@@ -81,8 +81,7 @@ def test_what_is_not_here_is_not_found(door, path):
     assert (status, error["code"]) == (404, "NOT_FOUND")
 
 
-@pytest.mark.parametrize("path", ["/v1/log/CA/checkpoint", "/v1/log/CA/tile/0/x001/234", "/v1/log/CA/proof/inclusion?leaf=1", "/v1/audit/CA",
-                                  "/v1/roll/CA", "/v1/export/cvr-1500-103.json"])
+@pytest.mark.parametrize("path", ["/v1/export/cvr-1500-103.json"])
 @pytest.mark.parametrize("method", ["GET", "PUT"])
 def test_what_is_not_offered_yet_says_so(door, path, method):
     status, error = door.json(method, path)

@@ -223,8 +223,21 @@ def test_hidden_counts_and_commands_are_the_committees(client, tmp_path):
     assert voter.committee.Status(m("StateQuery", state="CA"), timeout=DEADLINE_S).voters == 1
 
 
-def test_proofs_are_not_there_yet(opened):
-    assert refusal(opened.transparency.Checkpoint, m("StateQuery", state="CA"))[0] == "UNIMPLEMENTED"
+def test_logs_have_heads_and_proofs(opened):
+    """What is in them: tests/election/test_proofs.py."""
+    log = opened.transparency
+    assert log.Checkpoint(m("StateQuery", state="CA"), timeout=DEADLINE_S).note.startswith(b"caucus/scripted/CA/1\n300\n")
+    p = log.Inclusion(m("InclusionQuery", state="CA", index=7), timeout=DEADLINE_S)
+    assert (p.tree_size, p.index, len(p.path), p.round) == (300, 7, 9, 1)
+    assert log.Inclusion(m("InclusionQuery", state="CA", index=7, leaf_hash=p.leaf_hash), timeout=DEADLINE_S) == p
+    assert len(log.Consistency(m("ConsistencyQuery", state="CA", **{"from": 256}), timeout=DEADLINE_S).path) == 1
+    assert refusal(log.Inclusion, m("InclusionQuery", state="CA", index=7, leaf_hash=bytes(32)))[0] == "NOT_FOUND"
+    assert refusal(log.Inclusion, m("InclusionQuery", state="CA", index=7, leaf_hash=b"x"))[0] == "INVALID_ARGUMENT"
+    assert refusal(log.Inclusion, m("InclusionQuery", state="x"))[0] == "NOT_FOUND"
+    assert refusal(log.Consistency, m("ConsistencyQuery", state="CA", to=301))[0] == "NOT_FOUND"
+    cast = opened.voting.Cast(vote(sign=True), timeout=DEADLINE_S)
+    assert cast.receipt.signature == b"\x5a" * 64
+    assert opened.voting.Cast(vote(), timeout=DEADLINE_S).receipt.signature == b""
 
 
 # --- The original's service ---

@@ -12,7 +12,7 @@ from peers import ROOT
 PAGE = ROOT / "docs/api/election.openapi.yaml"
 DOCUMENT = yaml.safe_load(PAGE.read_text())
 VOTE = "/states/{state}/voters/{voter}/vote"
-METHODS = {"get", "post"}
+METHODS = {"get", "post", "put"}
 
 
 def resolve(node):
@@ -44,8 +44,9 @@ def test_routes_and_paths_are_the_same():
     table = (ROOT / "src/election_rest/routes.c").read_text()
     rows = re.findall(r'\{"(\w+)",\s+"([^"]+)",\s+BODY_(\w+),\s+ACCESS_\w+,\s+(\w+)', table)
     assert len(rows) > 15
-    routes = {(pattern, {"NONE": "get", "JSON": "post"}[body]) for _, pattern, body, handle in rows
-              if handle not in ("route_not_offered", "route_page")}
+    methods = {"NONE": ["get"], "JSON": ["post"], "ROLL": ["get", "put"]}
+    routes = {(pattern.replace("**", "{}"), method) for _, pattern, body, handle in rows
+              if handle not in ("route_not_offered", "route_page") for method in methods[body]}
     paths = {(re.sub(r"\{\w+\}", "{}", path), method)
              for path, item in DOCUMENT["paths"].items() for method in item if method in METHODS}
     assert routes == paths
@@ -151,7 +152,45 @@ def test_every_documented_answer_is_a_real_one(start_door):
     ask(door, "/v1/ballot", "GET", "/v1/ballot?state=OH")
     ask(door, "/v1/cluster", "GET", "/v1/cluster?state=x", status=404)
 
+    # Logs
+    log = "/v1/log/{state}/"
+    proofs = [("proof/inclusion", "index=3", "index=9&size=9", "index=0&size=301"),
+              ("proof/consistency", "from=3", "from=3&to=2", "to=301"), ("tile/{tile}", "0/000", None, "0/001")]
+    ask(door, log + "checkpoint", "GET", "/v1/log/CA/checkpoint")
+    idle = start_door()
+    for path, good, bad, long in proofs:
+        url = "/v1/log/CA/" + path.replace("{tile}", "").replace("proof/inclusion", "proof/inclusion?").replace("consistency", "consistency?")
+        ask(door, log + path, "GET", url + good)
+        ask(door, log + path, "GET", url + long, status=404)
+        ask(idle, log + path, "GET", url + good, status=404)
+        if bad:
+            ask(door, log + path, "GET", url + bad, status=400)
+    ask(idle, log + "checkpoint", "GET", "/v1/log/CA/checkpoint", status=404)
+    ask(door, log + "tile/{tile}", "GET", "/v1/log/CA/tile/0/000?round=x", status=400)
+    ask(door, log + "tile/{tile}", "GET", "/v1/log/CA/tile/entries/000", status=403)
+    signed = ask(door, VOTE, "POST", VOTE.format(state="CA", voter="v3") + "?signed=1", '{"candidate":"harris"}')
+    assert json.loads(signed[2])["signature"] == "5a" * 64
+
+    # Rolls
+    roll, csv = "/v1/roll/{state}", {"Content-Type": "text/csv"}
+    answer = ask(idle, roll, "PUT", "/v1/roll/CA", "a\nb\n" * 20000, csv)
+    assert json.loads(answer[2])["voters"] == 40000
+    ask(idle, roll, "GET", "/v1/roll/CA")
+    ask(idle, roll, "GET", "/v1/roll/x", status=404)
+    ask(idle, roll, "PUT", "/v1/roll/x", "a\n", csv, 404)
+    ask(idle, roll, "PUT", "/v1/roll/CA", "!\n" * 20000, csv, 400)
+    ask(idle, roll, "PUT", "/v1/roll/CA", "a\n", JSON, 415)
+    ask(door, roll, "PUT", "/v1/roll/CA", "a\n", csv, 409)
+    for method in ("GET", "PUT"):
+        ask(hidden, roll, method, "/v1/roll/CA", "a\n" if method == "PUT" else None, csv, 403)
+    idle.say("ready no")
+    ask(idle, roll, "PUT", "/v1/roll/CA", "a\n", csv, 503)
+
     # The committee
+    audit = "/v1/audit/{state}"
+    ask(door, audit, "GET", "/v1/audit/CA")
+    ask(door, audit, "GET", "/v1/audit/x", status=404)
+    ask(hidden, audit, "GET", "/v1/audit/CA", status=403)
     start, stop, recount = "/v1/election/start", "/v1/election/stop", "/v1/recount"
     ask(door, recount, "POST", "/v1/recount?state=CA")
     ask(door, recount, "POST", "/v1/recount?state=x", status=404)
@@ -169,10 +208,15 @@ def test_every_documented_answer_is_a_real_one(start_door):
     ask(door, "/readyz", "GET", status=503)
     for path in ["/v1/results"] + exports:
         ask(door, path, "GET", status=503)
+    door.say("lose CA")
+    ask(door, log + "checkpoint", "GET", "/v1/log/CA/checkpoint", status=503)
+    for path, good, _, _ in proofs:
+        ask(door, log + path, "GET", "/v1/log/CA/" + path.replace("{tile}", "") + ("?" if "proof" in path else "") + good, status=503)
 
     documented = {(path, method, status) for path, item in DOCUMENT["paths"].items()
                   for method in item if method in METHODS for status in item[method]["responses"]}
     elsewhere = {(path, "post", "401") for path in (start, stop, recount)}  # test_tls.py
+    elsewhere |= {(roll, "get", "401"), (roll, "put", "401"), (audit, "get", "401"), (audit, "get", "429")}  # likewise
     elsewhere |= {(recount, "post", "429")}  # test_recounts_wait_for_one_another
     assert documented - seen - elsewhere == set()
     assert seen <= documented

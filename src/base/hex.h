@@ -1,6 +1,6 @@
 /* hex.h: bytes as hexadecimal digits, lower case. */
-#ifndef CAUCUS_ELECTION_HEX_H
-#define CAUCUS_ELECTION_HEX_H
+#ifndef CAUCUS_BASE_HEX_H
+#define CAUCUS_BASE_HEX_H
 
 #include <stdbool.h>
 #include <stddef.h>
