@@ -226,5 +226,6 @@ def test_what_is_in_the_log_can_be_proved(election, tmp_path):
     check_by_committee(receipt, tmp_path, words=["--export", folder])
 
     election.open()
+    election.wait_caught_up("CA", servers[1:])  # whoever follows has begun the round, too
     assert ask(servers[1], "/v1/log/CA/proof/inclusion?index=0&size=1&round=1")[0] == 404
     assert get(servers[1], "/v1/log/CA/checkpoint")[2].startswith(b"caucus/test/CA/2\n0\n")

@@ -56,7 +56,7 @@ static void what_makes_no_sense_fails_as_a_whole(void **state)
                                         "/%4g",
                                         "/a?%",
                                         "/a?b=%2",
-                                        "/1/2/3/4/5/6/7/8/9",
+                                        "/1/2/3/4/5/6/7/8/9/10/11",
                                         "/?1&2&3&4&5&6&7&8&9"};
     struct url u;
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
