@@ -13,7 +13,7 @@ endforeach()
 
 # What it needs of the lower layers, compiled for a shared library.
 add_library(libcaucus_lower OBJECT EXCLUDE_FROM_ALL
-    src/base/buf.c src/base/err.c src/base/json_in.c src/base/map.c src/base/mem.c src/base/utf8.c src/wire/path.c src/wire/records_gen.c src/wire/zk.c)
+    src/base/buf.c src/base/err.c src/base/json_in.c src/base/map.c src/base/mem.c src/base/sha256.c src/base/utf8.c src/wire/path.c src/wire/records_gen.c src/wire/zk.c)
 target_include_directories(libcaucus_lower PRIVATE ${CMAKE_SOURCE_DIR}/src)
 target_link_libraries(libcaucus_lower PRIVATE PkgConfig::XXHASH)
 set_target_properties(libcaucus_lower PROPERTIES POSITION_INDEPENDENT_CODE ON C_VISIBILITY_PRESET hidden

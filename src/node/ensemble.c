@@ -45,13 +45,15 @@ void ensemble_share_outstanding(struct node *n, const struct quorum *q)
     n->options.outstanding_max = e->outstanding_max / shares;
 }
 
-static bool tree_holds_config(const struct node *n, int64_t version)
+/* -1: it holds none. */
+static int64_t tree_config_version(const struct node *n)
 {
     const struct znode *z = tree_find(n->tree, slice_str("/zookeeper/config"));
     struct quorum *q = NULL;
-    bool holds = z != NULL && quorum_parse(znode_data(z), &q, NULL) == 0 && q->version == version;
+    bool holds = z != NULL && quorum_parse(znode_data(z), &q, NULL) == 0;
+    int64_t version = holds ? q->version : -1;
     quorum_free(q);
-    return holds;
+    return version;
 }
 
 /* The configuration of a reconfig goes to disk in front of its transaction. If that never got there
@@ -61,7 +63,7 @@ static bool tree_holds_config(const struct node *n, int64_t version)
 static const struct quorum *seen_config(const struct node *n, const struct node_ensemble *o)
 {
     const struct quorum *q = o->config_seen;
-    bool lost = q != NULL && zxid_counter(q->version) != 0 && !tree_holds_config(n, q->version);
+    bool lost = q != NULL && zxid_counter(q->version) != 0 && tree_config_version(n) != q->version;
     return lost ? NULL : q;
 }
 
@@ -178,13 +180,30 @@ void ensemble_free(struct ensemble *e)
 
 /* ---- the beginning and the end of a role ---- */
 
-void ensemble_init_config(struct node *n)
+/* /zookeeper/config says what is active; but a newer one that is in our history, though it is only
+ * proposed, stays: who is given this tree as a snapshot, we ourselves later perhaps, finds by it
+ * that the transaction was logged, and would lead with the old quorum alone otherwise. */
+void ensemble_show_config(struct node *n, const struct quorum *q)
 {
-    const struct quorum *q = zab_config(n->ensemble->zab);
+    const struct quorum *seen = zab_last_seen_config(n->ensemble->zab);
+    if (seen->version > q->version && tree_config_version(n) == seen->version)
+        return;
     struct buf text = {0};
     quorum_format(q, &text);
     tree_init_config(n->tree, buf_slice(&text), q->version, n->wall_ms);
     buf_deinit(&text);
+}
+
+void ensemble_init_config(struct node *n)
+{
+    ensemble_show_config(n, zab_config(n->ensemble->zab));
+}
+
+void ensemble_keep_config(struct node *n)
+{
+    const struct quorum *active = zab_config(n->ensemble->zab);
+    if (!n->options.reconfig_enabled || tree_config_version(n) <= active->version)
+        ensemble_show_config(n, active);
 }
 
 bool ensemble_accepts_clients(const struct node *n)

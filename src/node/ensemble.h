@@ -115,6 +115,9 @@ void ensemble_stop(struct node *n);
 void ensemble_share_outstanding(struct node *n, const struct quorum *q);
 /* /zookeeper/config says what configuration is active. */
 void ensemble_init_config(struct node *n);
+void ensemble_show_config(struct node *n, const struct quorum *active);
+/* Of a leader's tree: a newer one stays, NEWLEADER is about to tell of it. */
+void ensemble_keep_config(struct node *n);
 /* Whether clients may come: only where they would be answered. */
 bool ensemble_accepts_clients(const struct node *n);
 

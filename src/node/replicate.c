@@ -60,10 +60,7 @@ static void config_active(void *arg, const struct quorum *q)
     struct node *n = arg;
     persist_config(n, PERSIST_CONFIG, q);
     fle_set_config(n->ensemble->fle, q);
-    struct buf text = {0};
-    quorum_format(q, &text);
-    tree_init_config(n->tree, buf_slice(&text), q->version, n->wall_ms);
-    buf_deinit(&text);
+    ensemble_show_config(n, q);
     ensemble_share_outstanding(n, q);
     fx_trace(n->fx, (struct trace_effect){.type = TRACE_CONFIG_ACTIVE, .value = q->version});
 }

@@ -137,7 +137,7 @@ void on_installed(struct node *n, const struct node_event *ev)
     e->install = (struct install){0};
     node_adopt(n, in.tree, in.sessions, in.session_count);
     free(in.sessions);
-    ensemble_init_config(n);
+    ensemble_keep_config(n);
     zab_installed(e->zab);
 }
 
