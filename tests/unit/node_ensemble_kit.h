@@ -560,10 +560,13 @@ static inline void ens_start(struct ens *k, int server)
     struct ens_disk *d = &s->disk;
     struct ens_state state = ens_recover(d);
     struct node_ensemble e = s->ensemble;
-    struct quorum *config = NULL;
+    struct quorum *config = NULL, *next = NULL;
     if (d->config[0] != 0)
         assert_int_equal(quorum_parse(slice_str(d->config), &config, NULL), 0);
+    if (d->config_next[0] != 0)
+        assert_int_equal(quorum_parse(slice_str(d->config_next), &next, NULL), 0);
     e.config = config != NULL ? config : k->config;
+    e.config_seen = next != NULL && next->version > e.config->version ? next : NULL;
     e.accepted_epoch = d->accepted_epoch;
     e.current_epoch = d->current_epoch;
     struct buf recent = {0};
@@ -574,6 +577,7 @@ static inline void ens_start(struct ens *k, int server)
     s->node = node_create(&s->options, state.tree, state.sessions, state.session_count,
                           k->now_ms * 1000000);
     quorum_free(config);
+    quorum_free(next);
     buf_deinit(&recent);
     s->up = true;
     ens_step(k, server, (struct node_event){.type = NODE_START});

@@ -179,6 +179,37 @@ static void a_server_joins(void **state)
     ens_close(k);
 }
 
+/* Its transaction is logged, and that it is active is not written yet. */
+static void a_proposed_configuration_stays_in_the_tree_of_who_starts_with_it(void **state)
+{
+    (void)state;
+    int leader;
+    struct ens *k = open_with_super(&leader);
+    char sid[4], before[1024];
+    int stays = k->clients[1].server;
+    snprintf(before, sizeof before, "%s", k->servers[stays].disk.config);
+    snprintf(sid, sizeof sid, "%d", 6 - leader - stays);
+    reconfig(k, 1, NULL, sid, NULL, -1);
+    assert_int_equal(ens_err(k, 1, 9), 0);
+    char after[1024];
+    snprintf(after, sizeof after, "%s", config_of(k, stays));
+    assert_string_not_equal(before, after);
+
+    ens_crash(k, stays);
+    snprintf(k->servers[stays].disk.config, sizeof before, "%s", before);
+    ens_isolate(k, stays, true);
+    ens_start(k, stays);
+    const struct zab *z = node_zab(k->servers[stays].node);
+    assert_true(zab_config(z)->version < zab_last_seen_config(z)->version);
+    assert_string_equal(config_of(k, stays), after);
+
+    ens_isolate(k, stays, false);
+    ens_run(k, 5000);
+    assert_int_equal(zab_config(node_zab(k->servers[stays].node))->voter_count, 2);
+    ens_same(k);
+    ens_close(k);
+}
+
 static void a_disabled_reconfig_says_so(void **state)
 {
     (void)state;
@@ -201,6 +232,7 @@ int main(void)
         cmocka_unit_test(a_server_leaves_and_another_configuration_is_active),
         cmocka_unit_test(a_leader_that_is_not_in_it_hands_over),
         cmocka_unit_test(a_server_joins),
+        cmocka_unit_test(a_proposed_configuration_stays_in_the_tree_of_who_starts_with_it),
         cmocka_unit_test(a_disabled_reconfig_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
