@@ -6,7 +6,6 @@
  * only if T1 said that it sleeps. */
 #include "io/logthread.h"
 
-#include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -23,10 +22,6 @@ enum {
     CHUNK_BYTES_KEPT = 1 << 20,   /* memory of larger ones is given back */
     CHUNKS_KEPT = 16,
     BATCH_CHUNKS_MAX = 1024,
-    /* Quiet work takes 10 us of a processor just when those who waited for the batch are about to
-     * go on, so it waits for a pause; but not for ever. */
-    QUIET_AFTER_NS = 2 * 1000 * 1000,
-    QUIET_BATCHES_MAX = 64,
 };
 
 struct chunk {
@@ -69,7 +64,6 @@ struct logthread {
     struct chunk *waiting, *waiting_last; /* taken, in order */
     struct chunk *batch;                  /* in the log's batch, in order; NULL = none */
     size_t returned_count;                /* since the core was last seen taking them */
-    size_t batches_since_quiet;           /* durable, and no quiet work done since */
 };
 
 /* ---- both sides ---- */
@@ -235,22 +229,15 @@ static bool has_news(struct logthread *t)
            atomic_load(&t->resume);
 }
 
-/* False when nothing came for QUIET_AFTER_NS; not `until_quiet`: waits for as long as it takes. */
-static bool wait_for_news(struct logthread *t, bool until_quiet)
+static void wait_for_news(struct logthread *t)
 {
-    static const struct timespec quiet_after = {.tv_nsec = QUIET_AFTER_NS};
-    const struct timespec *patience = until_quiet ? &quiet_after : NULL;
-    bool timed_out = false;
-
     /* No spinning before. Measured with one client and one write at a time on two processors:
      * spinning for 20 to 100 us only costs, 200 us make the median 20 us better (of 165), the 90th
      * percentile 40 us worse and the 99th 130 us. */
     atomic_store(&t->asleep, 1);
-    while (!has_news(t) && atomic_load(&t->asleep) && !timed_out)
-        timed_out = syscall(SYS_futex, &t->asleep, FUTEX_WAIT_PRIVATE, 1, patience, NULL, 0) < 0 &&
-                    errno == ETIMEDOUT;
+    while (!has_news(t) && atomic_load(&t->asleep))
+        syscall(SYS_futex, &t->asleep, FUTEX_WAIT_PRIVATE, 1, NULL, NULL, 0);
     atomic_store(&t->asleep, 0);
-    return !timed_out;
 }
 
 /* Moves what was submitted behind what is waiting, oldest first. */
@@ -409,7 +396,10 @@ static void batch_is_durable(struct logthread *t)
 /* What can be done while nobody waits: 0, or the failure that ends the log. */
 static int quiet_work(struct logthread *t, struct err *err)
 {
-    t->batches_since_quiet = 0;
+    if (t->waiting != NULL || atomic_load_explicit(&t->submitted, memory_order_relaxed) != NULL)
+        if (!txnlog_idle_urgent(t->log))
+            return 0;
+
     int rc = txnlog_idle(t->log, err);
     if (rc < 0 && rc != ERR_NOSPACE)
         return rc;
@@ -444,16 +434,13 @@ static int write_one_batch(struct logthread *t, struct err *err)
     if (rc < 0)
         return rc;
     batch_is_durable(t);
-    t->batches_since_quiet++;
-    bool is_due = t->batches_since_quiet >= QUIET_BATCHES_MAX || txnlog_idle_urgent(t->log);
-    return is_due ? quiet_work(t, err) : 0;
+    return quiet_work(t, err);
 }
 
 static void *logthread_main(void *arg)
 {
     struct logthread *t = arg;
     int status = 0;
-    bool is_quiet = false;
     for (;;) {
         bool stopping = atomic_load(&t->stopping);
         bool resumed = atomic_exchange(&t->resume, false);
@@ -467,17 +454,16 @@ static void *logthread_main(void *arg)
             status = write_one_batch(t, &err);
             if (status < 0)
                 report_status(t, status, &err);
-            is_quiet = false;
             if (status == 0 || !stopping)
                 continue;
-        } else if (status == 0 && (resumed || is_quiet || stopping)) {
+        } else if (status == 0 && resumed) {
             status = quiet_work(t, &err);
             if (status < 0)
                 report_status(t, status, &err);
         }
         if (stopping)
             break;
-        is_quiet = !wait_for_news(t, status == 0 && t->batches_since_quiet > 0);
+        wait_for_news(t);
     }
     return NULL;
 }

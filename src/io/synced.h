@@ -1,10 +1,10 @@
 /* synced.h: the side file caucus.synced: how far a log file is known to be durable.
  *
- * A lower bound: written after a sync came back, in the next pause, never synced itself. After a
- * crash of the process it is a few batches old; after a power loss it is older, or gone. A bad
- * record below the bound is damage, one behind it may be a torn tail. It speaks of one file,
- * recognised by zxid, inode and the checksum of its first record; if these do not fit (a restored
- * copy, a file ZooKeeper wrote anew) it says nothing. */
+ * A lower bound: written after a sync came back, never synced itself. After a crash of the process
+ * it is exact; after a power loss it is old, or gone. A bad record below the bound is damage, one
+ * behind it may be a torn tail. It speaks of one file, recognised by zxid, inode and the checksum
+ * of its first record; if these do not fit (a restored copy, a file ZooKeeper wrote anew) it says
+ * nothing. */
 #ifndef CAUCUS_IO_SYNCED_H
 #define CAUCUS_IO_SYNCED_H
 
