@@ -165,14 +165,14 @@ def test_what_is_anothers_is_waited_for_and_never_deleted(standing, keeper, path
     second, proxy = keeper(server, path)
     czxid, _ = first.open("first").kept()
     second.open("second")
-    assert second.hear("trouble")[1] == "CAUCUS_NODEEXISTS"
+    assert second.once("trouble")[1] == "CAUCUS_NODEEXISTS"  # told before "opened", perhaps
     second.say("set other")
     second.ask("sync", "synced")
     assert data_of(raw(server), path) == "first" and proxy.requests[SET] == 0
     first.ask("close", "closed")
     assert second.kept()[0] > czxid
     assert data_of(raw(server), path) == "other"
-    first.open("first").hear("trouble")
+    first.open("first").once("trouble")
     first.ask("close", "closed")
     first.quit()
     assert data_of(raw(server), path) == "other"
