@@ -9,6 +9,7 @@ failed. The exit status is 0 only when nothing failed.
 """
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -185,6 +186,8 @@ def main(argv):
         for name, fn in PARTS.items():
             print(f"{name:12} {fn.__doc__}")
         return 0
+    # Who is started in the background is deaf to Ctrl-C, and all whom he starts; what ends by it is tested here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     names = [a for a in argv if not a.startswith("-")] or list(PARTS)
     for name in names:
         if name not in PARTS:
