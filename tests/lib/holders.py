@@ -11,7 +11,7 @@ SHORT_MS = 2400  # of those whose session is to end
 
 TAKE = 'exec 9>"$0"; flock -n 9 || { echo overlap; exit 1; }; echo "begin $CAUCUS_FENCING_TOKEN $$"; '
 GENTLE = TAKE + "exec sleep 1000"
-STUBBORN = TAKE + 'trap "echo term" TERM; while :; do sleep 1000 & wait; done'
+STUBBORN = 'trap "echo term" TERM; ' + TAKE + 'while :; do sleep 1000 & wait; done'  # deaf before it says that it has begun
 
 
 def begun(f):
