@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "io/file.h"
 
 enum {
     REMEMBERED_TILES = 2,
@@ -64,21 +65,10 @@ uint64_t log_tiles_round(const struct log_tiles *t)
 
 /* ---- growing ---- */
 
-/* As much as there is, up to len. */
-static ssize_t read_at(const struct log_tiles *t, uint64_t offset, void *ret, size_t len)
+/* As much as there is, up to len; negative: it failed. */
+static int64_t read_at(const struct log_tiles *t, uint64_t offset, void *ret, size_t len)
 {
-    size_t got = 0;
-    while (got < len) {
-        ssize_t n = pread(t->fd, (uint8_t *)ret + got, len - got, (off_t)(offset + got));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -1;
-        if (n == 0)
-            break;
-        got += (size_t)n;
-    }
-    return (ssize_t)got;
+    return file_read_full(files_posix(), t->fd, ret, len, (int64_t)offset);
 }
 
 static int open_log(struct log_tiles *t, struct err *err)
@@ -88,7 +78,7 @@ static int open_log(struct log_tiles *t, struct err *err)
     t->fd = open(t->path, O_RDONLY | O_CLOEXEC);
     if (t->fd < 0)
         return err_set(err, ERR_IO, "open '%s': %s", t->path, strerror(errno));
-    if (read_at(t, 0, bytes, sizeof bytes) != (ssize_t)sizeof bytes ||
+    if (read_at(t, 0, bytes, sizeof bytes) != (int64_t)sizeof bytes ||
         !log_heading_decode(bytes, &heading) || heading.round != t->round) {
         close(t->fd);
         t->fd = -1;
@@ -131,9 +121,9 @@ static bool follows(const struct log_tiles *t, const struct batch *b)
 static int read_step(struct log_tiles *t, uint8_t *window, uint64_t until, struct err *err)
 {
     while (t->tiles.size < until) {
-        ssize_t got = read_at(t, t->offset, window, BATCH_BYTES_MAX);
+        int64_t got = read_at(t, t->offset, window, BATCH_BYTES_MAX);
         if (got < 0)
-            return err_set(err, ERR_IO, "read '%s': %s", t->path, strerror(errno));
+            return err_set(err, ERR_IO, "read '%s': %s", t->path, strerror((int)-got));
         struct slice rest = slice_of(window, (size_t)got);
         uint64_t before = t->tiles.size;
         struct batch b;
@@ -173,7 +163,7 @@ static bool read_records(const struct log_tiles *t, uint64_t first, size_t count
     struct place at = t->places[first / TILE_WIDTH];
     uint8_t bytes[TILE_WIDTH * RECORD_BYTES];
     while (count > 0) {
-        if (read_at(t, at.offset, heading, sizeof heading) != (ssize_t)sizeof heading)
+        if (read_at(t, at.offset, heading, sizeof heading) != (int64_t)sizeof heading)
             return false;
         uint32_t len = load_be32(heading + 4), in_batch = load_be32(heading + 32);
         uint64_t end = at.first + in_batch;
@@ -181,7 +171,7 @@ static bool read_records(const struct log_tiles *t, uint64_t first, size_t count
             return false; /* somebody has changed the file */
         size_t n = end - first < count ? (size_t)(end - first) : count;
         uint64_t offset = at.offset + BATCH_HEADING_BYTES + (first - at.first) * RECORD_BYTES;
-        if (read_at(t, offset, bytes, n * RECORD_BYTES) != (ssize_t)(n * RECORD_BYTES))
+        if (read_at(t, offset, bytes, n * RECORD_BYTES) != (int64_t)(n * RECORD_BYTES))
             return false;
         records(arg, bytes, n);
         first += n;
