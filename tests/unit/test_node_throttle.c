@@ -276,6 +276,42 @@ static void without_drop_stale_what_a_lost_connection_wrote_is_done(void **state
     kit_close(k);
 }
 
+static void what_waits_is_done_before_its_session_moves(void **state)
+{
+    (void)state;
+    struct node_options o;
+    throttled_defaults(&o, 1);
+    o.stale_connection_check = false;
+    struct kit *k = open_with(&o, 2);
+    int64_t session_id = k->clients[2].session_id;
+    send_create(k, 1, 1, "/a");
+    send_create(k, 2, 1, "/late");
+    kit_ask_session(k, 3, session_id, k->clients[2].password);
+    assert_int_equal(kit_take_session(k, 3), session_id);
+    send_exists(k, 3, 2, "/late");
+    assert_false(kit_has_reply(k, 3));
+    kit_sync(k);
+    assert_reply(k, 3, 2, 0);
+    kit_close(k);
+}
+
+static void a_session_that_ends_with_what_waits_does_not_move(void **state)
+{
+    (void)state;
+    struct node_options o;
+    throttled_defaults(&o, 1);
+    o.stale_connection_check = false;
+    struct kit *k = open_with(&o, 2);
+    int64_t session_id = k->clients[2].session_id;
+    send_create(k, 1, 1, "/a");
+    kit_request(k, 2, 1, ZK_OP_CLOSE_SESSION, NULL);
+    kit_ask_session(k, 3, session_id, k->clients[2].password);
+    assert_int_equal(kit_take_session(k, 3), 0);
+    kit_sync(k);
+    assert_null(session_find(node_sessions(k->node), session_id));
+    kit_close(k);
+}
+
 static void with_the_latency_check_a_late_request_costs_its_connection(void **state)
 {
     (void)state;
@@ -405,6 +441,8 @@ int main(void)
         cmocka_unit_test(what_a_lost_connection_had_waiting_is_dropped),
         cmocka_unit_test(a_session_is_closed_though_its_connection_is_gone),
         cmocka_unit_test(without_drop_stale_what_a_lost_connection_wrote_is_done),
+        cmocka_unit_test(what_waits_is_done_before_its_session_moves),
+        cmocka_unit_test(a_session_that_ends_with_what_waits_does_not_move),
         cmocka_unit_test(with_the_latency_check_a_late_request_costs_its_connection),
         cmocka_unit_test(who_waits_is_counted_once_and_after_each_stall_time),
         cmocka_unit_test(who_has_too_much_waiting_is_not_read_from),
