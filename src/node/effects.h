@@ -24,7 +24,7 @@ enum persist_type {
     PERSIST_ACCEPTED_EPOCH, /* value: written to a file of its own, durable with the ticket */
     PERSIST_CURRENT_EPOCH,
     PERSIST_CONFIG_NEXT, /* the bytes are the text of a proposed configuration
-                            (zoo.cfg.dynamic.next) */
+                            (zoo.cfg.dynamic.next), QUORUM_AHEAD included */
     /* ... of the active one; value: its version. The proposed one is void then, but for a newer
      * one: zxid is its version (0 = none), and its file stays. */
     PERSIST_CONFIG,

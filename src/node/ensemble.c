@@ -56,15 +56,36 @@ static int64_t tree_config_version(const struct node *n)
     return version;
 }
 
-/* The configuration of a reconfig goes to disk in front of its transaction. If that never got there
- * it is void, also later, when the log has gone on without it: the tree must hold it. (Versions
- * that are an epoch's beginning belong to no transaction.) The tree alone is not asked, because who
- * has lost a quorum for good takes the files away and begins anew with zoo.cfg. */
+/* Where the newest transactions begin before it, they hold it or nobody does. */
+static bool history_may_hold(const struct node *n, struct slice recent, int64_t zxid)
+{
+    struct dec d = dec_of(recent);
+    bool begun_before = false;
+    while (dec_left(&d) > 0) {
+        struct txn_entry entry;
+        struct slice bytes = dec_buffer(&d);
+        if (d.bad || txn_split(bytes, &entry) != 0)
+            break;
+        if (entry.hdr.zxid >= zxid)
+            return entry.hdr.zxid == zxid || !begun_before;
+        begun_before = true;
+    }
+    return !begun_before && n->last_proposed_zxid >= zxid;
+}
+
+/* The configuration of a reconfig goes to disk in front of its transaction, and says so. If that
+ * never got there it is void, also later, when the log has gone on without it: the tree must hold
+ * it. One that a leader offered, or that ZooKeeper wrote, is in the history unless that ends before
+ * or shows that it is not: a snapshot's tree does not tell, since ZooKeeper puts back what is
+ * active when it starts. (Versions that are an epoch's beginning belong to no transaction.) The
+ * history alone is not asked, because who has lost a quorum for good takes the files away and
+ * begins anew with zoo.cfg. */
 static const struct quorum *seen_config(const struct node *n, const struct node_ensemble *o)
 {
     const struct quorum *q = o->config_seen;
-    bool lost = q != NULL && zxid_counter(q->version) != 0 && tree_config_version(n) != q->version;
-    return lost ? NULL : q;
+    if (q == NULL || zxid_counter(q->version) == 0 || tree_config_version(n) == q->version)
+        return q;
+    return !q->ahead && history_may_hold(n, o->recent, q->version) ? q : NULL;
 }
 
 /* What may be a request must fit into a packet, and twice that: jute.maxbuffer and its extra size,
@@ -150,6 +171,7 @@ struct ensemble *ensemble_create(struct node *n, const struct node_ensemble *o)
         n->local_sessions = session_table_create(node_expiry_grain_ms(n), n->options.seed);
     const struct quorum *seen = seen_config(n, o);
     e->next_config_version = seen != NULL ? seen->version : 0;
+    e->next_config_ahead = seen != NULL && seen->ahead;
     e->zab = make_zab(n, o);
     e->fle = make_fle(n, o);
     n->ensemble = e;

@@ -65,6 +65,7 @@ struct ensemble {
     struct fle *fle;
     size_t outstanding_max;      /* globalOutstandingLimit as configured */
     int64_t next_config_version; /* of the last PERSIST_CONFIG_NEXT, or found at the start */
+    bool next_config_ahead;      /* and what it says (QUORUM_AHEAD) */
 
     enum node_role role;
     bool started;
@@ -125,7 +126,7 @@ bool ensemble_accepts_clients(const struct node *n);
 void replicate_host(struct zab_host *host);
 /* A configuration that is about to be proposed is on disk before the transaction that proposes it.
  */
-void replicate_config_next(struct node *n, const struct quorum *q);
+void replicate_config_next(struct node *n, const struct quorum *q, bool ahead);
 /* The proposal that was just made goes to the followers. */
 void replicate_propose(struct node *n, int64_t zxid, struct slice entry, uint64_t ticket,
                        const struct quorum *next_config);

@@ -219,7 +219,7 @@ int32_t propose(struct node *n, const struct proposal_request *req, struct effec
     size_t len = fx->persist_bytes.len - at;
     bool reconfig = res.hdr.type == ZK_OP_RECONFIG;
     if (reconfig && next_config != NULL)
-        replicate_config_next(n, next_config);
+        replicate_config_next(n, next_config, true);
     append_txn(n, &res, at, len, req->client, fx);
     if (n->ensemble != NULL) {
         metric_proposal_size(&n->metrics, len);

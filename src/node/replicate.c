@@ -31,6 +31,8 @@ static uint64_t persist_config(struct node *n, enum persist_type type, const str
     struct buf *bytes = &n->fx->persist_bytes;
     size_t at = bytes->len;
     quorum_format(q, bytes);
+    if (type == PERSIST_CONFIG_NEXT && n->ensemble->next_config_ahead)
+        buf_put_slice(bytes, slice_str("\n" QUORUM_AHEAD));
     int64_t proposed = n->ensemble->next_config_version;
     return persist(n, (struct persist_effect){
                           .type = type,
@@ -40,18 +42,20 @@ static uint64_t persist_config(struct node *n, enum persist_type type, const str
                           .len = bytes->len - at});
 }
 
-void replicate_config_next(struct node *n, const struct quorum *q)
+void replicate_config_next(struct node *n, const struct quorum *q, bool ahead)
 {
-    if (q->version == n->ensemble->next_config_version)
+    struct ensemble *e = n->ensemble;
+    if (q->version == e->next_config_version && (ahead || !e->next_config_ahead))
         return;
-    n->ensemble->next_config_version = q->version;
+    e->next_config_version = q->version;
+    e->next_config_ahead = ahead;
     persist_config(n, PERSIST_CONFIG_NEXT, q);
 }
 
-static void config_seen(void *arg, const struct quorum *q)
+static void config_seen(void *arg, const struct quorum *q, bool ahead)
 {
     struct node *n = arg;
-    replicate_config_next(n, q);
+    replicate_config_next(n, q, ahead);
     fle_set_next_config(n->ensemble->fle, q);
 }
 

@@ -122,6 +122,24 @@ static int install_bytes(void *arg, struct slice bytes, size_t *ret_used, bool *
     return 0;
 }
 
+static void install_nothing(void *arg)
+{
+    struct node *n = arg;
+    struct tree *fresh = tree_create_like(n->tree);
+    struct buf bytes = {0};
+    snapshot_begin(fresh, NULL, 0, &bytes);
+    while (!snapshot_slice(fresh, SIZE_MAX, &bytes))
+        continue;
+    tree_free(fresh);
+
+    size_t used;
+    bool done;
+    install_begin(n, 0);
+    int rc = install_bytes(n, buf_slice(&bytes), &used, &done);
+    invariant(rc == 0 && done && used == bytes.len);
+    buf_deinit(&bytes);
+}
+
 void on_installed(struct node *n, const struct node_event *ev)
 {
     struct ensemble *e = n->ensemble;
@@ -222,6 +240,7 @@ void transfer_host(struct zab_host *host)
     host->install_begin = install_begin;
     host->install_bytes = install_bytes;
     host->install_abort = install_abort;
+    host->install_nothing = install_nothing;
     host->snapshot_begin = walk_begin;
     host->snapshot_next = walk_next;
     host->snapshot_end = walk_end;

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "server/config.h"
+#include "wire/quorum.h"
 
 /* ---- one file ---- */
 
@@ -78,11 +79,20 @@ static int sorted_lines(struct slice config, bool with_version, struct buf *out,
     return 0;
 }
 
+/* Of the comments QUORUM_AHEAD alone stays, which is the last line where it is. */
+static bool is_ahead(struct slice config)
+{
+    const size_t len = strlen(QUORUM_AHEAD);
+    return config.len >= len && memcmp(config.ptr + config.len - len, QUORUM_AHEAD, len) == 0;
+}
+
 static int write_dynamic(struct files *fs, const char *path, struct slice config, bool with_version,
                          struct err *err)
 {
     struct buf text = {0};
     int rc = sorted_lines(config, with_version, &text, err);
+    if (rc == 0 && is_ahead(config))
+        buf_printf(&text, "\n%s", QUORUM_AHEAD);
     if (rc == 0)
         rc = replace(fs, path, buf_part(&text, 0, text.len), err);
     buf_deinit(&text);

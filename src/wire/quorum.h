@@ -65,9 +65,14 @@ struct quorum {
     size_t server_count, voter_count;
     int64_t version; /* zxid of the reconfig that made it; 0 = from the static file */
     bool hierarchical;
+    bool ahead;  /* the text has the line QUORUM_AHEAD; quorum_format does not write it */
     bool oracle; /* of two voters one is enough if the oracle says so (QuorumOracleMaj). Not in the
                   * text: who parsed it says it, before anybody else sees it. */
 };
+
+/* A comment in the file of a proposed configuration: it was written in front of its transaction,
+ * which may have got lost. Without it somebody's history has the transaction (node/ensemble.c). */
+#define QUORUM_AHEAD "# ahead of its transaction"
 
 /* The text of a configuration; blank lines and comments are passed over. ERR_INVALID with the key
  * and what is wrong; *ret is then untouched. A configuration without voters is an error. */

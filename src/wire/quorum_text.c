@@ -24,7 +24,7 @@ struct draft {
     struct quorum_server servers[SIDS]; /* address_count 0 = there is none */
     int64_t weight[SIDS], group[SIDS];  /* -1 = none given */
     int64_t version;
-    bool hierarchical;
+    bool hierarchical, ahead;
 };
 
 static int read_server(struct draft *d, int64_t sid, struct slice value, struct err *err)
@@ -113,6 +113,8 @@ static int read_lines(struct draft *d, struct slice text, struct err *err)
 {
     while (text.len > 0) {
         struct slice value = take_line(&text);
+        if (slice_eq_str(value, QUORUM_AHEAD))
+            d->ahead = true;
         if (value.len == 0 || value.ptr[0] == '#' || value.ptr[0] == '!')
             continue;
         if (memchr(value.ptr, '\\', value.len) != NULL)
@@ -168,6 +170,7 @@ static struct quorum *finish_draft(struct draft *d)
         *s = (struct quorum_server){0};
     }
     q->version = d->version;
+    q->ahead = d->ahead;
     q->hierarchical = d->hierarchical;
     return q;
 }

@@ -9,15 +9,16 @@ bool config_is_pending(const struct zab *z)
     return z->options.reconfig_enabled && z->last_seen->version > z->active->version;
 }
 
-void config_see(struct zab *z, struct quorum *q)
+void config_see(struct zab *z, struct quorum *q, bool ahead)
 {
-    if (!z->options.reconfig_enabled || q->version == z->last_seen->version) {
+    bool known = q->version == z->last_seen->version && (ahead || !config_is_pending(z));
+    if (!z->options.reconfig_enabled || known) {
         quorum_free(q);
         return;
     }
     quorum_free(z->last_seen);
     z->last_seen = q;
-    z->host.config_seen(z->host.arg, q);
+    z->host.config_seen(z->host.arg, q, ahead);
 }
 
 bool config_same_address(const struct quorum *a, const struct quorum *b, int64_t sid)

@@ -124,7 +124,7 @@ static void version_first_config(struct zab *z)
         return;
     struct quorum *q = quorum_copy(z->active);
     q->version = zxid_make(z->lead.epoch, 0);
-    config_see(z, q);
+    config_see(z, q, false);
 }
 
 static bool announce_epoch(struct zab *z)

@@ -92,7 +92,7 @@ void zab_propose(struct zab *z, int64_t zxid, struct slice entry, uint64_t ticke
         return;
     invariant(le->reconfig_zxid == 0); /* one at a time */
     le->reconfig_zxid = zxid;
-    config_see(z, quorum_copy(next_config));
+    config_see(z, quorum_copy(next_config), true);
 }
 
 /* What is proposed to others ends here. */

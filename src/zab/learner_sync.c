@@ -122,6 +122,13 @@ void zab_truncated(struct zab *z, bool ok)
     struct learner *f = &z->follow;
     if (!is_learner(z) || f->phase != FOLLOW_TRUNCATING)
         return;
+    if (!ok && f->sync_zxid == 0) {
+        /* The first snapshot is gone. Who has nothing can send nothing: to a claim of zxid 0 the
+         * leader answers DIFF, not SNAP. */
+        f->phase = FOLLOW_INSTALLING;
+        z->host.install_nothing(z->host.arg);
+        return;
+    }
     if (!ok) {
         f->claim_nothing_to = f->leader_sid;
         f->claim_epoch = f->epoch;
@@ -232,7 +239,7 @@ void follow_proposal(struct zab *z, int64_t zxid, struct slice entry)
      * quorum alone. A file without its transaction is void (node/ensemble.c). */
     bool reconfig = config != NULL;
     if (reconfig)
-        config_see(z, config);
+        config_see(z, config, true);
     bool late = zab_fault(z, ZAB_FAULT_3911) && f->phase < FOLLOW_SERVING;
     uint64_t ticket = late ? 0 : z->host.accept(z->host.arg, zxid, entry);
     if (ticket == 0 && !late) {
@@ -314,8 +321,8 @@ static void take_offer(struct zab *z, struct slice text)
         return;
     quorum_free(z->follow.offer);
     z->follow.offer = q;
-    if (q->version > z->last_seen->version || !history_has(z, z->last_seen->version))
-        config_see(z, quorum_copy(q));
+    if (q->version >= z->last_seen->version || !history_has(z, z->last_seen->version))
+        config_see(z, quorum_copy(q), false);
 }
 
 static void on_newleader(struct zab *z, const struct rec_quorum_packet *p)

@@ -89,7 +89,8 @@ struct zab_host {
      * *ret_used bytes were consumed; the rest comes again with more behind it. */
     void (*install_begin)(void *arg, int64_t zxid);
     int (*install_bytes)(void *arg, struct slice bytes, size_t *ret_used, bool *ret_done);
-    void (*install_abort)(void *arg); /* the link broke in the middle */
+    void (*install_abort)(void *arg);   /* the link broke in the middle */
+    void (*install_nothing)(void *arg); /* the state before the first transaction, likewise */
 
     /* ---- the state machine ---- */
     /* Everything accepted or proposed up to zxid is committed. */
@@ -99,8 +100,9 @@ struct zab_host {
     void (*established)(void *arg, int64_t zxid);
     /* The role is over. The host calls zab_idle soon (in the same step, not from inside). */
     void (*lost)(void *arg, const char *reason);
-    /* A configuration was proposed (seen, not active yet), or is active from now on. */
-    void (*config_seen)(void *arg, const struct quorum *q);
+    /* A configuration was proposed (seen, not active yet), or is active from now on. `ahead`: it is
+     * told in front of its transaction; otherwise a leader offers it, whose history has that. */
+    void (*config_seen)(void *arg, const struct quorum *q, bool ahead);
     void (*config_active)(void *arg, const struct quorum *q);
 
     /* ---- links ---- */

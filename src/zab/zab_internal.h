@@ -257,8 +257,8 @@ void link_resume(struct zab *z, struct zab_link *l);
 void link_free(struct zab_link *l);
 
 /* ---- config.c ---- */
-bool config_is_pending(const struct zab *z);      /* last seen is newer than active */
-void config_see(struct zab *z, struct quorum *q); /* takes q */
+bool config_is_pending(const struct zab *z);                  /* last seen is newer than active */
+void config_see(struct zab *z, struct quorum *q, bool ahead); /* takes q; zab_host.config_seen */
 /* Makes q (copied) active. True: our role or the leader changes by it. designated < 0: nobody was
  * (processReconfig). */
 bool config_activate(struct zab *z, const struct quorum *q, int64_t leader, int64_t designated);

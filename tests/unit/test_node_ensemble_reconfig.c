@@ -1,5 +1,7 @@
 /* links: node */
 /* The configuration of an ensemble is a znode, and changes like one. */
+#include <inttypes.h>
+
 #include "node_ensemble_kit.h"
 
 static void authenticate_super(struct ens *k, int client)
@@ -210,6 +212,40 @@ static void a_proposed_configuration_stays_in_the_tree_of_who_starts_with_it(voi
     ens_close(k);
 }
 
+static int64_t seen_after(struct ens *k, int server, int64_t version, const char *comment)
+{
+    struct ens_server *s = &k->servers[server];
+    snprintf(s->disk.config_next, sizeof s->disk.config_next,
+             "server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181\nversion=%" PRIx64 "%s", version,
+             comment);
+    ens_start(k, server);
+    int64_t seen = zab_last_seen_config(node_zab(s->node))->version;
+    ens_crash(k, server);
+    return seen;
+}
+
+/* The tree does not hold it: its transaction got lost, or ZooKeeper put back what was active. */
+static void a_proposed_configuration_counts_if_the_history_may_hold_it(void **state)
+{
+    (void)state;
+    int leader;
+    struct ens *k = open_with_super(&leader);
+    ens_create(k, 1, 1, "/a");
+    ens_settle(k);
+    int server = k->clients[1].server;
+    int64_t last = tree_last_zxid(ens_tree(k, server));
+    int64_t active = zab_config(node_zab(k->servers[server].node))->version;
+    assert_true(active < last);
+
+    ens_isolate(k, server, true);
+    ens_crash(k, server);
+    assert_int_equal(seen_after(k, server, last, ""), last);
+    assert_int_equal(seen_after(k, server, last, "\n" QUORUM_AHEAD), active);
+    assert_int_equal(seen_after(k, server, last + 1, ""), active);
+    ens_start(k, server);
+    ens_close(k);
+}
+
 static void a_disabled_reconfig_says_so(void **state)
 {
     (void)state;
@@ -233,6 +269,7 @@ int main(void)
         cmocka_unit_test(a_leader_that_is_not_in_it_hands_over),
         cmocka_unit_test(a_server_joins),
         cmocka_unit_test(a_proposed_configuration_stays_in_the_tree_of_who_starts_with_it),
+        cmocka_unit_test(a_proposed_configuration_counts_if_the_history_may_hold_it),
         cmocka_unit_test(a_disabled_reconfig_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

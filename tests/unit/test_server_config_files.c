@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 
 #include "crash_disk.h"
 #include "server/config_files.h"
+#include "wire/quorum.h"
 
 #define STATIC "/d/zoo.cfg"
 
@@ -84,6 +86,14 @@ static void a_proposed_configuration_keeps_its_version_inside(void **state)
                  "server.1=a:1:2:participant\n"
                  "server.2=b:1:2:participant;0.0.0.0:2181\n"
                  "version=10000000f");
+    char ahead[256];
+    snprintf(ahead, sizeof ahead, "%s\n" QUORUM_AHEAD, CONFIG);
+    assert_int_equal(config_files_write_next(d.fs, STATIC, slice_str(ahead), &d.err), 0);
+    assert_holds(&d, STATIC ".dynamic.next",
+                 "server.10=c:1:2:participant\n"
+                 "server.1=a:1:2:participant\n"
+                 "server.2=b:1:2:participant;0.0.0.0:2181\n"
+                 "version=10000000f\n" QUORUM_AHEAD);
     assert_int_equal(config_files_drop_next(d.fs, STATIC, &d.err), 0);
     assert_int_equal(config_files_drop_next(d.fs, STATIC, &d.err), 0);
     assert_null(crash_disk_bytes(d.disk, STATIC ".dynamic.next", &(size_t){0}));

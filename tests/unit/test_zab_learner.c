@@ -278,6 +278,24 @@ static void again(struct kit *k, uint64_t link, int64_t epoch)
     packet_in(k, link, 17, zx(epoch, 0), slice_of("\0\1\0\0", 4));
 }
 
+/* A leader that has nothing answers a claim of nothing by DIFF: no other way leads there. */
+static void who_cannot_truncate_to_nothing_becomes_as_new(void **state)
+{
+    (void)state;
+    struct kit *k = registered(zx(1, 5));
+    plain_in(k, LINK, 14, 0);
+    newleader_in(k, 2);
+    expect(k, "pause 101\ntruncate 0\n");
+    zab_truncated(k->z, false);
+    expect(k, "install nothing\n");
+    zab_installed(k->z);
+    expect(k, "resume 101\ncurrentEpoch 2 @2\n");
+    assert_int_equal(zab_last_proposed(k->z), 0);
+    all_durable(k);
+    expect(k, "101< ACK 200000000\n");
+    kit_free(k);
+}
+
 /* In the same epoch, where it is no vote, we say that we have nothing. */
 static void who_cannot_truncate_asks_for_everything(void **state)
 {
@@ -665,6 +683,7 @@ int main(void)
         cmocka_unit_test(what_is_not_committed_at_newleader_is_acknowledged_behind_uptodate),
         cmocka_unit_test(nothing_behind_trunc_is_looked_at_before_it_is_done),
         cmocka_unit_test(trunc_behind_our_log_is_refused),
+        cmocka_unit_test(who_cannot_truncate_to_nothing_becomes_as_new),
         cmocka_unit_test(who_cannot_truncate_asks_for_everything),
         cmocka_unit_test(a_snapshot_takes_the_place_of_our_state),
         cmocka_unit_test(the_disk_may_be_done_before_the_signature),

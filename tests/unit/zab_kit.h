@@ -128,6 +128,11 @@ static void kit_install_abort(void *arg)
     note(arg, "install aborted");
 }
 
+static void kit_install_nothing(void *arg)
+{
+    note(arg, "install nothing");
+}
+
 static void kit_commit(void *arg, int64_t zxid)
 {
     note(arg, "commit %" PRIx64, zxid);
@@ -145,8 +150,9 @@ static void kit_lost(void *arg, const char *reason)
     note(k, "lost: %s", reason);
 }
 
-static void kit_config_seen(void *arg, const struct quorum *q)
+static void kit_config_seen(void *arg, const struct quorum *q, bool ahead)
 {
+    (void)ahead;
     note(arg, "config seen %" PRIx64 " voters %d", q->version, (int)q->voter_count);
 }
 
@@ -417,6 +423,7 @@ static struct zab *kit_zab(struct kit *k, struct kit_options ko, const struct qu
         .install_begin = kit_install_begin,
         .install_bytes = kit_install_bytes,
         .install_abort = kit_install_abort,
+        .install_nothing = kit_install_nothing,
         .commit = kit_commit,
         .established = kit_established,
         .lost = kit_lost,

@@ -374,6 +374,15 @@ static void host_install_abort(void *arg)
     buf_clear(&s->staged);
 }
 
+static void host_install_nothing(void *arg)
+{
+    uint8_t none[4] = {0};
+    size_t used;
+    bool done;
+    host_install_begin(arg, 0);
+    host_install_bytes(arg, slice_of(none, sizeof none), &used, &done);
+}
+
 static void host_commit(void *arg, int64_t zxid)
 {
     struct server *s = arg;
@@ -402,6 +411,13 @@ static void host_lost(void *arg, const char *reason)
     struct server *s = arg;
     s->lost = true;
     snprintf(s->why, sizeof s->why, "%s", reason);
+}
+
+static void host_config_seen(void *arg, const struct quorum *q, bool ahead)
+{
+    (void)arg;
+    (void)q;
+    (void)ahead;
 }
 
 static void host_config(void *arg, const struct quorum *q)
@@ -572,10 +588,11 @@ static struct zab_host net_host(struct server *s)
         .install_begin = host_install_begin,
         .install_bytes = host_install_bytes,
         .install_abort = host_install_abort,
+        .install_nothing = host_install_nothing,
         .commit = host_commit,
         .established = host_established,
         .lost = host_lost,
-        .config_seen = host_config,
+        .config_seen = host_config_seen,
         .config_active = host_config,
         .connect = host_connect,
         .send = host_send,
