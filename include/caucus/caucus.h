@@ -21,6 +21,13 @@
  * for may have to come through that thread. With caucus_open_loop everything is called from one
  * thread, and blocking calls always return CAUCUS_WOULDBLOCK.
  *
+ * fork(). Session, connection and threads stay the parent's. In the child the handle can only be
+ * closed or abandoned, which frees its descriptors (but not its memory) and tells no server; it is
+ * CLOSED from the first moment, whatever is asked returns CAUCUS_FORKED, and callbacks do not come.
+ * It opens a handle of its own. Of the recipes' functions a child calls only those of elections and
+ * locks that ask (_token, _is_leader: no) and end (_close, _release). exec and posix_spawn do no
+ * harm: all descriptors are closed.
+ *
  * Memory. What a callback is given is valid until it returns. What a blocking call returns is freed
  * with caucus_result_free. A program whose memory is exhausted is stopped (abort) by small
  * allocations that fail.
@@ -384,7 +391,7 @@ CAUCUS_API bool caucus_loop_run(struct caucus *c);
  *
  * Errors of all that start an operation (some may as well come in the result): CAUCUS_BADARGUMENTS,
  * CAUCUS_TOOBIG, CAUCUS_BUSY, CAUCUS_CLOSING, CAUCUS_SESSIONEXPIRED (with stop_when_lost),
- * CAUCUS_AUTHFAILED. Of all results: CAUCUS_CONNECTIONLOSS, CAUCUS_OPERATIONTIMEOUT,
+ * CAUCUS_AUTHFAILED, CAUCUS_FORKED. Of all results: CAUCUS_CONNECTIONLOSS, CAUCUS_OPERATIONTIMEOUT,
  * CAUCUS_SESSIONEXPIRED, CAUCUS_CLOSING, CAUCUS_NOTREADONLY and what else the server says; those
  * named below are an operation's own.
  *

@@ -48,11 +48,12 @@
     X(CAUCUS_NORESOURCES, -2004, "the system refused a thread, descriptor or memory")              \
     X(CAUCUS_BADHOSTS, -2005, "the list of hosts cannot be understood")                            \
     X(CAUCUS_BADTLS, -2006, "the files for TLS cannot be used")                                    \
-    X(CAUCUS_BADSASL, -2007, "SASL cannot be used")
+    X(CAUCUS_BADSASL, -2007, "SASL cannot be used")                                                \
+    X(CAUCUS_FORKED, -2008, "the handle is of the process that this one was forked from")
 
 #define CAUCUS_ERROR_ENUM(name, number, text) name = number,
 enum caucus_error {
-    CAUCUS_ERROR_MAP(CAUCUS_ERROR_ENUM) CAUCUS_ERROR_LAST = CAUCUS_BADSASL
+    CAUCUS_ERROR_MAP(CAUCUS_ERROR_ENUM) CAUCUS_ERROR_LAST = CAUCUS_FORKED
 };
 #undef CAUCUS_ERROR_ENUM
 

@@ -67,9 +67,19 @@ static void close_fd(struct dialer *d)
         epoll_ctl(d->epoll_fd, EPOLL_CTL_DEL, d->fd, NULL);
         shutdown(d->fd, SHUT_RDWR);
     } else if (d->fd >= 0) {
-        close(d->fd); /* leaves the epoll set by itself */
+        int fd = d->fd;
+        d->fd = -1; /* first: dialer_disown */
+        close(fd);  /* leaves the epoll set by itself */
     }
     d->fd = -1;
+}
+
+void dialer_disown(struct dialer *d)
+{
+    if (d->fd >= 0)
+        close(d->fd);
+    if (d->lent_fd >= 0 && d->lent_fd != d->fd)
+        close(d->lent_fd);
 }
 
 static void close_socket(struct dialer *d)
@@ -279,9 +289,10 @@ bool dialer_is_lent(const struct dialer *d)
 bool dialer_take_back(struct dialer *d)
 {
     bool lives = dialer_is_lent(d);
+    int fd = d->lent_fd;
+    d->lent_fd = -1; /* first: dialer_disown */
     if (!lives)
-        close(d->lent_fd);
-    d->lent_fd = -1;
+        close(fd);
     return lives;
 }
 

@@ -57,6 +57,9 @@ enum dialer_news dialer_start(struct dialer *d, const struct host *host, struct 
 /* Its descriptor is ready, or may be. */
 enum dialer_news dialer_step(struct dialer *d);
 void dialer_stop(struct dialer *d);
+/* As engine_disown. A number that stands in the dialer is one of an open descriptor at any moment
+ * at which the process may fork. */
+void dialer_disown(struct dialer *d);
 
 /* Of an open one. Bytes moved; 0: none now; -1: the connection ended. Reading stops the dialer
  * then, and `error` says how; writing does not: what the other end said before may still be read.

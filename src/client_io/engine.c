@@ -67,6 +67,15 @@ void engine_deinit(struct engine *e)
     close(e->wake_fd);
 }
 
+/* What was in the middle of something when the process forked stays as it is, and is lost. */
+void engine_disown(struct engine *e)
+{
+    dialer_disown(&e->link);
+    dialer_disown(&e->probe);
+    close(e->epoll_fd);
+    close(e->wake_fd);
+}
+
 void engine_wake(struct engine *e)
 {
     ssize_t ignored = write(e->wake_fd, &(uint64_t){1}, sizeof(uint64_t));

@@ -53,6 +53,9 @@ int64_t engine_now_ns(void);
 int engine_init(struct engine *e, const struct csession_config *config, const struct hosts *hosts,
                 struct tls_context *tls, struct sasl_identity *sasl);
 void engine_deinit(struct engine *e);
+/* In a process that was forked from the one that has it: closes this one's copies of descriptors,
+ * and touches nothing that both share. Its memory stays. */
+void engine_disown(struct engine *e);
 
 enum {
     ENGINE_NEWS_MAX = 8

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "client/outcome.h"
+#include "client_io/process.h"
 
 /* ---- Making ---- */
 
@@ -76,7 +77,10 @@ int handle_new(const char *hosts, const struct caucus_options *options, struct c
     if (o->session_timeout_ms < 0 || o->request_bytes_max > INT32_MAX ||
         o->response_bytes_max > INT32_MAX)
         return CAUCUS_BADARGUMENTS;
+    if (process_begin() != 0)
+        return CAUCUS_NORESOURCES;
     struct caucus *c = mem_calloc(1, sizeof(*c));
+    c->process = process_number();
     int rc = hosts_parse(hosts, &c->hosts);
     if (rc != 0) {
         free(c);
@@ -129,6 +133,11 @@ void handle_free(struct caucus *c)
     pthread_mutex_destroy(&c->drive);
     hosts_deinit(&c->hosts);
     free(c);
+}
+
+bool handle_is_foreign(const struct caucus *c)
+{
+    return c->process != process_number();
 }
 
 /* ---- Calls in ---- */
@@ -194,7 +203,10 @@ int handle_put(struct caucus *c, struct call *call, bool wakes)
 
 int handle_start(struct caucus *c, int rc, struct call *call, caucus_done_fn *done, void *context)
 {
-    if (rc == 0) {
+    if (rc == 0 && handle_is_foreign(c)) {
+        rc = CAUCUS_FORKED;
+        call_free(call);
+    } else if (rc == 0) {
         call->done = done;
         call->context = context;
         rc = handle_put(c, call, true);
@@ -371,6 +383,8 @@ int caucus_run_at(struct caucus *c, int64_t at_ns, caucus_run_fn *run, void *con
 {
     if (run == NULL)
         return CAUCUS_BADARGUMENTS;
+    if (handle_is_foreign(c))
+        return CAUCUS_FORKED;
     handle_enter(c);
     struct later *l = later_new(at_ns, run, context);
     int rc = inbox_put(c, &l->note, true);
@@ -389,6 +403,8 @@ int caucus_add_listener(struct caucus *c, caucus_state_fn *listener, void *conte
 {
     if (listener == NULL)
         return CAUCUS_BADARGUMENTS;
+    if (handle_is_foreign(c))
+        return CAUCUS_FORKED;
     listeners_add(&c->listeners, listener, context);
     pthread_mutex_lock(&c->events_lock);
     if (!c->greeting_waits) {
@@ -404,11 +420,15 @@ int caucus_add_listener(struct caucus *c, caucus_state_fn *listener, void *conte
 
 int caucus_remove_listener(struct caucus *c, caucus_state_fn *listener, void *context)
 {
+    if (handle_is_foreign(c))
+        return CAUCUS_FORKED;
     return listeners_remove(&c->listeners, listener, context, handle_is_event_thread(c));
 }
 
 enum caucus_state caucus_get_state(struct caucus *c)
 {
+    if (handle_is_foreign(c))
+        return CAUCUS_CLOSED;
     pthread_mutex_lock(&c->lock);
     enum caucus_state state = c->state;
     pthread_mutex_unlock(&c->lock);
@@ -417,17 +437,28 @@ enum caucus_state caucus_get_state(struct caucus *c)
 
 void caucus_get_session(struct caucus *c, struct caucus_session *ret)
 {
+    if (handle_is_foreign(c)) {
+        *ret = (struct caucus_session){.id = 0};
+        return;
+    }
     pthread_mutex_lock(&c->lock);
     *ret = c->session;
     pthread_mutex_unlock(&c->lock);
 }
 
+static size_t copy_out(const char *text, char *ret, size_t bytes)
+{
+    if (bytes > 0)
+        snprintf(ret, bytes, "%s", text);
+    return strlen(text);
+}
+
 size_t caucus_get_trouble(struct caucus *c, char *ret, size_t bytes)
 {
+    if (handle_is_foreign(c))
+        return copy_out(caucus_error_text(CAUCUS_FORKED), ret, bytes);
     pthread_mutex_lock(&c->lock);
-    size_t len = strlen(c->trouble);
-    if (bytes > 0)
-        snprintf(ret, bytes, "%s", c->trouble);
+    size_t len = copy_out(c->trouble, ret, bytes);
     pthread_mutex_unlock(&c->lock);
     return len;
 }

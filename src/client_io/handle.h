@@ -40,6 +40,7 @@ struct caucus {
     struct hosts hosts;
     struct call_scope scope; /* constant */
     size_t requests_max;
+    unsigned process;           /* process_number of who made it */
     struct tls_context *tls;    /* NULL: plain TCP */
     struct sasl_identity *sasl; /* NULL: none */
     bool has_threads;
@@ -96,6 +97,8 @@ int handle_start(struct caucus *c, int rc, struct call *call, caucus_done_fn *do
 int handle_wait(struct caucus *c, int rc, struct call *call, struct caucus_result **ret);
 
 bool handle_is_event_thread(struct caucus *c);
+/* This process was forked from the handle's. Its locks may be held by threads that are not here. */
+bool handle_is_foreign(const struct caucus *c);
 void handle_ask_end(struct caucus *c, enum handle_end end);
 
 /* Puts the call into the inbox. Returns what refuses it; it is gone then. `wakes`: the I/O thread

@@ -29,6 +29,10 @@ static bool has_inbox(struct caucus *c)
 
 void caucus_loop_wants(struct caucus *c, struct caucus_wants *ret)
 {
+    if (handle_is_foreign(c)) {
+        *ret = (struct caucus_wants){.fd = -1, .readable = true, .timeout_ms = -1};
+        return;
+    }
     *ret = (struct caucus_wants){.fd = c->engine.epoll_fd, .readable = true};
     ret->timeout_ms = has_events(c) || has_inbox(c) ? 0 : engine_timeout_ms(&c->engine);
 }
@@ -60,7 +64,7 @@ static void finish(struct caucus *c)
 
 bool caucus_loop_run(struct caucus *c)
 {
-    if (c->runs)
+    if (c->runs || handle_is_foreign(c))
         return true;
     c->runs = true;
     struct engine_news news;

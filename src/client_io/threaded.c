@@ -131,22 +131,24 @@ static void end(struct caucus *c, enum handle_end how)
     handle_free(c);
 }
 
-void caucus_close(struct caucus *c)
+static void end_either(struct caucus *c, enum handle_end how)
 {
     if (c == NULL)
         return;
-    if (c->has_threads)
-        end(c, HANDLE_CLOSES);
+    if (handle_is_foreign(c))
+        engine_disown(&c->engine);
+    else if (c->has_threads)
+        end(c, how);
     else
-        loop_end(c, HANDLE_CLOSES);
+        loop_end(c, how);
+}
+
+void caucus_close(struct caucus *c)
+{
+    end_either(c, HANDLE_CLOSES);
 }
 
 void caucus_abandon(struct caucus *c)
 {
-    if (c == NULL)
-        return;
-    if (c->has_threads)
-        end(c, HANDLE_IS_ABANDONED);
-    else
-        loop_end(c, HANDLE_IS_ABANDONED);
+    end_either(c, HANDLE_IS_ABANDONED);
 }

@@ -84,7 +84,9 @@ int handle_wait(struct caucus *c, int rc, struct call *call, struct caucus_resul
 {
     if (ret != NULL)
         *ret = NULL;
-    if (rc == 0 && handle_is_event_thread(c))
+    if (rc == 0 && handle_is_foreign(c))
+        rc = CAUCUS_FORKED;
+    else if (rc == 0 && handle_is_event_thread(c))
         rc = CAUCUS_WOULDBLOCK;
     if (rc != 0) {
         call_free(call);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 
@@ -154,6 +155,8 @@ static bool post(struct machine *m, caucus_run_fn *run)
 
 void machine_post(struct machine *m, caucus_run_fn *run)
 {
+    if (machine_is_foreign(m))
+        return;
     pthread_mutex_lock(&m->lock);
     bool runs_here = post(m, run);
     pthread_mutex_unlock(&m->lock);
@@ -193,6 +196,8 @@ static void run_close(void *context)
 
 void machine_close(struct machine *m)
 {
+    if (machine_is_foreign(m))
+        return;
     pthread_mutex_lock(&m->lock);
     m->ends = true;
     pthread_cond_broadcast(&m->changed);
@@ -240,6 +245,11 @@ int machine_await(struct machine *m, int64_t timeout_ms, bool (*is_so)(const str
     return rc;
 }
 
+bool machine_is_foreign(const struct machine *m)
+{
+    return getpid() != m->process;
+}
+
 bool machine_must_not_block(struct machine *m)
 {
     pthread_mutex_lock(&m->lock);
@@ -260,7 +270,7 @@ static void init_lock(pthread_mutex_t *lock, pthread_cond_t *changed)
 
 void machine_init(struct machine *m, const struct machine_calls *calls, struct caucus *c)
 {
-    *m = (struct machine){.calls = calls, .c = c};
+    *m = (struct machine){.calls = calls, .c = c, .process = getpid()};
     atomic_init(&m->references, 1);
     init_lock(&m->lock, &m->changed);
 }

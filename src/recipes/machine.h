@@ -23,6 +23,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/types.h>
 
 #include "caucus/caucus.h"
 
@@ -38,6 +39,7 @@ struct machine_calls {
 struct machine {
     const struct machine_calls *calls;
     struct caucus *c;
+    pid_t process; /* that made it: of another one's children nothing here may be touched */
     atomic_int references;
 
     /* The event thread's. */
@@ -85,6 +87,10 @@ void machine_pause(struct machine *m);
 /* The caller holds the lock. Waits until `is_so`; at most timeout_ms (-1: without a bound). 0,
  * CAUCUS_OPERATIONTIMEOUT, CAUCUS_CLOSING, CAUCUS_WOULDBLOCK. */
 int machine_await(struct machine *m, int64_t timeout_ms, bool (*is_so)(const struct machine *m));
+
+/* This process was forked from the one that made it: its lock may be held by a thread that is not
+ * here, and the client must not be asked. Closing leaves everything as it is. */
+bool machine_is_foreign(const struct machine *m);
 
 /* Whether this is the thread on which nothing may be waited for. */
 bool machine_must_not_block(struct machine *m);

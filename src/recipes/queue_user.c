@@ -32,6 +32,8 @@ static int64_t token_now(const struct queue *q)
 
 int64_t queue_held(struct queue *q)
 {
+    if (machine_is_foreign(&q->m))
+        return 0;
     pthread_mutex_lock(&q->m.lock);
     int64_t token = token_now(q);
     pthread_mutex_unlock(&q->m.lock);
@@ -48,6 +50,8 @@ int queue_await(struct queue *q, int64_t timeout_ms, int64_t *ret_token)
 {
     int rc;
     int64_t token;
+    if (machine_is_foreign(&q->m))
+        return CAUCUS_FORKED;
     queue_hold(q);
     pthread_mutex_lock(&q->m.lock);
     do { /* the guard's moment may pass between the two */

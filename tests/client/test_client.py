@@ -197,3 +197,10 @@ def test_threads_block_on_one_handle_while_its_connections_are_lost(start_server
     assert run.returncode == 0, out
     answered, lost, changes, events = map(int, out.splitlines()[-1].split())
     assert answered == 2 * threads * count and lost >= 1 and 0 < events <= changes + lost + 7, out
+
+
+@pytest.mark.parametrize("driver", ["threads", "loop"])
+def test_a_program_that_forks_keeps_what_it_has(start_server, driver):
+    server = start_server(CONFIG, backend="caucusd")
+    run = subprocess.run([PROGRAMS / "client_fork", driver, hosts(server)], capture_output=True, text=True, timeout=100)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "passed\n", "")
