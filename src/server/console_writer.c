@@ -66,8 +66,9 @@ static void send_connect(struct console_writer *w)
 static void send_auth(struct console_writer *w)
 {
     struct buf record = {0};
-    rec_put_auth_packet(&record, &(struct rec_auth_packet){.scheme = slice_str("digest"),
-                                                           .auth = buf_slice(&w->credentials)});
+    buf_put_i32(&record, 0);
+    rec_put_slice(&record, slice_str("digest"));
+    rec_put_slice(&record, buf_slice(&w->credentials));
     send_request(w, XID_AUTH, ZK_OP_AUTH, buf_slice(&record));
     buf_deinit(&record);
 }
