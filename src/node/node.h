@@ -209,6 +209,11 @@ struct node_event {
 
 void node_step(struct node *n, const struct node_event *ev, struct effects *fx);
 
+/* Of a client's bytes that hold several frames, before they are stepped one by one: brings near
+ * what they will read. Changes nothing. How many of the first frames it has looked at; a part of
+ * one, or one that is too long, ends it. */
+size_t node_look_ahead(const struct node *n, struct slice frames);
+
 /* Reading the state, for commands and metrics. Borrowed, valid until the next step. */
 const struct tree *node_tree(const struct node *n);
 struct session_table *node_sessions(const struct node *n);

@@ -253,6 +253,11 @@ int32_t propose(struct node *n, const struct proposal_request *req, struct effec
  * = there is none. Whoever waited for it before must be gone. */
 bool proposal_wait_for(struct node *n, int64_t session_id, uint64_t client);
 /* A leader's proposal, already in the log's hands. */
+static inline struct proposal *proposal_at(const struct node *n, size_t i)
+{
+    return &n->proposals[(n->proposal_head + i) & (n->proposal_cap - 1)];
+}
+bool proposal_is_committed(const struct node *n, const struct proposal *p);
 void proposal_accept(struct node *n, const struct txn_entry *entry, uint64_t ticket);
 /* Measures how long what became durable took, in an ensemble. */
 void proposals_durable(struct node *n, uint64_t after, uint64_t until);
@@ -261,6 +266,8 @@ void commit_ready(struct node *n, struct effects *fx);
 /* All of it: only while no clients are there who could be answered without bound. */
 void commit_all(struct node *n, struct effects *fx);
 bool commit_is_behind(const struct node *n);
+/* How many of the oldest it has looked at, one at least if any is committed. */
+size_t commit_look_ahead(const struct node *n);
 /* Whether everything up to zxid that we know of is applied. */
 bool commit_has_reached(const struct node *n, int64_t zxid);
 void proposals_drop_after(struct node *n, int64_t zxid);

@@ -68,11 +68,6 @@ void proposals_drop_all(struct node *n)
         proposal_pop(n);
 }
 
-static struct proposal *proposal_at(struct node *n, size_t i)
-{
-    return &n->proposals[(n->proposal_head + i) & (n->proposal_cap - 1)];
-}
-
 void proposals_drop_after(struct node *n, int64_t zxid)
 {
     while (n->proposal_count > 0) {
@@ -383,13 +378,14 @@ static void commit_oldest(struct node *n, struct effects *fx)
     proposal_pop(n);
 }
 
+bool proposal_is_committed(const struct node *n, const struct proposal *p)
+{
+    return n->ensemble == NULL ? p->ticket <= n->durable_ticket : p->zxid <= n->committed_zxid;
+}
+
 bool commit_is_behind(const struct node *n)
 {
-    if (n->proposal_count == 0)
-        return false;
-    const struct proposal *oldest = &n->proposals[n->proposal_head];
-    return n->ensemble == NULL ? oldest->ticket <= n->durable_ticket
-                               : oldest->zxid <= n->committed_zxid;
+    return n->proposal_count > 0 && proposal_is_committed(n, proposal_at(n, 0));
 }
 
 bool commit_has_reached(const struct node *n, int64_t zxid)
@@ -401,7 +397,10 @@ void commit_ready(struct node *n, struct effects *fx)
 {
     if (n->ensemble != NULL)
         syncs_run(n, fx);
-    while (commit_is_behind(n) && fx->send_bytes.len < COMMIT_BYTES_MAX) {
+    for (size_t hinted = 0; commit_is_behind(n) && fx->send_bytes.len < COMMIT_BYTES_MAX;
+         hinted--) {
+        if (hinted == 0)
+            hinted = commit_look_ahead(n);
         commit_oldest(n, fx);
         if (n->ensemble != NULL)
             syncs_run(n, fx); /* before the writes behind them */

@@ -237,9 +237,13 @@ static bool take_greeting(struct server *s, struct peer *p, struct slice frame)
 /* Steps the node with each whole frame. `*bytes` moves past what was consumed. */
 static void serve_frames(struct server *s, struct conn *c, struct slice *bytes, size_t *ret_want)
 {
+    size_t hinted = 0;
     while (!conn_is_paused(c)) {
         struct peer *p = c->owner;
         struct slice frame;
+        if (hinted == 0)
+            hinted = node_look_ahead(s->node, *bytes);
+        hinted -= hinted > 0;
         switch (frame_next(bytes, s->clients.frame_bytes_max, &frame)) {
         case FRAME_MORE:
             *ret_want = frame_bytes_wanted(*bytes);

@@ -49,13 +49,8 @@ static bool is_at_path(const struct tree *t, const struct znode *n, struct slice
     return end == 0;
 }
 
-struct znode *tree_find(const struct tree *t, struct slice path)
+uint32_t tree_path_hash(const struct tree *t, struct slice path)
 {
-    if (path.len == 0 || (path.len == 1 && path.ptr[0] == '/'))
-        return slice_is_null(path) ? NULL : t->root;
-    if (path.ptr[0] != '/')
-        return NULL;
-
     uint32_t hash = t->root->hash;
     const uint8_t *at = path.ptr + 1;
     const uint8_t *end = path.ptr + path.len;
@@ -64,11 +59,19 @@ struct znode *tree_find(const struct tree *t, struct slice path)
         const uint8_t *stop = slash ? slash : end;
         hash = hash_component(t, hash, slice_of(at, (size_t)(stop - at)));
         if (slash == NULL)
-            break;
+            return hash;
         at = slash + 1;
     }
+}
 
-    struct table_probe probe = table_probe(&t->table, hash);
+struct znode *tree_find(const struct tree *t, struct slice path)
+{
+    if (path.len == 0 || (path.len == 1 && path.ptr[0] == '/'))
+        return slice_is_null(path) ? NULL : t->root;
+    if (path.ptr[0] != '/')
+        return NULL;
+
+    struct table_probe probe = table_probe(&t->table, tree_path_hash(t, path));
     struct znode *n = table_probe_next(&probe);
     while (n != NULL && !is_at_path(t, n, path))
         n = table_probe_next(&probe);

@@ -145,6 +145,7 @@ void tree_unlink(struct tree *t, struct znode *n, struct slice path);
 void tree_unlink_subtree(struct tree *t, struct znode *n, struct slice path);
 /* Replaces the data; stat and digest are the caller's. */
 void tree_replace_data(struct tree *t, struct znode *n, struct slice data);
+uint32_t tree_path_hash(const struct tree *t, struct slice path); /* begins with '/' */
 /* A lookup of this child will follow soon. */
 void tree_prefetch_child(const struct tree *t, const struct znode *parent, struct slice name);
 /* Drops everything, the root included; an empty root takes its place (before a snapshot is loaded).
