@@ -222,7 +222,9 @@ static void on_seen(void *context, const struct caucus_result *r)
         n->watch = w;
     else if (w != NULL)
         machine_watch_free(w);
-    n->is_seen = r->rc == 0 || r->rc == CAUCUS_NONODE;
+    /* The watch that there was may have fired meanwhile. */
+    bool is_watched = n->watch != NULL || n->m.is_closed;
+    n->is_seen = (r->rc == 0 && is_watched) || r->rc == CAUCUS_NONODE;
     n->is_missing = r->rc == CAUCUS_NONODE;
     if (r->rc == 0) {
         see(n, r);

@@ -235,7 +235,7 @@ static void see_own(struct queue *q, const struct caucus_result *r)
 {
     struct caucus_session session;
     caucus_get_session(q->m.c, &session);
-    q->look_own = false;
+    q->look_own = q->own == NULL; /* the watch that there was may have fired meanwhile */
     q->owner = r->stat->ephemeral_owner;
     q->token = r->stat->czxid;
     if (r->data_bytes == strlen(QUEUE_REVOKE) && memcmp(r->data, QUEUE_REVOKE, r->data_bytes) == 0)

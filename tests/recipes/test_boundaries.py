@@ -1,8 +1,13 @@
 """Recipes whose connection is cut at every boundary: before each request that they make, before each answer and before
 each event that they hear, one after the other. Whatever is lost, nobody holds what another holds, nothing is done
-twice, and nothing is left behind."""
+twice, and nothing is left behind.
+
+The longest stories are told with a sample of their cuts, another one each time: EVERY_BOUNDARY=1 tells all of them.
+"""
 
 import itertools
+import os
+import random
 
 import pytest
 import rawzk
@@ -10,6 +15,7 @@ from talk import Talk, wait_for_children
 
 LONG_TIMEOUT_MS = 30000
 WAYS = ("request", "answer", "event")
+SAMPLE = 1 if os.environ.get("EVERY_BOUNDARY") else 4
 
 
 @pytest.fixture
@@ -25,11 +31,11 @@ def talk():
         t.kill()
 
 
-def at_every_boundary(proxy, story):
+def at_every_boundary(proxy, story, step=1):
     """Tells the story until none of its boundaries is left; returns how often the connection was cut."""
     cuts = 0
     for way in WAYS:
-        for number in itertools.count(1):
+        for number in itertools.count(random.randint(1, step), step):
             proxy.break_at(way, number)
             story()
             if not proxy.lost.is_set():
@@ -209,3 +215,106 @@ def test_an_item_is_taken_by_one_or_by_nobody(standing, talk, proxied, path):
     assert set(taken) <= set(put) | set(doubtful) and len(set(put) - set(taken)) <= cuts
     ours.quit()
     others.quit()
+
+
+def test_members_of_a_double_barrier_enter_and_leave_together(standing, talk, proxied, path, raw):
+    server = standing("caucusd")
+    s = raw(server)
+    proxy = proxied(server)
+    ours, others = (talk("barrier_talk", hosts, LONG_TIMEOUT_MS, path, 1) for hosts in (often(proxy), server.hosts))
+    for t in (ours, others):
+        assert t.ask("open 0 2", "opened")[1] == "CAUCUS_OK"
+
+    def story():
+        for begin, end in (("enter", "entered"), ("leave", "left")):
+            for t in (ours, others):
+                t.say(f"{begin} 0 -1")
+            for t in (ours, others):
+                assert t.hear(end)[1] == "CAUCUS_OK"
+        wait_for_children(s, 0, path)
+
+    assert at_every_boundary(proxy, story, SAMPLE) >= 2
+    ours.quit()
+    others.quit()
+
+
+def test_partitions_are_held_by_one_after_the_other(standing, talk, proxied, path, raw):
+    server = standing("caucusd")
+    s = raw(server)
+    proxy = proxied(server)
+    ours, others = (talk("partitioner_talk", hosts, LONG_TIMEOUT_MS, path, 1) for hosts in (often(proxy), server.hosts))
+    for t in (ours, others):
+        t.say("auto 0")
+
+    def open_and_acquire(t):
+        assert t.ask("open 0 lost 1 a,b", "opened")[1] == "CAUCUS_OK"
+        return acquired(t)
+
+    def acquired(t, count=None):
+        words = t.hear("acquired")
+        while count is not None and len(words) != count + 2:
+            words = t.hear("acquired")
+        return [int(word.split("=")[1]) for word in words[2:]]
+
+    def story():
+        before = open_and_acquire(ours)
+        assert others.ask("open 0 lost 1 a,b", "opened")[1] == "CAUCUS_OK"
+        parts = acquired(ours, 1) + acquired(others, 1)
+        assert len(before) == 2 and min(parts) > max(before)
+        ours.ask("close 0", "closed")
+        acquired(others, 2)
+        others.ask("close 0", "closed")
+        for node in ("members", "locks/a", "locks/b"):
+            wait_for_children(s, 0, f"{path}/{node}")
+
+    assert at_every_boundary(proxy, story, SAMPLE) >= 2
+    ours.quit()
+    others.quit()
+
+
+def test_a_node_is_kept_whatever_is_lost(standing, talk, proxied, path, raw):
+    server = standing("caucusd")
+    s = raw(server)
+    proxy = proxied(server)
+    t = talk("persistent_node_talk", often(proxy), LONG_TIMEOUT_MS, path, "ephemeral")
+
+    def story():
+        assert t.ask("open one", "opened")[1] == "CAUCUS_OK"
+        _, made, _ = t.hear("kept")
+        t.say("set two")
+        t.hear("kept")
+        s.ok(rawzk.delete(path))
+        assert t.hear("gone")[1:] == [made, "CAUCUS_NONODE"]
+        t.hear("kept")
+        assert s.ok(rawzk.get_data(path))[0] == b"two"
+        t.ask("close", "closed")
+        while s.call(rawzk.exists(path, watch=True)).err == 0:
+            s.event()
+
+    assert at_every_boundary(proxy, story) >= 12
+    t.quit()
+
+
+def test_a_cache_becomes_what_there_is(standing, talk, proxied, path, raw):
+    server = standing("caucusd")
+    s = raw(server)
+    proxy = proxied(server)
+    t = talk("cache_talk", often(proxy), LONG_TIMEOUT_MS, path, "tree", 0)
+    s.ok(rawzk.create(path, b"root"))
+
+    def story():
+        s.ok(rawzk.create(f"{path}/a", b"1"))
+        assert t.ask("open", "opened")[1] == "CAUCUS_OK"
+        t.hear("ready")
+        s.ok(rawzk.create(f"{path}/b", b"2"))
+        s.ok(rawzk.set_data(f"{path}/a", b"3"))
+        assert t.hear(f"added {path}/b")[3:] == ["2"]
+        s.ok(rawzk.delete(f"{path}/a"))
+        s.ok(rawzk.delete(f"{path}/b"))
+        t.hear(f"removed {path}/b")
+        t.ask("sync", "synced")
+        assert t.ask("all", "all")[1:] == [f"{path}=root"]
+        t.ask("close", "closed")
+
+    assert at_every_boundary(proxy, story, SAMPLE) >= 2
+    t.quit()
