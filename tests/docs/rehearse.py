@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """rehearse.py DOCUMENT FOLDER: does everything that the document says, in that empty folder. Wants a network of its own (unshare -n).
 
-The folder looks like a fresh clone with the programs built. The last line printed is "N blocks run, N not run"; exit code 1 and a line with
-the place if one does not do what is written."""
+The folder looks like a fresh clone with the programs built. The last line printed is "N blocks run, N not run". If one does not do what is
+written: exit code 1, and the last thing printed is "FAILED", the place, and what was wrong."""
 
 import os
 import pathlib
@@ -61,12 +61,17 @@ class Background:
             self.said += line
         check_contains(self.block.expected, self.said)
 
-    def ended_well(self):
+    def ended_badly(self):
+        """Ends it; what was wrong with that, or nothing."""
         code = self.end()
         if code in (0, 130, -signal.SIGINT) or self.struck and isinstance(code, int):
-            return True
-        print(f"line {self.block.line}: ended with {code}:\n{self.said}")
-        return False
+            return ""
+        return f"ended with {code}:\n{self.all_said()}"
+
+    def all_said(self):
+        while not self.lines.empty():
+            self.said += self.lines.get() or ""
+        return self.said
 
     def end(self):
         if self.process.poll() is None:
@@ -131,17 +136,17 @@ class Stage:
     def interrupt(self, words):
         terminal = self.terminal(words)
         self.background.remove(terminal)
-        if not terminal.ended_well():
-            raise Failed(f"'{words}' did not end as it should")
+        if wrong := terminal.ended_badly():
+            raise Failed(f"'{words}', line {terminal.block.line}: {wrong}")
 
     def end(self):
-        """The last terminal first. True: all ended as they should."""
-        fine = [terminal.ended_well() for terminal in reversed(self.background)]
-        return nobody_left() and all(fine)
+        """The last terminal first. Who did not end as he should, as (line, what was wrong)."""
+        wrong = [(terminal.block.line, terminal.ended_badly()) for terminal in reversed(self.background)]
+        return [(line, what) for line, what in wrong if what] + [("end", f"still running: {words}") for words in those_left()]
 
 
-def nobody_left():
-    """Whoever is in our network besides us was started by the document, and ends with it."""
+def those_left():
+    """Whoever is in our network besides us was started by the document, and ends with it; returns what they ran."""
     ours, left = os.readlink("/proc/self/ns/net"), []
     for entry in pathlib.Path("/proc").iterdir():
         try:
@@ -151,17 +156,16 @@ def nobody_left():
                     left.append((int(entry.name), words))
         except OSError:
             pass  # it has ended
-    for pid, words in left:
-        print(f"still running: {words}")
+    for pid, _ in left:
         os.kill(pid, signal.SIGKILL)
-    return not left
+    return [words for _, words in left]
 
 
 def main(name, folder):
     blocks = document.read((ROOT / name).read_text(), name)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     stage = Stage(pathlib.Path(folder))
-    done, left, fine = 0, [], True
+    done, left, wrong = 0, [], []
     try:
         for block in blocks:
             if block.how == "not run":
@@ -170,15 +174,17 @@ def main(name, folder):
                 stage.do(block)
                 done += 1
     except (Failed, subprocess.TimeoutExpired) as problem:
-        print(f"{name}:{block.line}: {problem}")
+        wrong.append((block.line, problem))
         for terminal in stage.background:
-            print(f"in the background, line {terminal.block.line}:\n{terminal.said}")
-        fine = False
+            print(f"in the background, line {terminal.block.line}:\n{terminal.all_said()}")
     finally:
-        fine = stage.end() and fine
+        wrong += stage.end()
     print(*left, sep="\n")
     print(f"{done} blocks run, {len(left)} not run")
-    return 0 if fine else 1
+    # The first thing that went wrong comes last, where people look; the others may have followed from it.
+    for line, what in reversed(wrong):
+        print(f"FAILED {name}:{line}: {what}")
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

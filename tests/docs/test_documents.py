@@ -24,9 +24,9 @@ def own_network():
 def test_document_is_as_it_says(name, tmp_path):
     done = subprocess.run([*own_network(), sys.executable, ROOT / "tests/docs/rehearse.py", name, tmp_path],
                           capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    print(done.stdout + done.stderr)
+    assert done.returncode == 0, done.stdout.rpartition(f"\nFAILED {name}:")[2] + done.stderr
     assert re.search(r"^(\d+) blocks run, \d+ not run$", done.stdout, re.M), done.stdout
-    print(done.stdout)
 
 
 def test_what_is_not_run_says_why_and_is_little():
