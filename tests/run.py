@@ -3,7 +3,7 @@
 
   tests/run.py [--list] [PART...]
 
-Each part writes its output to build/test-logs/PART.log; a failing part's tail is shown. The last line
+Each part writes its output to build/test-logs/PART.log; of a failing part what tells the cause is shown. The last line
 printed is "N passed, N failed" (", N skipped" when something was). A part that reports no test at all has
 failed. The exit status is 0 only when nothing failed.
 """
@@ -61,7 +61,7 @@ def ctest(log, preset, label, jobs=JOBS):
 def pytest(log, paths, preset="release", extra="", **env):
     if build(log, preset):
         return Result(failed=1)
-    status, out = sh(log, f"build/venv/bin/python -m pytest -q -n {JOBS} {extra} {paths}",
+    status, out = sh(log, f"build/venv/bin/python -m pytest -q -n {JOBS} {extra} {paths}", COLUMNS=200,
                      CAUCUSD=os.path.join(ROOT, f"build/{preset}/bin/caucusd"), **env)
     count = lambda word: int((re.findall(rf"(\d+) {word}", out.splitlines()[-1] if out else "") or [0])[0])
     result = Result(count("passed"), count("failed") + count("error"), count("skipped"))
@@ -178,6 +178,38 @@ def part_faults(log):
     return pytest(log, "tests/faults")
 
 
+def cause(lines):
+    """Of a failed part's log: what each test of pytest or ctest says it failed of, and pytest's summaries; of others the end."""
+    shown, said, summary, program = [], [], False, False
+
+    def tell():
+        # An assertion may bring along whole logs of servers: how they begin and how they end.
+        shown.extend(said if len(said) <= 30 else [*said[:15], "    ...\n", *said[-15:]])
+        said.clear()
+
+    for line in lines:
+        if re.match(r" *(Start +\d+: |\d+/\d+ Test |\d+% tests passed)", line):
+            tell()
+            program = "***" in line  # it failed, and what it printed follows
+            shown += [line] * program
+        elif program:
+            said.append(line)
+        elif re.match(r"=+ short test summary info =+$", line):
+            tell()
+            summary = True
+            shown.append(line)
+        elif summary:
+            shown.append(line)
+            summary = not re.match(r"(=+ )?\d+ (failed|passed|error)", line)
+        elif re.match(r"_{3,} .+ _{3,}$", line):
+            tell()
+            shown.append(line)
+        elif line.startswith("E  "):
+            said.append(line)
+    tell()
+    return shown or lines[-60:]
+
+
 PARTS = {name[5:]: fn for name, fn in list(globals().items()) if name.startswith("part_")}
 
 
@@ -212,7 +244,7 @@ def main(argv):
               f"({time.monotonic() - began:.0f} s)", flush=True)
         if r.failed:
             with open(path, errors="replace") as log:
-                print("".join("    " + line for line in log.readlines()[-60:]))
+                print("".join("    " + line for line in cause(log.readlines())))
             print(f"    whole log: {os.path.relpath(path, ROOT)}")
     skipped = f", {total.skipped} skipped" if total.skipped else ""
     print(f"{total.passed} passed, {total.failed} failed{skipped}")
