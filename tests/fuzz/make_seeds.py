@@ -171,6 +171,8 @@ def main():
          b'{"@class":"c","v":[1,-2.5e+3,true,false,null,{}]},"registrationTimeUTC":1325129459728,'
          b'"serviceType":"DYNAMIC","uriSpec":{"parts":[]},"enabled":true}')
     seed("fuzz_instance", "text", b' {"id":"\\u00e4\\ud83d\\uddf3\\n" , "name":"\\"\\/","payload":"x"}\n')
+    seed("fuzz_srvr", "apache", b"Zookeeper version: 3.9.5-1, built on 2025-01-01 UTC\nLatency min/avg/max: 0/0.5/12\n"
+         b"Received: 3\nSent: 2\nConnections: 1\nOutstanding: 0\nZxid: 0x100000002\nMode: follower\nNode count: 5\n")
     messages = i32(2) + text("one") + text("")
     member = bytes(range(16)) + i64(5)
     seed("fuzz_broadcast", "record", b"CBr1" + i64(7) + i64(3) + i64(4) + i64(2) + i32(1) + member)
