@@ -18,7 +18,7 @@ const char arguments_help[] =
     "Without a file:\n"
     "  --data DIR         where snapshots and transaction logs live (dataDir)\n"
     "  --port N           port for clients; 0 takes a free one and says which (clientPort)\n"
-    "  --address A        listen on this address only (clientPortAddress)\n"
+    "  --address A        listen on this address only (clientPortAddress, admin.serverAddress)\n"
     "  --admin-port N     HTTP commands and metrics on this port; without it there are none\n"
     "                     All four letter words are answered (4lw.commands.whitelist=*).\n"
     "\n"
@@ -195,9 +195,22 @@ static void override_pair(struct config *config, const char *pair)
     free(key);
 }
 
+/* Where clients are to connect, so are those who ask by HTTP; -D admin.serverAddress says
+ * otherwise. A file says it itself: there it is 0.0.0.0 as with ZooKeeper, whatever
+ * clientPortAddress is. */
+static void apply_admin_address(int argc, char **argv, struct config *config)
+{
+    for (int at = 1; at < argc;) {
+        struct option o = next_option(argc, argv, &at);
+        if (strcmp(o.name, "--address") == 0 && o.value != NULL && o.value[0] != 0)
+            config_override(config, "admin.serverAddress", o.value);
+    }
+}
+
 void arguments_apply(int argc, char **argv, struct config *config)
 {
     if (config->file == NULL) {
+        apply_admin_address(argc, argv, config);
         config_override(config, "admin.enableServer", "false");
         config_override(config, "4lw.commands.whitelist", "*");
     }

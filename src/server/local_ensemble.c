@@ -156,7 +156,8 @@ static bool write_folder(const struct local_ensemble *e, int index, const struct
                "4lw.commands.whitelist=*\n",
                c->dir, c->client_port, e->address);
     if (a->admin_port != NULL)
-        buf_printf(&text, "admin.serverPort=%d\n", atoi(a->admin_port) + index);
+        buf_printf(&text, "admin.serverAddress=%s\nadmin.serverPort=%d\n", e->address,
+                   atoi(a->admin_port) + index);
     else
         buf_printf(&text, "admin.enableServer=false\n");
     put_servers(e, &text);

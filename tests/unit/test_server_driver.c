@@ -132,6 +132,21 @@ static void without_a_file_there_is_no_http_port_and_every_word_is_answered(void
     config_deinit(&c);
 }
 
+static void http_is_where_clients_are(void **state)
+{
+    (void)state;
+    struct config c;
+    apply(&c, "--data=/nowhere", "--port=5", "--address=127.0.0.1", "--admin-port=7");
+    assert_string_equal(config_text(&c, CONFIG_ADMIN_ADDRESS), "127.0.0.1");
+    config_deinit(&c);
+    apply(&c, "--data=/nowhere", "-Dadmin.serverAddress=::1", "--address=127.0.0.1", "--port=5");
+    assert_string_equal(config_text(&c, CONFIG_ADMIN_ADDRESS), "::1");
+    config_deinit(&c);
+    apply(&c, "-DclientPortAddress=127.0.0.1", "--data=/nowhere", "--port=5", "--admin-port=7");
+    assert_string_equal(config_text(&c, CONFIG_ADMIN_ADDRESS), "0.0.0.0");
+    config_deinit(&c);
+}
+
 /* ---- throttle ---- */
 
 static const struct throttle_options five_and_one_per_10_ms = {
@@ -341,6 +356,7 @@ int main(void)
         cmocka_unit_test(a_command_line_that_means_nothing_is_refused),
         cmocka_unit_test(an_ensemble_needs_nothing_else_and_passes_on_what_concerns_servers),
         cmocka_unit_test(without_a_file_there_is_no_http_port_and_every_word_is_answered),
+        cmocka_unit_test(http_is_where_clients_are),
         cmocka_unit_test(throttle_without_tokens_admits_everybody),
         cmocka_unit_test(throttle_admits_as_many_as_there_are_tokens),
         cmocka_unit_test(a_weighted_throttle_takes_less_for_a_renewal),
