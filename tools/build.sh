@@ -4,6 +4,7 @@ set -eu
 cd "$(dirname "$0")/.."
 preset=$1
 shift
+trap 'exit 130' INT TERM HUP # when what runs has ended, so that nothing runs on behind us
 mkdir -p build
 exec 9>"build/$preset.lock"
 if command -v flock >/dev/null 2>&1 && ! flock -n 9; then
@@ -12,9 +13,16 @@ if command -v flock >/dev/null 2>&1 && ! flock -n 9; then
 fi
 
 # What a configuration that was cut off, or met a full disk, found out about the machine is not to be believed.
-if [ ! -f "build/$preset/configured" ]; then
-    rm -rf "build/$preset/CMakeCache.txt" build/"$preset"/CMakeFiles/[0-9]* build/"$preset"/CMakeFiles/CMake* "build/$preset/build.ninja"
+if [ ! -f "build/$preset/configured" ] || [ ! -s "build/$preset/build.ninja" ]; then
+    rm -rf "build/$preset/configured" "build/$preset/CMakeCache.txt" build/"$preset"/CMakeFiles/[0-9]* build/"$preset"/CMakeFiles/CMake* "build/$preset/build.ninja"
     cmake --preset "$preset" >"build/$preset.log" 2>&1 || { cat "build/$preset.log" >&2; exit 1; }
+    # Of files for which there was no room cmake says nothing, and ends as if it had written them.
+    if [ ! -s "build/$preset/build.ninja" ] || ! head -c 1000000 /dev/zero >"build/$preset/room"; then
+        rm -f "build/$preset/room"
+        echo "build: build/$preset could not be configured to its end" >&2
+        exit 1
+    fi
+    rm "build/$preset/room"
     touch "build/$preset/configured"
     rm -f "build/$preset.log"
 fi

@@ -17,7 +17,8 @@ test) wanted="$build_packages $test_packages" ;;
 *) echo "usage: tools/deps.sh [build|test]" >&2; exit 2 ;;
 esac
 
-if ! command -v dpkg-query >/dev/null 2>&1; then
+# What no package database can tell. What testing needs besides is not looked for: tests say so.
+by_hand() {
     missing=
     for tool in gcc make cmake ninja pkg-config protoc-c; do
         command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
@@ -25,15 +26,26 @@ if ! command -v dpkg-query >/dev/null 2>&1; then
     for lib in libuv libssl libcrypto zlib libmicrohttpd gnutls libxxhash libedit libnghttp2 libprotobuf-c; do
         pkg-config --exists "$lib" 2>/dev/null || missing="$missing $lib"
     done
+    for header in sasl/sasl.h snappy-c.h; do
+        echo "#include <$header>" | gcc -E - >/dev/null 2>&1 || missing="$missing $header"
+    done
     [ -z "$missing" ] && exit 0
     echo "deps: this is not Debian or Ubuntu. Please install, with headers:$missing" >&2
     exit 1
+}
+
+if ! command -v dpkg-query >/dev/null 2>&1 || ! command -v apt-get >/dev/null 2>&1; then
+    by_hand
 fi
 
+# shellcheck disable=SC2086
+there=$(dpkg-query -W -f '/${Package} ${db:Status-Status}/' $wanted 2>/dev/null || true)
 missing=
 for package in $wanted; do
-    status=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)
-    [ "$status" = "install ok installed" ] || missing="$missing $package"
+    case $there in
+    *"/$package installed/"*) ;;
+    *) missing="$missing $package" ;;
+    esac
 done
 if [ -n "$missing" ]; then
     if [ "$(id -u)" = 0 ]; then
@@ -47,6 +59,8 @@ if [ -n "$missing" ]; then
     echo "deps: installing$missing"
     export DEBIAN_FRONTEND=noninteractive
     $sudo apt-get -o DPkg::Lock::Timeout=300 update -q >/dev/null
+    # Whoever was killed while he installed left packages that wait to be configured, and apt-get refuses to go on.
+    $sudo dpkg --configure -a >/dev/null
     # shellcheck disable=SC2086
     $sudo apt-get -o DPkg::Lock::Timeout=300 install -y -q --no-install-recommends $missing >/dev/null
 fi

@@ -4,7 +4,9 @@ the programs are those that are built already."""
 import os
 import pathlib
 import select
+import shutil
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -16,9 +18,10 @@ CMAKE = """#!/bin/sh
 mkdir -p build/release/CMakeFiles
 if [ -p gate ]; then echo half >build/release/CMakeCache.txt; echo configuring >cmake.begun; read -r _ <gate; fi
 if [ -e full ]; then echo "No space left on device"; exit 1; fi
+if [ -e silently-full ]; then exit 0; fi
 [ ! -e build/release/CMakeCache.txt ] || echo "an old cache was believed" >>complaints
 echo whole >build/release/CMakeCache.txt
-touch build/release/build.ninja
+echo rules >build/release/build.ninja
 """
 NINJA = """#!/bin/sh
 echo ninja >>order
@@ -108,13 +111,30 @@ def test_set_up_that_fails_says_why_and_leaves_nothing_to_believe(clone):
     assert not (clone.folder / "build/release/configured").exists()
 
 
+def test_configuration_that_was_not_written_is_done_again(clone):
+    (clone.folder / "silently-full").touch()
+    first = clone.run()
+    said = first.communicate(timeout=WAIT_S)[0]
+    assert first.returncode == 1 and "build: build/release could not be configured to its end" in said
+    (clone.folder / "silently-full").unlink()
+    # So it is where an earlier version believed it.
+    (clone.folder / "build/release/configured").touch()
+    second = clone.run("server", "--port", "0")
+    assert any("event=serving" in line for line in second.stdout)
+    interrupt(second)
+    assert second.returncode == 0 and not (clone.folder / "complaints").exists()
+
+
 def test_two_at_once_build_one_after_the_other_and_one_is_told_of_the_other(clone):
     clone.gate("ninja")
     (clone.folder / "stand-ins/cmake").write_text(CMAKE.replace("-p gate", "-p none"))
     both = [clone.run("up", "--election", str(ROOT / "elections/example")) for _ in range(2)]
     clone.wait_begun("ninja")
-    waiting = select.select([p.stdout for p in both], [], [], WAIT_S)[0]
-    assert len(waiting) == 1 and "is being built by somebody else; waiting" in waiting[0].readline()
+    said = ""
+    while "build/release is being built by somebody else; waiting for that\n" not in said:
+        heard = select.select([p.stdout for p in both], [], [], WAIT_S)[0]
+        assert heard, said
+        said += os.read(heard[0].fileno(), 4096).decode()
     gate = os.open(clone.folder / "gate", os.O_RDWR)
     clone.open_gate("ninja")
     os.write(gate, b"go\n")
@@ -131,6 +151,51 @@ def test_two_at_once_build_one_after_the_other_and_one_is_told_of_the_other(clon
     assert (clone.folder / "order").read_text() == "ninja\n" * 4
     down = clone.run("down")
     assert down.wait(WAIT_S) == 0 and other.wait(WAIT_S) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_it_alone_ends_the_build_too(clone, number):
+    clone.gate("ninja")
+    (clone.folder / "stand-ins/cmake").write_text(CMAKE.replace("-p gate", "-p none"))
+    first = clone.run()
+    clone.wait_begun("ninja")
+    first.send_signal(number)
+    said = first.communicate(timeout=WAIT_S)[0]  # whose end is that of everybody who could write into it
+    assert first.returncode == 130 and said.endswith("\nrun: interrupted; ./run goes on from here\n")
+    assert (clone.folder / "order").read_text() == "ninja\n"
+
+
+def test_a_port_that_is_taken_is_told(clone):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = clone.run("server", "--port", port)
+        said = done.communicate(timeout=WAIT_S)[0]
+    assert done.returncode == 1 and f"listen on port {port} of '127.0.0.1': Address already in use" in said, said
+
+
+SYSTEM = ["sh", "sed", "awk", "df", "dirname", "id", "cat"]
+
+
+@pytest.mark.parametrize("stand_ins, text", [
+    ({}, "deps: this is not Debian or Ubuntu. Please install, with headers: gcc make cmake ninja pkg-config protoc-c libuv "),
+    ({"dpkg-query": "exit 1", "apt-get": "exit 1", "id": "echo 1000"}, "deps: as root, please run: apt-get install gcc make cmake "),
+    ({"dpkg-query": "exit 1", "apt-get": "echo 'E: no network' >&2; exit 100", "dpkg": "exit 0", "id": "echo 0"}, "E: no network\n"),
+    ({"dpkg-query": "exit 1", "apt-get": "exit 0", "dpkg": "echo half a package >&2; exit 1", "id": "echo 1000",
+      "sudo": 'echo as root: "$1" >&2; exec "$@"'}, "as root: dpkg\nhalf a package\n"),
+], ids=["no Debian", "no root", "no network", "sudo"])
+def test_what_is_missing_and_cannot_be_installed_is_told(clone, stand_ins, text):
+    folder = clone.folder / "system"
+    folder.mkdir()
+    for name in SYSTEM:
+        (folder / name).symlink_to(shutil.which(name))
+    for name, script in stand_ins.items():
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o755)
+    clone.env["PATH"] = str(folder)
+    done = clone.run()
+    said = done.communicate(timeout=WAIT_S)[0]
+    assert done.returncode == 1 and text in said and said.endswith("\nrun: setting up failed; what is above says why\n"), said
 
 
 @pytest.mark.parametrize("words, code, text", [
