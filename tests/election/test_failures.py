@@ -197,8 +197,7 @@ def test_how_long_a_state_takes_no_votes(start_election, coordination, capsys):
         if what == "stopped":
             leader.resume()
         else:
-            leader.process.wait()
-            leader.process = None
+            leader.wait_end()
             leader.start()
     for server in election.servers:
         server.stop()

@@ -17,7 +17,7 @@ from peers import program
 from rfc6962 import Tree
 from test_programs import COMMITTEE, NO, OK, USAGE, run
 
-pytestmark = pytest.mark.parametrize("coordination", ["ours"], indirect=True, scope="module")
+pytestmark = pytest.mark.parametrize("coordination", ["ours"], indirect=True, scope="session")
 VOTES = 600
 
 

@@ -17,6 +17,8 @@ import collections
 import contextlib
 import hashlib
 import hmac
+import http.client
+import json
 import os
 import pathlib
 import random
@@ -32,6 +34,7 @@ import time
 from kazoo.client import KazooClient
 from kazoo.exceptions import BadVersionError, NoNodeError
 
+import zkfiles
 from peers import CAUCUSD
 
 ELECTIOND = pathlib.Path(os.environ.get("ELECTIOND", CAUCUSD.parent / "electiond"))
@@ -86,7 +89,8 @@ class Server:
         self.data = election.folder / self.name
         self.process = None
         self.log_path = election.folder / f"{self.name}.log"
-        self.options, self.env, self.peer_port = [], None, 0
+        self.options, self.env, self.peer_port, self.hosts = [], None, 0, None
+        self.grew, self.reader = threading.Condition(), None  # its log
         place = election.places.get(number)
         self.host, self.prefix = (place.host, [*place.prefix]) if place else ("127.0.0.1", [])
         self.ready = {}
@@ -98,13 +102,15 @@ class Server:
         assert self.process is None
         self.mark = self.log_path.stat().st_size if self.log_path.exists() else 0
         command = [
-            *self.prefix, ELECTIOND, "--zookeeper", self.election.hosts, "--election", self.election.definition,
+            *self.prefix, ELECTIOND, "--zookeeper", self.hosts or self.election.hosts, "--election", self.election.definition,
             "--data", self.data, "--name", self.name, "--peer", f"{self.host}:{self.peer_port}", "--auth", "none",
             "--rest", f"{self.host}:0", "--grpc", f"{self.host}:0", "--committee", "open",
             "--session-timeout", str(self.election.session_timeout_ms), *self.options]
-        with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, env={**os.environ, **self.env} if self.env else None)
+        self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                        env={**os.environ, **self.env} if self.env else None)
+        self.reader = threading.Thread(target=self.read_output, args=[self.process.stdout], daemon=True)
+        self.reader.start()
         if wait:
             self.wait_ready()
         return self
@@ -113,16 +119,31 @@ class Server:
         return self.log_path.read_bytes()[self.mark:].decode()
 
     def wait_log(self, pattern, timeout_s=WAIT_S):
+        """The first line of this life that matches, as soon as it is there."""
         deadline = time.monotonic() + timeout_s
-        while not (found := re.search(pattern, self.log(), re.M)):
-            assert self.process is None or self.process.poll() is None, f"{self} ended:\n{self.log()[-3000:]}"
-            assert time.monotonic() < deadline, f"{self}: no line with {pattern!r}:\n{self.log()[-3000:]}"
-            time.sleep(0.02)
+        with self.grew:
+            while not (found := re.search(pattern, self.log(), re.M)):
+                ended = self.process is not None and self.process.poll() is not None and not self.reader.is_alive()
+                assert not ended, f"{self} ended:\n{self.log()[-3000:]}"
+                assert time.monotonic() < deadline, f"{self}: no line with {pattern!r}:\n{self.log()[-3000:]}"
+                self.grew.wait(deadline - time.monotonic())
         return found
+
+    def read_output(self, pipe):
+        with pipe, open(self.log_path, "ab") as log:
+            for line in pipe:
+                with self.grew:
+                    log.write(line)
+                    log.flush()
+                    self.grew.notify_all()
+        with self.grew:
+            self.grew.notify_all()
 
     def wait_ready(self):
         line = self.wait_log(r"event=ready .*")[0]
         self.ready = dict(word.split("=", 1) for word in line.split() if "=" in word)
+        with self.election.begun:
+            self.election.begun.notify_all()
 
     def port(self, door):
         return int(self.ready[door].rpartition(":")[2])
@@ -130,18 +151,17 @@ class Server:
     def kill(self):
         if self.process is not None:
             self.process.kill()
-            self.process.wait()
-            self.process = None
+            self.wait_end()
 
     def stop(self):
         if self.process is not None:
             self.process.send_signal(signal.SIGTERM)
-            code = self.process.wait(WAIT_S)
-            self.process = None
+            code = self.wait_end()
             assert code == 0, f"{self} ended with {code}:\n{self.log()[-3000:]}"
 
     def wait_end(self):
         code = self.process.wait(WAIT_S)
+        self.reader.join(WAIT_S)
         self.process = None
         return code
 
@@ -173,6 +193,8 @@ class Election:
         self.servers = [Server(self, i + 1) for i in range(servers)]
         self.keepers = self.servers  # of votes
         self.round = 0
+        self.numbers = {}  # of members: {(server, state): number}
+        self.begun = threading.Condition()  # told when a server is ready
         self.tls = None  # an ssl.SSLContext, if links want one
 
     def _define(self, states):
@@ -238,34 +260,75 @@ class Election:
                 self.wait_commit(state, lambda c: c.sealed, "it is sealed")
         self.set_phase(CLOSED)
 
-    def commit(self, state):
-        """(Commit, mzxid); None before there is one."""
+    def commit(self, state, changed=None):
+        """(Commit, mzxid); None before there is one. changed: called once when that is not so any more."""
+        path = f"/Election/{state}/Commit"
         try:
-            data, stat = self.client.retry(self.client.get, f"/Election/{state}/Commit")
+            data, stat = self.client.retry(self.client.get, path, changed)
             return (read_commit(data), stat.mzxid) if data else None
         except NoNodeError:
+            if changed and self.client.retry(self.client.exists, path, changed):
+                changed(None)
             return None
 
     def wait_commit(self, state, condition, what, timeout_s=WAIT_S):
         deadline = time.monotonic() + timeout_s
-        while not ((found := self.commit(state)) and condition(found[0])):
+        while True:
+            changed = threading.Event()
+            found = self.commit(state, lambda _: changed.set())
+            if found and condition(found[0]):
+                return found[0]
             assert time.monotonic() < deadline, f"{state}: not so in time: {what}: {found}\n{self.tails()}"
-            time.sleep(0.02)
-        return found[0]
+            changed.wait(deadline - time.monotonic())
 
     def wait_seal(self, state):
         deadline = time.monotonic() + WAIT_S
-        while not self.client.exists(f"/Election/{state}/Seal/{self.round}"):
+        while True:
+            changed = threading.Event()
+            if self.client.exists(f"/Election/{state}/Seal/{self.round}", lambda _: changed.set()):
+                return
             assert time.monotonic() < deadline, f"{state} has no seal\n{self.tails()}"
-            time.sleep(0.02)
+            changed.wait(deadline - time.monotonic())
 
     def tails(self):
         return "\n".join(f"--- {s}\n{s.log()[-1500:]}" for s in self.servers if s.log_path.exists())
 
     def members(self, state):
-        """{number: server}, as their logs tell."""
-        return {int(server.wait_log(rf"event=member .*state={state} .*number=(\d+)")[1]): server
-                for server in self.keepers if server.process is not None}
+        """{number: server} of those that run, as their logs tell: a number is a server's for good."""
+        def number(server):
+            if (server, state) not in self.numbers:
+                self.numbers[server, state] = int(server.wait_log(rf"event=member .*state={state} .*number=(\d+)")[1])
+            return self.numbers[server, state]
+
+        return {number(server): server for server in self.keepers if server.process is not None}
+
+    def line(self, state, changed=None):
+        """The servers in the order of their LiveNodes: the first one leads."""
+        names = self.client.retry(self.client.get_children, f"/Election/{state}/LiveNodes", changed)
+        members = self.members(state)
+        seats = sorted((int(name.rpartition("-")[2]), int(name.split("-")[2])) for name in names)
+        return [members[member] for _, member in seats if member in members]
+
+    def wait_line(self, state, condition, what):
+        deadline = time.monotonic() + WAIT_S
+        while True:
+            changed = threading.Event()
+            found = self.line(state, lambda _: changed.set())
+            if condition(found):
+                return found
+            assert time.monotonic() < deadline, f"{state}: not so in time: {what}: {found}\n{self.tails()}"
+            changed.wait(deadline - time.monotonic())
+
+    def due(self):
+        """{state: the server that should lead it}: states are dealt to servers in turn, by their names."""
+        names = sorted(self.keepers, key=lambda server: server.name)
+        return {state: names[i % len(names)] for i, state in enumerate(self.states)}
+
+    def wait_balanced(self):
+        """Every server stands first in the lines of the states that it should lead."""
+        for state, server in self.due().items():
+            self.wait_line(state, lambda line, server=server: len(line) == len(self.keepers) and line[0] is server,
+                           f"{server} is first")
 
     def leader(self, state):
         """Whoever Commit names."""
@@ -291,14 +354,16 @@ class Election:
     def wait_caught_up(self, state, servers=None):
         """Every replica has what is committed in its file."""
         commit, _ = self.commit(state)
-        deadline = time.monotonic() + WAIT_S
+
+        def has_it(path):
+            log = read_log(path) if path.exists() else Log([], {})
+            return len(log.records) >= commit.index and log.chains.get(commit.index) == commit.chain
+
         for server in servers or self.servers:
-            while True:
-                log = read_log(self.file(server, state)) if self.file(server, state).exists() else Log([], {})
-                if len(log.records) >= commit.index and log.chains.get(commit.index) == commit.chain:
-                    break
-                assert time.monotonic() < deadline, f"{server} has not caught up\n{self.tails()}"
-                time.sleep(0.05)
+            path = self.file(server, state)
+            if not has_it(path):
+                with zkfiles.FolderWatch(path.parent) as changes:
+                    changes.wait_until(lambda path=path: has_it(path), WAIT_S)
 
     def check(self, *voters):
         """Of a closed or resting state: what voters were told is so, and all replicas have the same."""
@@ -312,6 +377,19 @@ class Election:
                 assert log.records[:commit.index] == logs[0].records[:commit.index]
             check_count(logs[0].records[:commit.index], commit)
             check_told(logs[0].records[:commit.index], [v for v in voters if v.state == state])
+
+
+    def check_recount(self, state):
+        """All replicas count again, from their files, and come to what Commit says."""
+        commit, _ = self.commit(state)
+        server = self.leader(state)  # which hears everybody, after whatever there was
+        with contextlib.closing(http.client.HTTPConnection(server.host, server.port("rest"), timeout=WAIT_S)) as door:
+            door.request("POST", f"/v1/recount?state={state}", "{}", {"Content-Type": "application/json"})
+            answer = json.loads(door.getresponse().read())
+        found, = answer["states"]
+        assert found["agree"], found
+        assert len(found["replicas"]) == len(self.keepers)
+        assert {(r["index"], r["root"]) for r in found["replicas"]} == {(commit.index, commit.root.hex())}
 
 
 def merkle_root(leaves):
@@ -521,7 +599,8 @@ class Voters:
 
     def _listen(self):
         if not self.links:
-            time.sleep(0.05)
+            with self.election.begun:  # or an end, or a server that refuses while it begins or ends
+                self.election.begun.wait(0.05)
             return
         by_socket = {link.socket: server for server, link in self.links.items()}
         ready, _, _ = select.select(list(by_socket), [], [], 0.05)
@@ -552,4 +631,4 @@ class Voters:
                 self.acknowledged += answer in ("COMMITTED", "DUPLICATE")
             self.lock.notify_all()
         if answer in ("UNAVAILABLE", "CLOSING", "NOT_STARTED"):
-            time.sleep(0.01)
+            time.sleep(0.01)  # the voter's own patience: this is a load, it waits for nothing

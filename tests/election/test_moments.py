@@ -1,0 +1,100 @@
+"""The leader of a state is killed at one moment and no other: what the proxy between it and the coordination service
+holds back, and what is in its file, prove which. F1 to F4 of docs/ELECTION.md."""
+
+import contextlib
+
+import pytest
+import zkfiles
+from election import Voters, read_log
+from proxy import Proxy
+from rawzk import MULTI
+
+CA = {"CA": 2000}
+
+
+class Moments:
+    def __init__(self, election, proxies, voters):
+        self.election, self.proxies, self.voters = election, proxies, voters
+        self.leader = election.leader("CA")
+        self.proxy = proxies[self.leader]
+        self.others = [s for s in election.servers if s is not self.leader]
+
+    def committed(self):
+        return self.election.commit("CA")[0].index
+
+    def written(self):
+        """Records on the leader's disk."""
+        return len(read_log(self.election.file(self.leader, "CA")).records)
+
+    def told(self):
+        """Records below the highest that a voter was told of."""
+        return max(b.index for b in list(self.voters.ballots) if b.outcome in ("COMMITTED", "DUPLICATE")) + 1
+
+    def kill_at_commit(self, arrives):
+        """When its next write of Commit is on its way, which is lost or arrives after its death."""
+        def kill():
+            self.leader.process.kill()
+            self.proxy.foil(MULTI, None)
+            if not arrives:
+                raise EOFError
+
+        self.proxy.foil(MULTI, kill)
+        self.leader.wait_end()
+
+    # --- each leaves the leader dead ---
+
+    def f1_it_is_on_no_other_disk(self):
+        """Sent, perhaps: what waits in their sockets they read after its death."""
+        for server in self.others:
+            server.pause()
+        with zkfiles.FolderWatch(self.election.file(self.leader, "CA").parent) as changes:
+            changes.wait_until(lambda: self.written() > self.committed())
+        self.leader.kill()
+        assert self.written() > self.committed()
+        for server in self.others:
+            server.resume()
+
+    def f2_f3_it_is_on_two_of_three_disks_and_not_in_commit(self):
+        self.others[0].pause()
+        self.kill_at_commit(arrives=False)
+        assert self.written() > self.committed() >= self.told()
+        self.others[0].resume()
+
+    def f3_f4_its_commit_arrives_when_it_is_dead(self):
+        self.kill_at_commit(arrives=True)
+
+    def f4_it_is_in_commit_and_nobody_was_told(self):
+        self.proxy.hold(MULTI)
+        assert self.proxy.held.wait(30), "no Commit was written"
+        assert self.committed() > self.told()
+        self.leader.kill()
+        self.proxy.release()
+
+
+MOMENTS = [name for name in vars(Moments) if name.startswith("f")]
+
+
+@pytest.mark.on_apache
+def test_f1_to_f4_the_leader_is_killed_at_each_moment_between_a_vote_and_its_answer(start_election, coordination):
+    with contextlib.ExitStack() as stack:
+        proxies = {}
+
+        def between(election):
+            for server, member in zip(election.servers, coordination):
+                proxies[server] = stack.enter_context(Proxy(member.address))
+                server.hosts = proxies[server].hosts + election.hosts[election.hosts.index("/"):]
+
+        election = start_election(CA, before=between)
+        with Voters(election, "CA") as voters:
+            for moment in MOMENTS:
+                voters.wait_acknowledged(50)
+                at = Moments(election, proxies, voters)
+                getattr(at, moment)()
+                election.wait_leader("CA", at.leader)
+                voters.wait_acknowledged(50)
+                at.leader.start()
+        election.close()
+        election.check(voters)
+        election.check_recount("CA")
+        for server in election.servers:
+            server.stop()
