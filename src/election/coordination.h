@@ -46,6 +46,7 @@ struct server_identity {
 struct member {
     bool known; /* somebody took this number */
     struct server_identity server;
+    struct hash roll; /* that it has; zeros: it has not said */
 };
 
 /* What was last seen of a state. */
@@ -171,6 +172,9 @@ struct coordination_shard_options {
 struct coordination_shard *
 coordination_shard_open(struct coordination *c, const struct coordination_shard_options *options);
 void coordination_shard_begin(struct coordination_shard *s);
+/* The hash of the roll that the replica has, for the other members to see: after `claimed`, and
+ * when it changes. Until it stands there the replica hears of no connection. */
+void coordination_shard_set_roll(struct coordination_shard *s, const struct hash *roll);
 /* What a step wants of the service (not COORD_NOTHING); nothing else is outstanding. Answered by
  * SHARD_COORD, unless SHARD_DISCONNECTED or SHARD_EXPIRED comes first: then it has no answer. */
 void coordination_shard_ask(struct coordination_shard *s, const struct coord_request *request);

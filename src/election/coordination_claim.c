@@ -91,26 +91,32 @@ static void hold(struct coordination_shard *s)
 static void on_set(void *owner, uint32_t slot, const struct caucus_result *r)
 {
     struct coordination_shard *s = owner;
+    struct claim_state *k = &s->claim;
     (void)slot;
-    s->claim.flying = false;
-    if (r->rc == 0)
-        hold(s);
-    else if (r->rc == CAUCUS_BADVERSION)
+    k->flying = false;
+    if (r->rc == 0) {
+        k->members[k->number] = k->sent;
+        k->versions[k->number]++;
+        go(s, CLAIM_PHASE_SET); /* the roll may be another by now */
+    } else if (r->rc == CAUCUS_BADVERSION) {
         go(s, CLAIM_PHASE_READ);
-    else
+    } else {
         again(s, r->rc);
+    }
 }
 
 static void set(struct coordination_shard *s)
 {
     struct claim_state *k = &s->claim;
-    const struct server_identity *self = &s->c->options.self;
-    if (identity_same(&k->members[k->number].server, self)) {
+    const struct member *now = &k->members[k->number];
+    k->sent = (struct member){
+        .known = true, .server = s->c->options.self, .roll = s->claimed ? s->roll : now->roll};
+    if (member_same(now, &k->sent)) {
         hold(s);
         return;
     }
     struct buf data = {0};
-    identity_encode(self, NULL, &data);
+    member_encode(&k->sent, &data);
     coord_set(s->c, member_path(s, k->number, "").text, buf_slice(&data), k->versions[k->number],
               to(s, on_set, 0));
     buf_deinit(&data);
@@ -231,11 +237,8 @@ static void on_read(void *owner, uint32_t slot, const struct caucus_result *r)
     if (r->rc != 0 && r->rc != CAUCUS_NONODE) {
         k->rc = r->rc;
     } else if (slot != SLOT_SYNC && r->rc == 0) {
-        struct member *m = &k->members[slot];
-        m->known = true;
         k->versions[slot] = r->stat != NULL ? r->stat->version : 0;
-        if (!identity_decode(coord_data(r), &m->server, NULL))
-            memset(&m->server, 0, sizeof m->server); /* somebody's, by no name */
+        member_decode(coord_data(r), &k->members[slot]);
     }
     if (--k->left > 0)
         return;
@@ -286,6 +289,13 @@ void claim_step(struct coordination_shard *s)
     case CLAIM_PHASE_REFUSED:
         return;
     }
+}
+
+void coordination_shard_set_roll(struct coordination_shard *s, const struct hash *roll)
+{
+    s->roll = *roll;
+    if (s->claim.phase == CLAIM_PHASE_HELD)
+        go(s, CLAIM_PHASE_SET);
 }
 
 void claim_new_session(struct coordination_shard *s)

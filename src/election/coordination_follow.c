@@ -275,13 +275,12 @@ static void on_member(void *owner, uint32_t slot, const struct caucus_result *r)
 {
     struct state_follow *f = owner;
     struct member seen = {0};
-    if (r->rc == 0 && !identity_decode(coord_data(r), &seen.server, NULL))
-        memset(&seen.server, 0, sizeof seen.server); /* somebody's, who cannot be reached */
-    seen.known = r->rc == 0;
+    if (r->rc == 0)
+        member_decode(coord_data(r), &seen);
     struct member *m = &f->view.members[slot];
     if (r->rc != 0 && r->rc != CAUCUS_NONODE) {
         part_failed(f, PART_MEMBERS, r->rc);
-    } else if (seen.known != m->known || !identity_same(&seen.server, &m->server)) {
+    } else if (!member_same(&seen, m)) {
         *m = seen;
         coord_changed(f->c, f->state, COORDINATION_MEMBERS);
     }

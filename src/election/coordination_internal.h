@@ -201,6 +201,7 @@ struct claim_state {
     int rc;
     struct member members[SHARD_MEMBERS_MAX];
     int32_t versions[SHARD_MEMBERS_MAX];
+    struct member sent; /* what ours is to be */
     uint32_t number;
     bool replaces;
     struct watched lock;
@@ -213,6 +214,7 @@ struct coordination_shard {
     struct coordination_shard_options options;
     struct claim_state claim;
     bool claimed; /* it was told; `member` is final */
+    struct hash roll;
     uint32_t member;
     bool begun, closed;
     bool told;     /* CONNECTED, and nothing against it since */

@@ -65,7 +65,8 @@ static bool take_hex(struct slice value, uint8_t *ret, size_t bytes)
            hex_read(digits, bytes, ret);
 }
 
-static bool take_line(struct slice line, struct server_identity *s, struct hash *config)
+static bool take_line(struct slice line, struct server_identity *s, struct hash *config,
+                      struct hash *roll)
 {
     const uint8_t *equals = line.len > 0 ? memchr(line.ptr, '=', line.len) : NULL;
     if (equals == NULL)
@@ -84,27 +85,39 @@ static bool take_line(struct slice line, struct server_identity *s, struct hash 
         return take_text(value, s->grpc, sizeof s->grpc);
     if (slice_eq_str(key, "config"))
         return take_hex(value, config->bytes, SHA256_BYTES);
+    if (slice_eq_str(key, "roll"))
+        return take_hex(value, roll->bytes, SHA256_BYTES);
     return true;
 }
 
-bool identity_decode(struct slice text, struct server_identity *ret, struct hash *ret_config)
+static bool decode(struct slice text, struct server_identity *ret, struct hash *ret_config,
+                   struct hash *ret_roll)
 {
     struct server_identity s;
-    struct hash config;
+    struct hash config = {0}, roll = {0};
     memset(&s, 0, sizeof s);
-    memset(&config, 0, sizeof config);
     if (text.len > IDENTITY_BYTES_MAX)
         return false;
     while (text.len > 0) {
         const uint8_t *end = memchr(text.ptr, '\n', text.len);
         size_t len = end != NULL ? (size_t)(end - text.ptr) : text.len;
-        if (!take_line(slice_of(text.ptr, len), &s, &config))
+        if (!take_line(slice_of(text.ptr, len), &s, &config, &roll))
             return false;
         text = slice_from(text, end != NULL ? len + 1 : len);
     }
     if (identity_objection(&s) != NULL)
         return false;
     *ret = s;
+    *ret_config = config;
+    *ret_roll = roll;
+    return true;
+}
+
+bool identity_decode(struct slice text, struct server_identity *ret, struct hash *ret_config)
+{
+    struct hash config, roll;
+    if (!decode(text, ret, &config, &roll))
+        return false;
     if (ret_config != NULL)
         *ret_config = config;
     return true;
@@ -116,6 +129,51 @@ bool identity_same(const struct server_identity *a, const struct server_identity
            memcmp(a->incarnation, b->incarnation, INCARNATION_BYTES) == 0 &&
            strcmp(a->peer, b->peer) == 0 && strcmp(a->rest, b->rest) == 0 &&
            strcmp(a->grpc, b->grpc) == 0;
+}
+
+/* ---- members ---- */
+
+static bool says_a_roll(const struct member *m)
+{
+    static const struct hash none;
+    return m->known && !hash_eq(&m->roll, &none);
+}
+
+void member_encode(const struct member *m, struct buf *out)
+{
+    char hex[2 * SHA256_BYTES + 1];
+    identity_encode(&m->server, NULL, out);
+    if (!says_a_roll(m))
+        return;
+    hex_write(m->roll.bytes, SHA256_BYTES, hex);
+    buf_printf(out, "roll=%s\n", hex);
+}
+
+void member_decode(struct slice text, struct member *ret)
+{
+    struct hash config;
+    memset(ret, 0, sizeof *ret);
+    ret->known = true;
+    decode(text, &ret->server, &config, &ret->roll);
+}
+
+bool member_same(const struct member *a, const struct member *b)
+{
+    return a->known == b->known && identity_same(&a->server, &b->server) &&
+           hash_eq(&a->roll, &b->roll);
+}
+
+bool member_roll_is_disputed(const struct member *members, uint32_t replicas, uint32_t self,
+                             const struct hash *roll)
+{
+    uint32_t all = 1, same = 1;
+    for (uint32_t i = 0; i < replicas; i++) {
+        if (i == self || !says_a_roll(&members[i]))
+            continue;
+        all++;
+        same += hash_eq(&members[i].roll, roll);
+    }
+    return 2 * same <= all;
 }
 
 /* ---- claims ---- */

@@ -1,7 +1,8 @@
 /* identity.h: what servers write about themselves, and which member of a shard one is.
  *
  * Text, "key=value" in lines, so that people can read it; keys that are not known are passed over:
- *   name incarnation peer rest grpc        and in LiveNodes: config, the definition's hash
+ *   name incarnation peer rest grpc        and in LiveNodes: config, the definition's hash;
+ *                                          in Members: roll, the hash of the roll it has
  *
  * A member number is taken once, by a name, and stays that name's. What a member has on disk counts
  * as a copy, so it matters that it is the same disk: the incarnation is drawn by chance when the
@@ -32,6 +33,19 @@ void identity_encode(const struct server_identity *s, const struct hash *config,
 bool identity_decode(struct slice text, struct server_identity *ret, struct hash *ret_config);
 bool identity_same(const struct server_identity *a,
                    const struct server_identity *b); /* and addresses */
+
+/* What stands in Members/<number>; `known` is not in it. A roll of zeros: none was said. */
+void member_encode(const struct member *m, struct buf *out);
+/* `known`, and no name and no address where it does not decode: somebody's, who cannot be reached.
+ */
+void member_decode(struct slice text, struct member *ret);
+bool member_same(const struct member *a, const struct member *b);
+
+/* Whether a state's round would begin with another roll if this member led: of all that say which
+ * one they have, not more than half have ours. Two against one is a mistake of the one; one against
+ * one is anybody's. */
+bool member_roll_is_disputed(const struct member *members, uint32_t replicas, uint32_t self,
+                             const struct hash *roll);
 
 enum claim_verdict {
     CLAIM_TAKE,    /* `number` is free */

@@ -49,6 +49,7 @@ enum shard_metric {
     METRIC_APPLIED_INDEX,
     METRIC_PENDING,
     METRIC_LEADER_CHANGES,
+    METRIC_ROLL_DIFFERS,
     METRIC_COUNT,
 };
 
@@ -63,6 +64,7 @@ static const struct {
     {"applied_index", "gauge", "records that are counted"},
     {"pending_votes", "gauge", "records in the log that are not committed"},
     {"leader_changes_total", "counter", "times this server began to lead the state"},
+    {"roll_differs", "gauge", "another server of the state has another roll"},
 };
 
 static uint64_t shard_metric(const struct replica *r, const struct shard_status *st,
@@ -77,6 +79,7 @@ static uint64_t shard_metric(const struct replica *r, const struct shard_status 
         st->counted,
         st->last - st->committed,
         r->leader_changes,
+        r->roll_differs,
     };
     return values[m];
 }

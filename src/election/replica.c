@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "election/identity.h"
 #include "election/service_internal.h"
 #include "io/log.h"
 #include "vote/message.h"
@@ -92,6 +93,7 @@ static void make_shard(struct replica *r)
         .quorum_wait_ns = 2 * second_ns,
         .fetch_wait_ns = second_ns,
         .rejoin_wait_ns = second_ns,
+        .yield_wait_ns = second_ns / 2,
         .bounds = SHARD_BOUNDS,
         .read = votelog_read,
         .arg = r->log,
@@ -102,6 +104,57 @@ static void make_shard(struct replica *r)
     r->shard = shard_create(&o, votelog_found(r->log), &r->roll, service_now_ns(s));
     explicit_bzero(o.salt_key, sizeof o.salt_key);
 }
+
+/* ---- the roll ---- */
+
+static const char *of_another_roll(const struct replica *r, const struct hash *own)
+{
+    const struct member *members = coordination_state(r->service->coordination, r->state)->members;
+    static const struct hash none;
+    for (uint32_t m = 0; m < r->service->definition->replicas; m++) {
+        const struct member *other = &members[m];
+        if (m != r->member && other->known && !hash_eq(&other->roll, &none) &&
+            !hash_eq(&other->roll, own))
+            return other->server.name;
+    }
+    return NULL;
+}
+
+static void tell_roll(const struct replica *r, const char *other)
+{
+    struct log_line line;
+    log_begin(&line, other != NULL ? LOG_WARN : LOG_INFO,
+              other != NULL ? "roll_differs" : "roll_agrees");
+    log_text(&line, "state", code_of(r));
+    if (other != NULL)
+        log_text(&line, "server", other);
+    if (r->roll_disputed)
+        log_text(&line, "text", "most of the state's servers have another: it begins no round");
+    log_end(&line);
+}
+
+void replica_look_at_rolls(struct replica *r)
+{
+    struct shard_event ev = {.type = SHARD_TICK};
+    uint64_t voters;
+    if (r->shard == NULL || r->coordination == NULL)
+        return;
+    struct hash own = shard_roll(r->shard, &voters);
+    const char *other = of_another_roll(r, &own);
+    bool disputed =
+        member_roll_is_disputed(coordination_state(r->service->coordination, r->state)->members,
+                                r->service->definition->replicas, r->member, &own);
+    coordination_shard_set_roll(r->coordination, &own);
+    if (disputed == r->roll_disputed && (other != NULL) == r->roll_differs)
+        return;
+    r->roll_disputed = disputed;
+    r->roll_differs = other != NULL;
+    tell_roll(r, other);
+    shard_set_disputed(r->shard, disputed);
+    replica_step(r, &ev);
+}
+
+/* ---- members ---- */
 
 static void on_claimed(void *arg, uint32_t member)
 {
@@ -117,6 +170,7 @@ static void on_claimed(void *arg, uint32_t member)
     for (struct link *l; (l = links_next(r->service->links, &at)) != NULL;)
         replica_tell_hosts(r, l);
     replica_look_at_links(r);
+    replica_look_at_rolls(r);
     coordination_shard_begin(r->coordination);
 }
 

@@ -133,7 +133,7 @@ static void read_roll(uv_work_t *work)
 static enum roll_outcome put(struct roll_upload *u, struct err *err)
 {
     struct service *s = u->service;
-    const struct replica *r = s->replicas[u->state];
+    struct replica *r = s->replicas[u->state];
     char path[PATH_BYTES];
     enum roll_outcome outcome;
     const char *why = objection(s, &outcome); /* it took its time */
@@ -153,8 +153,10 @@ static enum roll_outcome put(struct roll_upload *u, struct err *err)
     }
     close(u->fd);
     u->fd = -1;
-    if (r != NULL)
+    if (r != NULL) {
         shard_change_roll(r->shard, &u->voters);
+        replica_look_at_rolls(r);
+    }
     return ROLL_OK;
 }
 

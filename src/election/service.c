@@ -202,8 +202,11 @@ static void know_members(struct service *s, int state)
 static void on_changed(void *arg, int state, uint32_t changes)
 {
     struct service *s = arg;
-    if ((changes & COORDINATION_MEMBERS) != 0 && state >= 0)
+    if ((changes & COORDINATION_MEMBERS) != 0 && state >= 0) {
         know_members(s, state);
+        if (s->replicas[state] != NULL)
+            replica_look_at_rolls(s->replicas[state]);
+    }
     if ((changes & COORDINATION_SESSION) != 0) {
         struct log_line line;
         bool connected = coordination_is_connected(s->coordination);
@@ -217,6 +220,8 @@ static void on_changed(void *arg, int state, uint32_t changes)
         const struct commit *c = &coordination_state(s->coordination, state)->commit;
         cast_commit(s, state, (int32_t)c->leader, c->epoch);
     }
+    if ((changes & (COORDINATION_GLOBAL | COORDINATION_LIVE | COORDINATION_MEMBERS)) != 0)
+        balance_changed(s);
     results_changed(s, state, changes);
 }
 
@@ -342,6 +347,7 @@ int service_open(const struct service_options *options, struct service **ret, st
     snprintf(s->self.name, sizeof s->self.name, "%s", options->name);
     by_chance(&s->life, sizeof s->life);
     castings_init(s);
+    balance_init(s);
     make_keys(s);
     struct disk_options disk = {.on_report = on_disk_report, .arg = s};
     s->disk = disk_start(&disk);
@@ -547,6 +553,7 @@ void service_turn(struct service *s)
     look_at_disk(s);
     question_turn(s);
     pulse_turn(s);
+    balance_turn(s);
     cast_turn(s);
     run_later(s);
     int64_t next_ns = tick_replicas(s); /* last, as votes that were taken wait for it */
@@ -557,6 +564,7 @@ void service_turn(struct service *s)
     next_ns = earlier(next_ns, cast_deadline(s));
     next_ns = earlier(next_ns, question_deadline(s));
     next_ns = earlier(next_ns, pulse_deadline(s));
+    next_ns = earlier(next_ns, balance_deadline(s));
     if (s->close_at_ns != 0)
         next_ns = earlier(next_ns, s->close_at_ns);
     loop_set_deadline(s->loop, next_ns);
@@ -581,6 +589,14 @@ const char *service_server_name(const struct service *s)
     return s->self.name;
 }
 
+/* It begins no round, or cannot follow the one that the others began. */
+static bool has_another_roll(const struct service *s, const struct replica *r)
+{
+    uint64_t round = coordination_nation(s->coordination)->global.round;
+    bool begun = round > 0 && coordination_state(s->coordination, r->state)->commit.round == round;
+    return r->roll_disputed && (!begun || !shard_is_current(r->shard));
+}
+
 bool service_is_ready(const struct service *s, const char **ret_why)
 {
     *ret_why = "the coordination service has not answered yet";
@@ -593,6 +609,9 @@ bool service_is_ready(const struct service *s, const char **ret_why)
         const struct replica *r = s->replicas[i];
         *ret_why = "a replica does not know yet which member it is";
         if (r != NULL && r->shard == NULL)
+            return false;
+        *ret_why = "a replica has another roll than most of its state's servers";
+        if (r != NULL && has_another_roll(s, r))
             return false;
         *ret_why = "a replica has not caught up yet";
         if (r != NULL && !shard_is_current(r->shard))

@@ -6,6 +6,7 @@
  *   cast_wire.c     the same between servers
  *   questions.c     what servers ask each other
  *   pulse.c         whether a server that is not heard any more is dead
+ *   balance.c       no server leads most of the states
  *   results.c       counts, replicas, commands, watches
  *   recount.c       counting again from files
  *   voter.c         one voter's own record, credentials
@@ -73,6 +74,15 @@ struct replica {
     bool leading; /* as last seen, for the log */
     uint64_t epoch;
     uint64_t leader_changes;
+
+    /* balance.c: who should lead, and since when he stands in line where he does. */
+    int32_t preferred;
+    uint64_t preferred_seat;
+    int64_t preferred_since_ns;
+    uint32_t hand_backs;
+
+    bool roll_differs,
+        roll_disputed; /* another member's is another; not more than half have ours */
 };
 
 int replica_open(struct service *s, int state, struct replica **ret, struct err *err);
@@ -85,6 +95,8 @@ void replica_durable(struct replica *r, uint64_t ticket);
 void replica_look_at_links(struct replica *r);
 void replica_link_down(struct replica *r, const struct link *l);
 void replica_message(struct replica *r, const struct link *l, struct slice bytes);
+/* Whether the other members have the same roll. */
+void replica_look_at_rolls(struct replica *r);
 void replica_tell_hosts(const struct replica *r, struct link *l); /* and whether it leads */
 
 /* ---- cast.c ---- */
@@ -177,6 +189,12 @@ void pulse_turn(struct service *s);
 int64_t pulse_deadline(const struct service *s);
 void pulses_end(struct service *s);
 
+/* ---- balance.c ---- */
+void balance_init(struct service *s);
+void balance_changed(struct service *s); /* who is in line, or a member, or the phase */
+void balance_turn(struct service *s);
+int64_t balance_deadline(const struct service *s);
+
 /* ---- recount.c, voter.c: answers to questions ---- */
 void recount_question(struct service *s, uint64_t link, uint64_t id, struct slice body);
 /* Those under way are answered; their threads end by and by, and touch nothing of the service. */
@@ -224,6 +242,14 @@ struct service {
     struct list jobs; /* of other threads, for recounts */
     size_t job_count;
     struct list pulses;
+    struct {
+        int64_t at_ns; /* when it is looked at next */
+        int64_t hand_back_ns;
+        int64_t between_ns; /* nobody gives way before */
+        int handed;         /* the state whose next leader is waited for; -1: none */
+        uint64_t handed_epoch;
+        int64_t handed_until_ns;
+    } balance;
     struct { /* who reads the nation; results.c */
         struct list waiting, reading;
         bool is_reading;

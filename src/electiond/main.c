@@ -178,6 +178,7 @@ static int open_service(struct program *p, struct err *err)
         .dial_tls = p->dial_tls,
         .session_timeout_ms = o->session_timeout_ms,
         .commit_gap_ms = o->commit_gap_ms,
+        .hand_back_ms = o->hand_back_ms == 0 ? -1 : o->hand_back_ms,
         .replace = o->replace,
         .ready = on_ready,
         .failed = on_failed,

@@ -46,6 +46,10 @@ const char options_help[] =
     "                       one\n"
     "  --session-timeout MS of the session with the coordination service (6000)\n"
     "  --commit-gap MS      at least this long between two commits of a state (20)\n"
+    "  --hand-back MS       states are dealt to their servers in turn; one that was away leads "
+    "its\n"
+    "                       states again when it has been back so long; 0: only after the next\n"
+    "                       failure of who leads them (10000)\n"
     "  --check              read the definition, say what is wrong with it, and end\n"
     "  --log-level L        debug, info, warn or error; info if not given\n"
     "  --version            print the version, and end\n"
@@ -193,6 +197,8 @@ static void set_option(struct options *o, const char *name, const char *value)
         set_number(o, name, value, 100, 600000, &o->session_timeout_ms);
     else if (strcmp(name, "--commit-gap") == 0)
         set_number(o, name, value, 1, 60000, &o->commit_gap_ms);
+    else if (strcmp(name, "--hand-back") == 0)
+        set_number(o, name, value, 0, 3600000, &o->hand_back_ms);
     else if (strcmp(name, "--log-level") == 0)
         set_level(o, value);
     else
@@ -245,8 +251,11 @@ static void check_all(struct options *o)
 
 void options_read(int argc, char **argv, struct options *ret)
 {
-    struct options o = {
-        .log_level = LOG_INFO, .states = "all", .auth = SERVICE_AUTH_HMAC, .commit_gap_ms = 20};
+    struct options o = {.log_level = LOG_INFO,
+                        .states = "all",
+                        .auth = SERVICE_AUTH_HMAC,
+                        .commit_gap_ms = 20,
+                        .hand_back_ms = 10000};
     for (int i = 1; i < argc && o.action != OPTIONS_WRONG; i++) {
         char name[64];
         const char *equals = strchr(argv[i], '=');

@@ -30,7 +30,7 @@ struct options {
     struct place rest, grpc, peer;
     enum service_auth auth;
     bool committee_open, replace;
-    int session_timeout_ms, commit_gap_ms;
+    int session_timeout_ms, commit_gap_ms, hand_back_ms;
     char problem[256];
 };
 

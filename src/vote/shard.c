@@ -44,7 +44,7 @@ struct shard *shard_create(const struct shard_options *options, const struct sha
     s->roll_hash = voters_hash(&s->voters);
     hmac_key_init(&s->salts, options->salt_key, sizeof options->salt_key);
     map_init(&s->recent, options->seed);
-    s->greeted = s->promised_to = -1;
+    s->greeted = s->promised_to = s->yield_to = -1;
     s->behind_since_ns = s->moved_at_ns = INT64_MAX;
     recover_log(s, disk);
     count_reset(s);
@@ -69,6 +69,13 @@ void shard_change_roll(struct shard *s, struct voters *voters)
     *voters = (struct voters){0};
     s->roll_hash = voters_hash(&s->voters);
     count_reset(s);
+}
+
+void shard_set_disputed(struct shard *s, bool disputed)
+{
+    if (disputed && !s->disputed)
+        s->disputed_ns = s->now_ns;
+    s->disputed = disputed;
 }
 
 struct hash shard_roll(const struct shard *s, uint64_t *ret_voters)
@@ -164,14 +171,20 @@ static void ask_commit(struct shard *s, struct shard_effects *fx, uint64_t index
 }
 
 /* Back to the end of the queue, so that somebody else may lead. */
-static void step_back(struct shard *s, struct shard_effects *fx)
+static void leave(struct shard *s, struct shard_effects *fx, int64_t rejoin_at_ns)
 {
     if (s->leading)
         lead_end(s, fx, ANSWER_UNKNOWN_RETRY);
-    s->random = hash_u64(s->random, 1);
-    s->rejoin_at_ns = s->now_ns + (int64_t)(s->random % (uint64_t)(s->options.rejoin_wait_ns + 1));
+    s->yield_to = -1;
+    s->rejoin_at_ns = rejoin_at_ns;
     s->behind_since_ns = INT64_MAX;
     ask(s, fx, COORD_LEAVE);
+}
+
+static void step_back(struct shard *s, struct shard_effects *fx)
+{
+    s->random = hash_u64(s->random, 1);
+    leave(s, fx, s->now_ns + (int64_t)(s->random % (uint64_t)(s->options.rejoin_wait_ns + 1)));
 }
 
 static int64_t step_back_at(const struct shard *s)
@@ -182,6 +195,26 @@ static int64_t step_back_at(const struct shard *s)
         return s->progress_ns + s->options.quorum_wait_ns;
     return s->behind_since_ns == INT64_MAX ? INT64_MAX
                                            : s->behind_since_ns + s->options.quorum_wait_ns;
+}
+
+bool shard_may_yield(const struct shard *s, uint32_t to)
+{
+    return s->failed == NULL && s->connected && view_is_ours(s) &&
+           s->view.global.phase != PHASE_CLOSING && view_is_next(s, to);
+}
+
+/* What it is for may have gone meanwhile; then it is over. */
+static bool is_yielding(struct shard *s)
+{
+    if (s->yield_to >= 0 &&
+        (!shard_may_yield(s, (uint32_t)s->yield_to) || time_reached(s, s->yield_until_ns)))
+        s->yield_to = -1;
+    return s->yield_to >= 0;
+}
+
+static bool can_yield(const struct shard *s)
+{
+    return !s->leading || lead_is_held_by(s, (uint32_t)s->yield_to);
 }
 
 static bool wants_seal_bit(const struct shard *s)
@@ -223,10 +256,19 @@ static void ask_as_first(struct shard *s, struct shard_effects *fx)
         step_back(s, fx);
 }
 
+/* When it leaves the line for that; INT64_MAX: it need not. */
+static int64_t doubt_ends_at(const struct shard *s)
+{
+    if (!s->disputed || !view_is_ours(s) || !view_begins(s) || s->view.own_seat == 0)
+        return INT64_MAX;
+    return view_is_open(s) ? s->disputed_ns : s->disputed_ns + s->options.quorum_wait_ns;
+}
+
 static void ask_next(struct shard *s, struct shard_effects *fx)
 {
     if (s->failed != NULL || !s->connected || s->asked != COORD_NOTHING)
         return;
+    bool yielding = is_yielding(s);
     if (s->stale || !s->known || time_reached(s, s->moved_at_ns)) {
         s->stale = false;
         s->moved_at_ns = INT64_MAX;
@@ -234,6 +276,12 @@ static void ask_next(struct shard *s, struct shard_effects *fx)
         ask(s, fx, COORD_READ);
     } else if (!view_is_ours(s)) {
         s->behind_since_ns = INT64_MAX;
+    } else if (s->disputed && view_begins(s)) {
+        s->behind_since_ns = INT64_MAX;
+        if (time_reached(s, doubt_ends_at(s)))
+            leave(s, fx, s->now_ns);
+    } else if (yielding && can_yield(s)) {
+        leave(s, fx, s->now_ns);
     } else if (s->leading) {
         ask_as_leader(s, fx);
     } else if (s->view.own_seat == 0) {
@@ -300,6 +348,14 @@ static void on_expired(struct shard *s, struct shard_effects *fx)
     s->attempted = 0;
 }
 
+static void on_yield(struct shard *s, uint32_t to)
+{
+    if (s->yield_to >= 0 || !shard_may_yield(s, to))
+        return;
+    s->yield_to = (int32_t)to;
+    s->yield_until_ns = s->now_ns + s->options.yield_wait_ns;
+}
+
 static void on_changed(struct shard *s, uint32_t changed)
 {
     /* A leader's own writes change Commit all the time; nobody else can while it leads, and it
@@ -362,6 +418,9 @@ static void handle(struct shard *s, const struct shard_event *ev, struct shard_e
     case SHARD_CAST:
         lead_cast(s, &ev->cast, fx);
         return;
+    case SHARD_YIELD:
+        on_yield(s, ev->yield_to);
+        return;
     }
 }
 
@@ -390,6 +449,9 @@ static int64_t deadline(const struct shard *s)
     if (!s->connected || s->asked != COORD_NOTHING)
         return at;
     at = min_time(at, s->moved_at_ns);
+    at = min_time(at, doubt_ends_at(s));
+    if (s->yield_to >= 0)
+        at = min_time(at, s->yield_until_ns);
     if (s->leading && lead_pending(s) > 0) {
         at = min_time(at, step_back_at(s));
         if (lead_held(s) > s->committed)

@@ -51,6 +51,7 @@ struct shard_options {
     int64_t quorum_wait_ns; /* without enough replicas, while others live, the leader steps back */
     int64_t fetch_wait_ns;  /* for an answer, before another member is asked */
     int64_t rejoin_wait_ns; /* at most, after having stepped back */
+    int64_t yield_wait_ns;  /* at most so long no votes are taken before one leaves the lead */
     /* Bounds; SHARD_BOUNDS is what they usually are. */
     struct {
         uint32_t count_records; /* counted in one step */
@@ -96,6 +97,12 @@ void shard_free(struct shard *s);
 /* Before its first round (status.round is 0): takes over another table. Afterwards that is a bug.
  */
 void shard_change_roll(struct shard *s, struct voters *voters);
+/* Other members have another roll, and as many as have ours, or more. A disputed replica begins no
+ * round: it leaves the line of LiveNodes, when a round is to be begun at once, before after
+ * quorum_wait_ns, as rolls are given to one server after the other. (In a round that has begun with
+ * another roll than its own it has nothing to say anyway: the chain of its log would be another.)
+ */
+void shard_set_disputed(struct shard *s, bool disputed);
 /* As it is in the headings of logs. */
 struct hash shard_roll(const struct shard *s, uint64_t *ret_voters);
 
@@ -112,6 +119,7 @@ enum shard_event_type {
     SHARD_DURABLE,     /* everything up to `ticket` is on disk */
     SHARD_DISK_FAILED, /* nothing will be any more */
     SHARD_CAST,
+    SHARD_YIELD, /* make room in the line for member `yield_to` (shard_may_yield) */
 };
 
 enum shard_node {
@@ -172,6 +180,7 @@ struct shard_event {
         } peer;
         uint64_t ticket;
         struct ballot cast;
+        uint32_t yield_to;
     };
 };
 
@@ -196,6 +205,13 @@ bool shard_leads(const struct shard *s, uint64_t *ret_epoch);
 bool shard_is_admitting(const struct shard *s);
 /* Nothing that it took as a leader waits for its commit. */
 bool shard_is_idle(const struct shard *s);
+/* This replica's LiveNode stands directly before that member's, and it could go to the end of the
+ * line: SHARD_YIELD. A leader then takes no votes until all that it took is committed and on that
+ * member's disk, and leaves the lead to him, which costs voters no more than that and the takeover;
+ * if it does not come to that in yield_wait_ns, it leads on. Nobody is told UNKNOWN_RETRY for it.
+ * With only the ones directly before him giving way, that member gets one place further with each,
+ * and a leader gives way but once. */
+bool shard_may_yield(const struct shard *s, uint32_t to);
 /* It has read Commit, holds what that names, and has counted it. */
 bool shard_is_current(const struct shard *s);
 /* A voter's newest record of those that are counted here; revision 0: there is none. false: not on

@@ -107,6 +107,11 @@ struct shard {
     int64_t fetch_until_ns;
     int64_t behind_since_ns; /* first in line and not able to lead; INT64_MAX = that is not so */
     int64_t rejoin_at_ns;
+    bool disputed;       /* the roll */
+    int64_t disputed_ns; /* since then */
+
+    int32_t yield_to; /* who is to lead instead; -1 = nobody */
+    int64_t yield_until_ns;
 
     uint32_t faults;
 };
@@ -161,7 +166,9 @@ bool view_is_ours(const struct shard *s); /* the election is the one this shard 
 void view_commit(struct shard *s, struct shard_effects *fx, const struct commit *c,
                  uint64_t version);
 bool view_is_first(const struct shard *s); /* our LiveNode is the oldest */
+bool view_begins(const struct shard *s);   /* whoever leads next gives the round its roll */
 bool view_has_others(const struct shard *s);
+bool view_is_next(const struct shard *s, uint32_t member); /* directly behind our LiveNode */
 bool view_is_caught_up(const struct shard *s);
 bool view_is_open(const struct shard *s);   /* OPEN or CLOSING */
 int32_t view_leader(const struct shard *s); /* as Commit names it; -1 = nobody who lives */
@@ -181,6 +188,8 @@ uint32_t lead_holders(const struct shard *s, uint64_t index);
 /* Tells those whose records are below `index`. */
 void lead_committed(struct shard *s, struct shard_effects *fx, uint64_t index);
 bool lead_is_admitting(const struct shard *s);
+/* All that was taken is committed, and `member` has it on disk. */
+bool lead_is_held_by(const struct shard *s, uint32_t member);
 bool lead_may_choose(const struct shard *s, uint16_t candidate); /* on the state's ballot */
 
 /* ---- shard_stream.c ---- */

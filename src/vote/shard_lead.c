@@ -17,7 +17,7 @@ uint64_t lead_pending(const struct shard *s)
 bool lead_is_admitting(const struct shard *s)
 {
     return s->leading && s->connected && s->failed == NULL && s->view.global.phase == PHASE_OPEN &&
-           count_is_current(s);
+           s->yield_to < 0 && count_is_current(s);
 }
 
 /* I5: whoever leads has what Commit names, on disk, and nobody else can write Commit any more. What
@@ -52,6 +52,7 @@ void lead_end(struct shard *s, struct shard_effects *fx, enum answer_type what)
         shard_answer(s, fx, s->waiters[i].client, what);
     forget_votes(s);
     s->leading = false;
+    s->yield_to = -1;
     s->attempted = 0;
     s->greeted = -1;
     for (size_t i = 0; i < SHARD_MEMBERS_MAX; i++)
@@ -269,6 +270,8 @@ static void cast_to_leader(struct shard *s, const struct ballot *b, struct shard
         shard_answer(s, fx, b->client, ANSWER_REVISION);
     else if (f.newest.revision >= s->options.revisions_max)
         shard_answer(s, fx, b->client, ANSWER_TOO_MANY);
+    else if (s->yield_to >= 0)
+        shard_answer(s, fx, b->client, ANSWER_UNAVAILABLE);
     else if (is_full(s))
         shard_answer(s, fx, b->client, ANSWER_BUSY);
     else
@@ -354,6 +357,12 @@ uint32_t lead_holders(const struct shard *s, uint64_t index)
             holders |= UINT32_C(1) << m;
     }
     return holders;
+}
+
+bool lead_is_held_by(const struct shard *s, uint32_t member)
+{
+    return lead_pending(s) == 0 && s->peers[member].streaming &&
+           held_by(s, member) == log_tip(&s->log)->end;
 }
 
 /* The most that copies_min members have: each of these numbers is a boundary of batches. */

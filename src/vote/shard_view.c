@@ -36,11 +36,28 @@ bool view_has_others(const struct shard *s)
     return false;
 }
 
+bool view_is_next(const struct shard *s, uint32_t member)
+{
+    const struct live *next = NULL;
+    for (size_t i = 0; i < s->view.live_count; i++) {
+        const struct live *l = &s->view.live[i];
+        if (l->seat > s->view.own_seat && (next == NULL || l->seat < next->seat))
+            next = l;
+    }
+    return s->view.own_seat != 0 && next != NULL && next->member == member;
+}
+
 int32_t view_leader(const struct shard *s)
 {
     if (!s->known || s->commit.epoch == 0 || s->commit.leader >= s->options.members)
         return -1;
     return (int32_t)s->commit.leader;
+}
+
+/* The state has not begun the nation's round, or there was none. */
+bool view_begins(const struct shard *s)
+{
+    return s->commit.round == 0 || s->commit.round < s->view.global.round;
 }
 
 /* A replica may take a LiveNode, and lead, only with the log that Commit names. Of an earlier round
@@ -51,8 +68,8 @@ bool view_is_caught_up(const struct shard *s)
         return s->view.global.round == s->commit.round || view_is_ours(s);
     if (!view_is_ours(s))
         return false;
-    if (s->commit.round < s->view.global.round)
-        return true;
+    if (view_begins(s))
+        return !s->disputed;
     return s->log.round == s->commit.round && s->committed == s->commit.index &&
            log_durable(s) >= s->committed && count_is_current(s);
 }

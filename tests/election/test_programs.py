@@ -2,6 +2,7 @@
 way, counted by the servers, by the servers' disks, and from exported files."""
 
 import concurrent.futures
+import contextlib
 import http.client
 import json
 import pathlib
@@ -12,12 +13,12 @@ import threading
 
 import grpc_peer
 import pytest
-from election import CLOSED, Election, WAIT_S
+from election import CLOSED, Election, Voters, WAIT_S
 from election_grpc import Client, m
 from peers import CAUCUSD
 
 # What these programs see is the same on any coordination service.
-pytestmark = pytest.mark.parametrize("coordination", ["ours"], indirect=True, scope="module")
+pytestmark = pytest.mark.parametrize("coordination", ["ours"], indirect=True, scope="session")
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COMMITTEE = CAUCUSD.parent / "committee"
 ELECTORATE = CAUCUSD.parent / "electorate"
@@ -253,9 +254,44 @@ def test_a_roll_is_given_to_servers_before_the_first_round(start_election, tmp_p
     assert committee.json("recount", "CA")["states"][0]["agree"]
 
 
+def test_a_server_with_another_roll_is_loud_and_leads_nothing(start_election, tmp_path):
+    """Whoever begins a round gives it his roll. It is told before the start, and the others begin without it."""
+    election = start_election({"CA": 50, "NY": 50}, open=False)
+    committee = Committee(election, "rest")
+    odd = election.wait_line("CA", lambda line: len(line) == 3, "all are there")[0]
+    path = tmp_path / "voters.csv"
+    path.write_text("voter_id\nann\nbob\n")
+    run(COMMITTEE, "--rest", f"127.0.0.1:{odd.port('rest')}", "roll", "import", "CA", path)
+    for server in election.servers:
+        server.wait_log(r"event=roll_differs state=CA")
+    election.wait_line("CA", lambda line: len(line) == 2 and odd not in line, f"{odd} has left the line")
+
+    def ask(server, path):
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port("rest"), timeout=WAIT_S)) as door:
+            door.request("GET", path)
+            answer = door.getresponse()
+            return answer.status, answer.read().decode()
+
+    status, why = ask(odd, "/readyz")
+    assert status == 503 and "another roll" in why
+    for server in election.servers:
+        assert 'roll_differs{state="CA"} 1' in ask(server, "/metrics")[1]
+        assert 'roll_differs{state="NY"} 0' in ask(server, "/metrics")[1]
+        assert (ask(server, "/readyz")[0] == 200) == (server is not odd)
+    committee.fails(NO, "roll", "check", "CA")
+
+    election.round = committee.json("start")["round"]
+    with Voters(election, "CA", voters=50) as voters:
+        voters.wait_acknowledged(50)
+    assert election.leader("CA") is not odd
+    # It cannot follow a log that begins with another roll, and says so.
+    assert odd.process.poll() is not None or ask(odd, "/readyz")[0] == 503
+
+
 def test_who_asks_at_the_same_time_is_served_by_one_read(nation):
     """By REST or gRPC: a thousand spectators cost what one does."""
     server = nation.servers[0]
+    nation.wait_balanced()  # nobody reads for any other reason
 
     def get(path):
         connection = http.client.HTTPConnection("127.0.0.1", server.port("rest"), timeout=WAIT_S)

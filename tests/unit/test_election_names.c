@@ -149,7 +149,7 @@ static void numbers_are_taken_once(void **state)
     assert_int_equal(c.verdict, CLAIM_TAKE);
     assert_int_equal(c.number, 0);
 
-    members[0] = (struct member){true, b};
+    members[0] = (struct member){.known = true, .server = b};
     c = claim_decide(members, 3, &a, false);
     assert_int_equal(c.verdict, CLAIM_TAKE);
     assert_int_equal(c.number, 1);
@@ -167,13 +167,57 @@ static void another_disk_is_another_server_unless_one_says_so(void **state)
     (void)state;
     struct server_identity old = identity("a", 1), new = identity("a", 2);
     struct member members[3] = {{0}};
-    members[1] = (struct member){true, old};
+    members[1] = (struct member){.known = true, .server = old};
     assert_int_equal(claim_decide(members, 3, &new, false).verdict, CLAIM_REFUSED);
     struct claim c = claim_decide(members, 3, &new, true);
     assert_int_equal(c.verdict, CLAIM_REPLACE);
     assert_int_equal(c.number, 1);
     snprintf(old.peer, sizeof old.peer, "elsewhere:1");
     assert_int_equal(claim_decide(members, 3, &old, true).verdict, CLAIM_OURS);
+}
+
+/* ---- rolls ---- */
+
+static struct member with_roll(const char *name, uint8_t roll)
+{
+    return (struct member){.known = true, .server = identity(name, 1), .roll = {{roll}}};
+}
+
+static void a_member_is_read_as_it_was_written(void **state)
+{
+    (void)state;
+    struct buf text = {0};
+    struct member m = with_roll("a", 7), again;
+    member_encode(&m, &text);
+    member_decode(buf_slice(&text), &again);
+    assert_true(member_same(&m, &again));
+    m.roll.bytes[31] = 1;
+    assert_false(member_same(&m, &again));
+
+    buf_clear(&text);
+    m.roll = (struct hash){{0}};
+    member_encode(&m, &text);
+    member_decode(buf_slice(&text), &again);
+    assert_true(member_same(&m, &again)); /* as one of before it has said */
+    member_decode(slice_str("roll=x"), &again);
+    assert_true(again.known && again.server.name[0] == 0);
+    buf_deinit(&text);
+}
+
+static void a_roll_is_disputed_unless_most_have_it(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t others[2]; /* 0: has not said */
+        bool disputed;
+    } cases[] = {{{0, 0}, false}, {{1, 0}, false}, {{2, 0}, true},
+                 {{1, 2}, false}, {{2, 2}, true},  {{2, 3}, true}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct member members[3] = {with_roll("a", 1), with_roll("b", cases[i].others[0]),
+                                    with_roll("c", cases[i].others[1])};
+        assert_int_equal(member_roll_is_disputed(members, 3, 0, &members[0].roll),
+                         cases[i].disputed);
+    }
 }
 
 int main(void)
@@ -186,6 +230,8 @@ int main(void)
         cmocka_unit_test(what_cannot_be_an_identity_is_not_one),
         cmocka_unit_test(numbers_are_taken_once),
         cmocka_unit_test(another_disk_is_another_server_unless_one_says_so),
+        cmocka_unit_test(a_member_is_read_as_it_was_written),
+        cmocka_unit_test(a_roll_is_disputed_unless_most_have_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

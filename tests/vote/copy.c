@@ -141,6 +141,8 @@ static void mix_following(struct mix *m, const struct shard *s)
              s->behind_since_ns == INT64_MAX ? INT64_MAX
                                              : s->behind_since_ns + s->options.quorum_wait_ns);
     mix_time(m, s, s->rejoin_at_ns);
+    mix_number(m, (uint64_t)(s->yield_to + 1));
+    mix_time(m, s, s->yield_to < 0 ? INT64_MAX : s->yield_until_ns);
     mix_time(m, s, s->moved_at_ns);
     if (s->options.follow_gap_ns > 0)
         mix_time(m, s, s->read_ns + s->options.follow_gap_ns);

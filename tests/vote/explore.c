@@ -342,6 +342,13 @@ static void closing(struct world *w)
     act(w, ACTION_PHASE, 0, PHASE_CLOSING);
 }
 
+/* The leader was asked to leave the lead to 1 while a vote is being committed. */
+static void yielding(struct world *w)
+{
+    committing(w);
+    act(w, ACTION_YIELD, 0, 1);
+}
+
 #define LEFT(disconnects, expires, link_downs, crashes, casts, phases, timeouts)                   \
     {                                                                                              \
         .left = {[ACTION_DISCONNECT] = (disconnects),                                              \
@@ -361,6 +368,7 @@ static const struct scenario scenarios[] = {
     {"deposed", "two believe that they lead", deposed, LEFT(1, 1, 1, 1, 2, 1, 1), 7},
     {"dark", "all were down", dark, LEFT(0, 2, 0, 1, 1, 0, 0), 9},
     {"closing", "the election closes", closing, LEFT(1, 1, 1, 1, 1, 2, 1), 7},
+    {"yielding", "the lead is handed over", yielding, LEFT(1, 1, 1, 1, 2, 1, 1), 7},
 };
 
 /* ---- the program ---- */

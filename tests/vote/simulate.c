@@ -52,6 +52,7 @@ static void draw_weights(struct run *r)
         r->weights[slow[i]] = draw(r, 4) == 0 ? 10 : 100;
     r->weights[ACTION_CAST] = 20 + draw(r, 100);
     r->weights[ACTION_PHASE] = draw(r, 2) == 0 ? 0 : 1;
+    r->weights[ACTION_YIELD] = draw(r, 2) == 0 ? 0 : 1 + draw(r, 20);
 }
 
 /* A new vote, or one that was sent before: with the same request number, or by a voter who changed

@@ -282,6 +282,82 @@ static void a_leader_without_copies_steps_back(void **state)
     assert_int_equal(w.coord.commit.index, 1);
 }
 
+static bool may_yield(uint32_t a, uint32_t to)
+{
+    return shard_may_yield(w.replicas[a].shard, to);
+}
+
+/* What was taken is committed and answered, what comes meanwhile is not taken, and the next in line
+ * has everything when he is left the lead. */
+static void a_leader_gives_way_to_the_next_and_owes_nobody_an_answer(void **state)
+{
+    (void)state;
+    open_election();
+    new_vote(0, 1, 1);
+    new_vote(1, 2, 2);
+    assert_true(may_yield(0, 1));
+    act(ACTION_CAST, 0, 0);
+    act(ACTION_YIELD, 0, 1);
+    assert_true(status_of(0).leading);
+    assert_false(status_of(0).admitting);
+    act(ACTION_CAST, 0, 1);
+    assert_int_equal(w.last_answer.client, 2);
+    assert_int_equal(w.last_answer.type, ANSWER_UNAVAILABLE);
+    settle();
+    assert_true(w.votes[0].told_committed);
+    assert_int_equal(w.coord.commit.index, 1);
+    assert_false(status_of(0).leading);
+    assert_true(status_of(0).live);
+    assert_true(status_of(1).admitting);
+    assert_int_equal(cast_to(1, 1).type, ANSWER_COMMITTED);
+    assert_true(may_yield(2, 0)); /* who gave way stands last */
+}
+
+/* Nobody is passed over, and nobody gives way to who cannot be heard. */
+static void only_who_stands_directly_before_gives_way(void **state)
+{
+    (void)state;
+    open_election();
+    assert_false(may_yield(0, 2));
+    assert_true(may_yield(1, 2));
+    assert_false(may_yield(2, 0));
+    act(ACTION_YIELD, 1, 2);
+    settle();
+    assert_true(status_of(0).admitting);
+    assert_true(may_yield(0, 2));
+
+    act(ACTION_LINK_DOWN, 0, 2);
+    act(ACTION_YIELD, 0, 2);
+    assert_false(status_of(0).admitting);
+    act(ACTION_TIMEOUT, 0, 0);
+    assert_true(status_of(0).admitting);
+}
+
+/* Its roll is not the others': a round would begin with it. */
+static void a_disputed_replica_begins_no_round_and_follows_one(void **state)
+{
+    (void)state;
+    settle();
+    assert_true(status_of(0).live);
+    shard_set_disputed(w.replicas[0].shard, true);
+    act(ACTION_LINK_DOWN, 0, 1); /* any step: it asks to be woken when its time is over */
+    act(ACTION_TIMEOUT, 0, 0);   /* others may get the same roll for a while */
+    settle();
+    assert_false(status_of(0).live);
+    act(ACTION_PHASE, 0, PHASE_OPEN);
+    settle();
+    assert_true(status_of(1).admitting);
+    assert_true(status_of(0).live); /* the round is as it would have begun it itself */
+
+    act(ACTION_PHASE, 0, PHASE_CLOSED);
+    settle();
+    shard_set_disputed(w.replicas[1].shard, true);
+    act(ACTION_PHASE, 0, PHASE_OPEN);
+    settle();
+    assert_true(status_of(2).admitting);
+    assert_int_equal(w.coord.commit.round, 2);
+}
+
 /* Waiting for copies begins with the vote that waits, however long nobody voted before. */
 static void a_leader_that_was_idle_takes_the_next_vote(void **state)
 {
@@ -483,6 +559,9 @@ int main(void)
         TEST(a_round_begins_from_zero),
         TEST(a_ballot_of_an_earlier_round_is_not_counted),
         TEST(a_leader_without_copies_steps_back),
+        TEST(a_leader_gives_way_to_the_next_and_owes_nobody_an_answer),
+        TEST(only_who_stands_directly_before_gives_way),
+        TEST(a_disputed_replica_begins_no_round_and_follows_one),
         TEST(a_leader_that_was_idle_takes_the_next_vote),
         TEST(who_can_do_nothing_waits_for_no_moment),
         TEST(no_message_harms_a_replica),

@@ -403,6 +403,12 @@ static void peer_step(struct world *w, uint32_t a, enum shard_event_type type, u
         step(w, a, &ev);
 }
 
+static void yield(struct world *w, uint32_t a, uint32_t to)
+{
+    struct shard_event ev = {.type = SHARD_YIELD, .yield_to = to};
+    step(w, a, &ev);
+}
+
 static void link_down(struct world *w, uint32_t a, uint32_t b)
 {
     *link_of(w, a, b) = false;
@@ -448,6 +454,7 @@ static void start(struct world *w, uint32_t a)
         .quorum_wait_ns = w->options.quorum_wait_ns,
         .fetch_wait_ns = 1000,
         .rejoin_wait_ns = 0,
+        .yield_wait_ns = w->options.quorum_wait_ns / 2,
         .bounds = SHARD_BOUNDS,
         .seed = w->options.seed,
         .read = read_record,
@@ -663,6 +670,8 @@ bool world_can(const struct world *w, const struct action *x)
         return r->up && x->b < w->vote_count;
     case ACTION_PHASE:
         return can_move_to(w, (enum phase)x->b);
+    case ACTION_YIELD:
+        return r->up && shard_may_yield(r->shard, x->b);
     case ACTION_TYPE_COUNT:
         break;
     }
@@ -728,6 +737,9 @@ static void act(struct world *w, const struct action *x)
     case ACTION_PHASE:
         next_phase(w, (enum phase)x->b);
         return;
+    case ACTION_YIELD:
+        yield(w, x->a, x->b);
+        return;
     case ACTION_TYPE_COUNT:
         return;
     }
@@ -736,8 +748,9 @@ static void act(struct world *w, const struct action *x)
 void action_text(const struct action *x, char *ret, size_t cap)
 {
     static const char *const names[ACTION_TYPE_COUNT] = {
-        "connect", "process", "result",     "changed", "ghost",     "deliver", "sync", "timeout",
-        "link-up", "restart", "disconnect", "expire",  "link-down", "crash",   "cast", "phase"};
+        "connect",   "process", "result",  "changed", "ghost",      "deliver",
+        "sync",      "timeout", "link-up", "restart", "disconnect", "expire",
+        "link-down", "crash",   "cast",    "phase",   "yield"};
     snprintf(ret, cap, "%s %u %u", names[x->type], x->a, x->b);
 }
 

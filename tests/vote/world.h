@@ -171,6 +171,7 @@ enum action_type {
     ACTION_CRASH,      /* a; b of the writes that were not durable have happened */
     ACTION_CAST,       /* vote b is sent to a */
     ACTION_PHASE,      /* the committee: b is the enum phase that comes next */
+    ACTION_YIELD,      /* a is asked to make room for b, who stands directly behind it */
     ACTION_TYPE_COUNT,
 };
 
