@@ -59,9 +59,11 @@ if [ -n "$missing" ]; then
     echo "deps: installing$missing"
     export DEBIAN_FRONTEND=noninteractive
     $sudo apt-get -o DPkg::Lock::Timeout=300 update -q >/dev/null
-    # Whoever was killed while he installed left packages that wait to be configured, and apt-get refuses to go on.
-    $sudo dpkg --configure -a >/dev/null
     # shellcheck disable=SC2086
-    $sudo apt-get -o DPkg::Lock::Timeout=300 install -y -q --no-install-recommends $missing >/dev/null
+    install() {
+        $sudo apt-get -o DPkg::Lock::Timeout=300 install -y -q --no-install-recommends $missing >/dev/null
+    }
+    # Whoever was killed while he installed left dpkg half way; apt-get says so, and refuses to go on.
+    install || { [ -n "$(ls /var/lib/dpkg/updates)" ] && $sudo dpkg --configure -a >/dev/null && install; }
 fi
 [ "$what" != test ] || exec tests/deps.sh
