@@ -77,3 +77,21 @@ def test_a_round_ends_although_a_leader_dies_as_it_closes(start_election, conduc
         leader.start()
     election.wait_seal("CA")
     election.check(voters)
+
+
+def test_closing_ends_in_time_although_a_state_cannot_commit_what_it_took(start_election, conductor):
+    """Two of three disks are out of reach. What was taken is not in the round, and nobody is told otherwise."""
+    election = start_election({"CA": 2000}, open=False)
+    conduct = conductor(election, "x")
+    conduct.started()
+    with Voters(election, "CA") as voters:
+        voters.wait_acknowledged(100)
+        others = [s for s in election.servers if s is not election.leader("CA")]
+        for server in others:
+            server.pause()
+        assert conduct.command("stop drain=300")[:3] == ("DONE", 1, "CLOSED")
+        for server in others:
+            server.resume()
+    election.wait_seal("CA")
+    election.check(voters)
+    election.check_recount("CA")

@@ -138,6 +138,23 @@ def test_f18_f20_nothing_is_counted_after_the_cut_and_the_next_round_begins_at_n
     election.check(again)
 
 
+def test_f17_a_coordination_service_that_forgot_ends_the_servers_and_no_log_is_cut(start_election):
+    """As after a restore of an old backup: Commit says less than was acknowledged."""
+    election = start_election(CA)
+    with Voters(election, "CA") as voters:
+        voters.wait_acknowledged(100)
+        old, _ = election.client.get("/Election/CA/Commit")
+        voters.wait_acknowledged(200)
+    wanted = election.commit("CA")[0].index
+    election.wait_caught_up("CA")
+    election.client.set("/Election/CA/Commit", old)
+    for server in election.servers:
+        assert server.wait_end() == 1
+        assert "forgotten" in server.log()
+        assert len(read_log(election.file(server, "CA")).records) >= wanted
+    check_told(read_log(election.file(server, "CA")).records[:wanted], [voters])
+
+
 def test_f21_all_servers_are_killed_at_once(start_election):
     election = start_election(CA)
     with Voters(election, "CA") as voters:
