@@ -2,8 +2,8 @@
 """interrupts.py [--clone DIR] [--fresh] [--seed N] [COUNT]: interrupts ./run COUNT (40) times, each time at another moment between its beginning
 and its end, by SIGINT, SIGTERM or SIGHUP, to itself or to all of its group (a terminal's Ctrl-C). Wants root: each run has a network of its own.
 
-Each time it has to end with 130 and one line that says so (or with 0: the table was printed, and the cluster was only there to be looked at), and
-nothing may be left in its network; what it was interrupted in is what the next one starts from, and the last one has to get to the table.
+Each time it has to end with 130 and one line that says so (or with 0: the table was printed, and the cluster was only there to be looked at; or by
+the signal, without a word: while the shell, or behind it caucus, is being loaded, for some 10 ms), and nothing may be left in its network; what it was interrupted in is what the next one starts from, and the last one has to get to the table.
 --fresh: the clone is built from nothing, COUNT moments of that build, then one whole build."""
 
 import argparse
@@ -76,14 +76,16 @@ class Run:
         return found
 
 
-def complaints(run):
+def complaints(run, number):
     """What is not as it should be, of one that was interrupted."""
     said = run.said.decode(errors="replace")
     told = re.findall(r"^(?:run: interrupted; ./run goes on from here|interrupted; stopping)$", said, re.M)
     wrong = []
-    if run.process.returncode != (0 if DONE in said else 130):
+    if run.process.returncode == -number:
+        print("not loaded yet: ", end="")
+    elif run.process.returncode != (0 if DONE in said else 130):
         wrong.append(f"exit code {run.process.returncode}")
-    if len(told) != 1:
+    if len(told) != (run.process.returncode != -number):
         wrong.append(f"told {len(told)} times")
     left = run.left()
     for pid, words in left:
@@ -98,7 +100,7 @@ def interrupt_once(clone, after_s, number, whole_group):
     if run.process.poll() is not None:
         return [f"ended by itself with {run.process.returncode}:\n{run.said.decode()}"]
     took = run.end(number, whole_group)
-    wrong = complaints(run)
+    wrong = complaints(run, number)
     last = run.said.decode(errors="replace").strip().splitlines()
     print(f"{after_s:7.2f} s  {signal.Signals(number).name:8}{'group' if whole_group else 'alone':6} ended in {took:5.2f} s  "
           f"{'; '.join(wrong) or 'fine'}", flush=True)
@@ -114,7 +116,7 @@ def whole(clone):
         sys.exit(f"it does not get to its end:\n{run.said.decode()}")
     took = time.monotonic() - run.began
     run.end(signal.SIGINT, True)
-    wrong = complaints(run)
+    wrong = complaints(run, signal.SIGINT)
     if wrong:
         sys.exit(f"{wrong}:\n{run.said.decode()}")
     return took
