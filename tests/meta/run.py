@@ -6,6 +6,7 @@
 A check that cannot fail is no check: `--self-test` plants one violation of each kind in memory and expects
 it to be found.
 """
+import concurrent.futures
 import os
 import re
 import subprocess
@@ -122,16 +123,18 @@ def check_pure_headers(files):
             for kind, name in includes(source) if kind == "<" and name not in PURE_HEADERS]
 
 
-def undefined_and_defined(archive):
-    undefined, defined = set(), set()
-    out = subprocess.run(["nm", "-g", archive], capture_output=True, text=True, check=True).stdout
-    for line in out.splitlines():
-        parts = line.split()
-        if len(parts) == 2 and parts[0] == "U":
-            undefined.add(parts[1])
-        elif len(parts) == 3:
-            defined.add(parts[2])
-    return undefined, defined
+class Archive:
+    """What nm says of it: names that are wanted, names that are given, and writable objects: those in .data, .bss or common; constants
+    that only want relocating (.data.rel.ro) are not writable."""
+
+    def __init__(self, path):
+        out = subprocess.run(["nm", "--format=sysv", path], capture_output=True, text=True, check=True).stdout
+        rows = [[field.strip() for field in line.split("|")] for line in out.splitlines() if line.count("|") == 6]
+        rows = [(row[0], row[2], row[3], row[6]) for row in rows]
+        self.undefined = {name for name, letter, _, _ in rows if letter == "U"}
+        self.defined = {name for name, letter, _, _ in rows if letter.isupper() and letter != "U" or letter in "uvw"}
+        self.writable = sorted({name for name, _, kind, part in rows if kind == "OBJECT" and not name.startswith((".", "__")) and (
+            part in (".data", ".bss", "*COM*") or part.startswith((".data.rel.local", ".bss.", ".tbss")))})
 
 
 def check_pure_symbols(archives):
@@ -159,15 +162,6 @@ def check_no_globals(archives_data):
     """Pure archives hold no writable data."""
     return [f"libcaucus_{name}.a: writable object {symbol}" for name, symbols in archives_data.items()
             for symbol in symbols]
-
-
-def writable_objects(archive):
-    """Objects in .data, .bss or common; constants that only want relocating (.data.rel.ro) are not writable."""
-    out = subprocess.run(["nm", "--format=sysv", archive], capture_output=True, text=True, check=True).stdout
-    rows = [[field.strip() for field in line.split("|")] for line in out.splitlines() if line.count("|") == 6]
-    return sorted({r[0] for r in rows if r[3] == "OBJECT" and
-                   (r[6] in (".data", ".bss", "*COM*") or r[6].startswith((".data.rel.local", ".bss.", ".tbss"))) and
-                   not r[0].startswith((".", "__"))})
 
 
 def check_words(files):
@@ -324,9 +318,12 @@ def main(argv):
     everything = [(f, text(f)) for f in tracked(
         ".c", ".h", ".py", ".md", ".sh", ".txt", ".cmake", ".json", ".js", ".java", ".schema", "Makefile",
         "run", "test")]
-    archives = {m: os.path.join(build, f"libcaucus_{m}.a") for m in PURE}
-    all_archives = {m: a for m in LAYERS if os.path.exists(a := os.path.join(build, f"libcaucus_{m}.a"))}
-    missing = [a for a in archives.values() if not os.path.exists(a)]
+    paths = {m: os.path.join(build, f"libcaucus_{m}.a") for m in LAYERS}
+    missing = [paths[m] for m in PURE if not os.path.exists(paths[m])]
+    paths = {m: path for m, path in paths.items() if os.path.exists(path)}
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        archives = dict(zip(paths, pool.map(Archive, paths.values())))
+    pure = {m: archives[m] for m in PURE if m in archives}
     folders = sorted({"/".join(f.split("/")[:2]) for f, _ in code})
 
     print("")
@@ -337,11 +334,11 @@ def main(argv):
         ("no include reaches below what a module may use", check_reach(code)),
         ("pure modules include only memory and strings", check_pure_headers(code)),
         ("pure archives call nothing of the system",
-         [] if missing else check_pure_symbols({m: undefined_and_defined(a) for m, a in archives.items()})),
+         [] if missing else check_pure_symbols({m: (a.undefined, a.defined) for m, a in pure.items()})),
         ("no name is defined in two archives",
-         [] if missing else check_one_definition({m: undefined_and_defined(a) for m, a in all_archives.items()})),
+         [] if missing else check_one_definition({m: (a.undefined, a.defined) for m, a in archives.items()})),
         ("pure archives hold no writable data",
-         [] if missing else check_no_globals({m: writable_objects(a) for m, a in archives.items()})),
+         [] if missing else check_no_globals({m: a.writable for m, a in pure.items()})),
         ("headers are guarded by their path", check_guards(headers)),
         ("generated code is fresh", check_generated()),
         ("every folder of src has a README of one screen", check_readmes(folders)),

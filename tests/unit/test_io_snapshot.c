@@ -1,6 +1,4 @@
 /* links: testlib io base */
-#include <errno.h>
-#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +16,6 @@
 #include "io/names.h"
 #include "io/purge.h"
 #include "io/snapfile.h"
-#include "io/snapthread.h"
 #include "io_store.h"
 
 struct fixture {
@@ -250,67 +247,6 @@ static void a_full_disk_leaves_the_old_snapshots_and_no_rubbish(void **state)
     assert_int_equal(f->seen->snapshot_zxid, 0);
 }
 
-/* ---- the thread ---- */
-
-static void on_report(void *arg)
-{
-    sem_post(arg);
-}
-
-static void await(struct snapthread *t, sem_t *reported, struct snapthread_report *ret)
-{
-    do {
-        while (sem_wait(reported) < 0)
-            assert_int_equal(errno, EINTR);
-        snapthread_poll(t, ret);
-    } while (!ret->finished);
-}
-
-static void the_thread_writes_reports_aborts_and_fails(void **state)
-{
-    struct fixture *f = *state;
-    sem_t reported;
-    sem_init(&reported, 0, 0);
-    struct snapthread_options options = {.on_report = on_report, .arg = &reported};
-    struct snapthread *t;
-    assert_int_equal(snapthread_start(f->fs, STORE_PATH, &options, &t, NULL), 0);
-    struct snapthread_report report;
-    struct buf body = {0};
-    store_body(&body, 4, 500000);
-
-    snapthread_begin(t, 4, slice_of(body.ptr, 100));
-    for (size_t at = 100; at < body.len; at += 50000)
-        snapthread_chunk(t, slice_of(body.ptr + at, body.len - at < 50000 ? body.len - at : 50000));
-    snapthread_end(t, 12);
-    await(t, &reported, &report);
-    assert_int_equal(report.status, 0);
-    assert_int_equal(report.zxid, 4);
-    assert_true(report.file_bytes > 500000);
-
-    snapthread_begin(t, 5, buf_slice(&body));
-    snapthread_abort(t);
-    await(t, &reported, &report);
-    assert_int_equal(report.status, ERR_INVALID);
-    assert_int_equal(report.zxid, 5);
-
-    crash_disk_space(f->disk, 10000);
-    snapthread_begin(t, 6, buf_slice(&body));
-    snapthread_chunk(t, buf_slice(&body));
-    snapthread_end(t, 0);
-    await(t, &reported, &report);
-    assert_int_equal(report.status, ERR_NOSPACE);
-    crash_disk_space(f->disk, -1);
-
-    snapthread_begin(t, 7, buf_slice(&body)); /* never ended: discarded by the stop */
-    snapthread_stop(t);
-    sem_destroy(&reported);
-    buf_deinit(&body);
-
-    assert_int_equal(store_recover(f->fs, &STORE_OPTIONS, f->seen), 0);
-    assert_int_equal(f->seen->snapshot_zxid, 4);
-    assert_int_equal(crash_disk_file_count(f->disk, STORE_PATH), 2);
-}
-
 /* ---- names, purge, numbers ---- */
 
 static void purge_keeps_the_newest_and_the_logs_they_need(void **state)
@@ -380,7 +316,6 @@ int main(void)
         TEST(the_reader_survives_garbage),
         cmocka_unit_test(a_crash_at_any_step_leaves_a_usable_snapshot),
         TEST(a_full_disk_leaves_the_old_snapshots_and_no_rubbish),
-        TEST(the_thread_writes_reports_aborts_and_fails),
         TEST(purge_keeps_the_newest_and_the_logs_they_need),
         TEST(numbers_are_decimal_text),
     };
