@@ -329,6 +329,7 @@ struct stint {
     int64_t kill_at_ns; /* as told last */
 };
 
+/* After it was done: a terminal that was stopped (Ctrl-S) takes no words. */
 static void tell_stop(struct stint *s, const char *why)
 {
     fprintf(stderr, "caucus: %s: %s: the command is stopped\n", s->h->path, why);
@@ -339,8 +340,8 @@ static void begin_to_stop(struct stint *s, const struct times *t, const char *wh
     s->is_stopping = true;
     s->give_up_ns = caucus_now_ns() + t->grace_ns;
     s->kill_at_ns = s->give_up_ns < t->kill_at_ns ? s->give_up_ns : t->kill_at_ns;
-    tell_stop(s, why);
     keeper_stop(&s->h->keeper, s->kill_at_ns);
+    tell_stop(s, why);
 }
 
 static void renew(struct stint *s)
@@ -348,11 +349,12 @@ static void renew(struct stint *s)
     struct holding *h = s->h;
     struct times t = times_now(h);
     if (h->token(h->held) != s->token) {
-        if (!s->is_stopping)
-            tell_stop(s, "not held any more");
+        bool is_news = !s->is_stopping;
         s->is_stopping = true;
         s->kill_at_ns = 0;
         keeper_stop(&h->keeper, 0);
+        if (is_news)
+            tell_stop(s, "not held any more");
     } else if (s->is_stopping) {
         s->kill_at_ns = s->give_up_ns < t.kill_at_ns ? s->give_up_ns : t.kill_at_ns;
         keeper_until(&h->keeper, 0, s->kill_at_ns);

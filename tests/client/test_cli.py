@@ -389,6 +389,19 @@ def test_output_that_cannot_be_written_is_a_failure(cli):
     assert run.returncode == NO and b"cannot write the output" in run.stderr
 
 
+def test_what_is_closed_at_the_begin_is_not_taken_for_something_of_ours(cli, root):
+    def run(redirection, *words):
+        return subprocess.run(["sh", "-c", f'exec "$@" {redirection}', "sh", CAUCUS, "-s", cli.hosts, *words],
+                              capture_output=True, timeout=LIMIT_S)
+
+    cli.ok("set", root, "8 bytes!")  # as much as an eventfd takes
+    assert run(">&-", "get", root).returncode == NO
+    read = run("<&-", "set", root)
+    assert read.returncode != OK and b"Bad file descriptor" in read.stderr
+    assert run("<&- >&- 2>&-", "set", root, "x").returncode == OK
+    assert cli.ok("get", root) == b"x"
+
+
 # --- the ensemble ---
 
 
