@@ -68,7 +68,7 @@ struct service {
     void *ready_arg;
     service_metrics_fn *more_metrics;
     void *more_metrics_arg;
-    bool slow; /* recounts take a while */
+    uint64_t slow_ms; /* that a recount takes */
     struct list pending, watches;
     uv_timer_t timer; /* of what is due later */
     uv_idle_t next;   /* of what is due in the next turn */
@@ -562,7 +562,7 @@ static void answer_recount(struct service *s, struct pending *p)
 
 void service_recount(struct service *s, int state, recount_done_fn *done, void *arg)
 {
-    struct pending *p = later(s, answer_recount, arg, s->slow ? 200 : 0);
+    struct pending *p = later(s, answer_recount, arg, s->slow_ms);
     p->state = state;
     p->done.recount = done;
 }
@@ -810,7 +810,7 @@ bool scripted_obey(struct service *s, const char *line)
         return true;
     }
     if (strcmp(verb, "slow") == 0)
-        return s->slow = true;
+        return (s->slow_ms = strtoull(second, NULL, 10)) > 0;
     return obey_about_state(s, verb, first);
 }
 

@@ -170,6 +170,17 @@ def test_a_recount_names_every_replica(opened):
     assert len(reply.replicas) > 0 and reply.verdict
 
 
+def test_recounts_have_a_bound_and_one_that_nobody_waits_for_still_counts(opened):
+    query = m("StateQuery", state="CA")
+    opened.door.say("slow recounts 1000")
+    given_up = [opened.committee.Recount.future(query, timeout=0.3) for _ in range(63)]
+    last = opened.committee.Recount.future(query, timeout=DEADLINE_S)
+    assert refusal(opened.committee.Recount, query)[0] == "RESOURCE_EXHAUSTED"
+    assert {call.code().name for call in given_up} == {"DEADLINE_EXCEEDED"}
+    assert last.result().verdict
+    assert opened.committee.Recount(query, timeout=DEADLINE_S).verdict
+
+
 def test_results_are_watched_and_end_when_they_are_final(opened):
     watched = opened.committee.WatchResults(m("WatchQuery", states=["CA", "ohio"], min_interval_ms=20),
                                             timeout=DEADLINE_S)

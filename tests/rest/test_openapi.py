@@ -226,7 +226,7 @@ def test_recounts_wait_for_one_another(start_door):
     door = start_door()
     both = (b"POST /v1/recount HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
     first, second = door.connect(), door.connect()
-    door.say("slow recounts")
+    door.say("slow recounts 200")
     first.sendall(both)
     second.sendall(both)
     answers = sorted(int(read.split()[1]) for read in (read_all(first), read_all(second)))
