@@ -1,19 +1,13 @@
 /* shell.c: many commands in one session. */
-#include <histedit.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/complete.h"
 #include "cli/line.h"
-
-enum {
-    HISTORY_LINES = 1000
-};
+#include "cli/terminal.h"
 
 struct shell {
     struct cli *cli;
@@ -94,95 +88,34 @@ static unsigned char complete(EditLine *el, int character)
     return result;
 }
 
-/* NULL: nowhere. */
-static const char *history_file(void)
-{
-    static char path[4096];
-    const char *home = getenv("HOME");
-    if (home == NULL || home[0] == 0)
-        return NULL;
-    int len = snprintf(path, sizeof path, "%s/.caucus_history", home);
-    return len < (int)sizeof path ? path : NULL;
-}
-
 /* Secrets are not remembered. */
 static bool is_secret(const char *line)
 {
     return strstr(line, "addauth") != NULL;
 }
 
-static volatile sig_atomic_t interrupted;
-
-static void on_interrupt(int number)
-{
-    (void)number;
-    interrupted = 1;
-}
-
-/* Ctrl-C gives the line up, not the session. */
-static const char *read_line(EditLine *el, int *ret_count)
-{
-    for (;;) {
-        interrupted = 0;
-        const char *line = el_gets(el, ret_count);
-        if (line != NULL || !interrupted)
-            return line;
-        printf("\n");
-        el_reset(el);
-    }
-}
-
-static void take_interrupts(void)
-{
-    struct sigaction action = {.sa_handler = on_interrupt}; /* no SA_RESTART: reading is to end */
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-}
-
 static void run_terminal(struct shell *sh)
 {
-    HistEvent event;
-    History *past = history_init();
-    EditLine *el = el_init("caucus", stdin, stdout, stderr);
-    if (past == NULL || el == NULL) {
+    struct terminal t;
+    if (!terminal_open(&t, "caucus", ".caucus_history", prompt, sh)) {
         run_script(sh);
         return;
     }
-    take_interrupts();
-    const char *file = history_file();
-    mode_t mask = umask(S_IRWXG | S_IRWXO);
-    history(past, &event, H_SETSIZE, HISTORY_LINES);
-    history(past, &event, H_SETUNIQUE, 1);
-    if (file != NULL)
-        history(past, &event, H_LOAD, file);
-    el_set(el, EL_CLIENTDATA, sh);
-    el_set(el, EL_PROMPT, prompt);
-    el_set(el, EL_EDITOR, "emacs");
-    el_set(el, EL_SIGNAL, 1);
-    el_set(el, EL_HIST, history, past);
     /* The narrow call would leak copies of both texts. */
-    el_wset(el, EL_ADDFN, L"caucus-complete", L"complete a command or path", complete);
-    el_set(el, EL_BIND, "^I", "caucus-complete", NULL);
-    el_source(el, NULL);
+    el_wset(t.edit, EL_ADDFN, L"caucus-complete", L"complete a command or path", complete);
+    el_set(t.edit, EL_BIND, "^I", "caucus-complete", NULL);
+    el_source(t.edit, NULL);
 
-    int count;
-    const char *line;
-    while (!sh->quit && (line = read_line(el, &count)) != NULL && count > 0) {
-        char *copy = strdup(line);
-        if (copy == NULL)
-            break;
-        if (copy[strspn(copy, " \t\n")] != 0 && !is_secret(copy))
-            history(past, &event, H_ENTER, line);
-        run_line(sh, copy);
-        free(copy);
+    char *line;
+    while (!sh->quit && (line = terminal_read(&t)) != NULL) {
+        if (!is_secret(line))
+            terminal_remember(&t, line);
+        run_line(sh, line);
+        free(line);
     }
     if (!sh->quit)
         printf("\n");
-    if (file != NULL)
-        history(past, &event, H_SAVE, file);
-    umask(mask);
-    el_end(el);
-    history_end(past);
+    terminal_close(&t);
 }
 
 int run_shell(struct cli *cli, int argc, char **argv)

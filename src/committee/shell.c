@@ -1,18 +1,13 @@
 /* shell.c: many commands, as the original's committee gave them: one after the other, by a prompt.
  */
-#include <histedit.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/line.h"
+#include "cli/terminal.h"
 #include "committee/committee.h"
-
-enum {
-    HISTORY_LINES = 1000
-};
 
 struct shell {
     struct committee *committee;
@@ -53,64 +48,25 @@ static char *prompt(EditLine *el)
     return text;
 }
 
-/* NULL: nowhere. */
-static const char *history_file(void)
-{
-    static char path[4096];
-    const char *home = getenv("HOME");
-    if (home == NULL || home[0] == 0)
-        return NULL;
-    int len = snprintf(path, sizeof path, "%s/.committee_history", home);
-    return len < (int)sizeof path ? path : NULL;
-}
-
-static void run_lines(struct shell *sh, EditLine *el, History *past)
-{
-    HistEvent event;
-    int count = 0;
-    const char *line;
-    while (!sh->quit && (line = el_gets(el, &count)) != NULL && count > 0) {
-        char *copy = strdup(line);
-        if (copy == NULL)
-            break;
-        if (copy[strspn(copy, " \t\n")] != 0)
-            history(past, &event, H_ENTER, line);
-        run_line(sh, copy);
-        free(copy);
-    }
-    if (!sh->quit)
-        printf("\n");
-}
-
 static void run_terminal(struct shell *sh)
 {
-    HistEvent event;
-    History *past = history_init();
-    EditLine *el = el_init("committee", stdin, stdout, stderr);
-    if (past == NULL || el == NULL) {
+    struct terminal t;
+    if (!terminal_open(&t, "committee", ".committee_history", prompt, sh)) {
         run_script(sh);
         return;
     }
-    const char *file = history_file();
-    mode_t mask = umask(S_IRWXG | S_IRWXO);
-    history(past, &event, H_SETSIZE, HISTORY_LINES);
-    history(past, &event, H_SETUNIQUE, 1);
-    if (file != NULL)
-        history(past, &event, H_LOAD, file);
-    umask(mask);
-    el_set(el, EL_PROMPT, prompt);
-    el_set(el, EL_EDITOR, "emacs");
-    el_set(el, EL_SIGNAL, 1);
-    el_set(el, EL_HIST, history, past);
-    el_source(el, NULL);
+    el_source(t.edit, NULL);
     printf("start, stop, status STATE, global_status; help has the others\n");
-    run_lines(sh, el, past);
-    mask = umask(S_IRWXG | S_IRWXO);
-    if (file != NULL)
-        history(past, &event, H_SAVE, file);
-    umask(mask);
-    el_end(el);
-    history_end(past);
+
+    char *line;
+    while (!sh->quit && (line = terminal_read(&t)) != NULL) {
+        terminal_remember(&t, line);
+        run_line(sh, line);
+        free(line);
+    }
+    if (!sh->quit)
+        printf("\n");
+    terminal_close(&t);
 }
 
 int committee_shell(struct committee *m)
