@@ -3,6 +3,7 @@
 import os
 import pathlib
 import shutil
+import zlib
 
 import pytest
 
@@ -11,6 +12,7 @@ BUILD = pathlib.Path(os.environ.get("CAUCUS_BUILD", ROOT / "build"))
 PEERS = BUILD / "peers"
 CAUCUSD = pathlib.Path(os.environ.get("CAUCUSD", BUILD / "release/bin/caucusd"))
 
+LOGBACK = pathlib.Path(__file__).parent / "logback.xml"
 DEBIAN_JARS = pathlib.Path("/usr/share/java")
 
 
@@ -30,8 +32,8 @@ def program(name):
     return path if path else missing(f"program '{name}'")
 
 
-def jars(release):
-    """Class path of an Apache release: "3.9" (3.9.5), "3.8.6", or "3.8" (3.8.0 as Debian
+def libraries(release):
+    """Class path of an Apache release, jars alone: "3.9" (3.9.5), "3.8.6", or "3.8" (3.8.0 as Debian
     ships it)."""
     if release == "3.8":
         jar = DEBIAN_JARS / "zookeeper.jar"
@@ -42,7 +44,23 @@ def jars(release):
     folder = PEERS / ("zookeeper-3.9" if release == "3.9" else "zookeeper-3.8") / "lib"
     if not list(folder.glob("zookeeper-3*.jar")):
         missing(f"Apache ZooKeeper {release} in {folder}")
-    return f"{pathlib.Path(__file__).parent}:{folder}/*"
+    return f"{folder}/*"
+
+
+def jars(release):
+    """The same, with what tells Apache's logger where to write."""
+    path = libraries(release)
+    return path if release == "3.8" else f"{LOGBACK.parent}:{path}"
+
+
+def class_archive(release):
+    """Where class_archives.py puts the classes of that release as the JVM wants them in memory. The name says of
+    which jars and which JVM: another one's is not looked at."""
+    found = [p for pattern in libraries(release).split(":")
+             for p in (pathlib.Path(pattern[:-1]).glob("*.jar") if pattern.endswith("*") else [pathlib.Path(pattern)])]
+    files = sorted([*found, pathlib.Path(program("java")).resolve()])
+    stamp = "".join(f"{p} {p.stat().st_size} {p.stat().st_mtime_ns}\n" for p in files)
+    return BUILD / "class-archives" / f"{release}-{zlib.crc32(stamp.encode()):08x}.jsa"
 
 
 def caucusd():

@@ -25,7 +25,7 @@ import time
 import urllib.request
 
 import rawzk
-from peers import caucusd, jars, program
+from peers import LOGBACK, caucusd, class_archive, libraries, program
 
 BACKENDS = ("caucusd", "apache38", "apache386", "apache39")
 APACHE_RELEASE = {"apache38": "3.8", "apache386": "3.8.6", "apache39": "3.9"}
@@ -144,18 +144,26 @@ class Server:
         properties = [
             f"-D{k}={v}" for k, v in self.config.items() if k in PLAIN_SYSTEM_PROPERTIES
         ]
+        release = APACHE_RELEASE[self.backend]
         return [
             program("java"),
             "-Xmx256m",
             "-XX:+UseSerialGC",
             "-XX:TieredStopAtLevel=1",
             "-Djava.net.preferIPv4Stack=false",
+            f"-Dlogback.configurationFile={LOGBACK}",
+            *self._class_archive(release),
             *properties,
             "-cp",
-            jars(APACHE_RELEASE[self.backend]),
+            libraries(release),
             "org.apache.zookeeper.server.quorum.QuorumPeerMain",
             str(config),
         ]
+
+    def _class_archive(self, release):
+        """Half of what a JVM does until its server serves is to load classes."""
+        archive = class_archive(release)
+        return [f"-XX:SharedArchiveFile={archive}", "-Xlog:cds=off"] if archive.exists() else []
 
     def _read_log(self):
         serves = APACHE_SERVES if self.is_apache else CAUCUSD_SERVES
