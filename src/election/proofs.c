@@ -254,6 +254,7 @@ static void next_proof(struct service *s)
     struct proof *p = list_entry(s->proofs.next, struct proof, all);
     s->proving = p;
     p->tiles = tiles_of(s, p->request.state, p->round);
+    replica_flush(s->replicas[p->request.state]);
     p->work.data = p;
     uv_queue_work(&s->loop->uv, &p->work, run_proof, proof_done);
 }

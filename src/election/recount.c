@@ -197,6 +197,7 @@ static void recount_here(struct service *s, int state, uint64_t round, uint64_t 
              round);
     j->done = done;
     j->arg = arg;
+    replica_flush(s->replicas[state]);
     list_append(&s->jobs, &j->all);
     s->job_count++;
     uv_queue_work(&s->loop->uv, &j->work, run_job, job_done);

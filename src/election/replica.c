@@ -31,7 +31,7 @@ int replica_open(struct service *s, int state, struct replica **ret, struct err 
     r->state = state;
     r->deadline_ns = INT64_MAX;
     snprintf(r->dir, sizeof r->dir, "%s/%s", s->options.data, code_of(r));
-    int rc = votelog_open(r->dir, &r->log, err);
+    int rc = votelog_open(files_posix(), r->dir, &r->log, err);
     if (rc == 0)
         rc = definition_roll(s->definition, state, &r->roll, err);
     if (rc < 0) {
@@ -352,6 +352,13 @@ void replica_durable(struct replica *r, uint64_t ticket)
     r->durable = ticket;
     send_held(r);
     replica_step(r, &ev);
+}
+
+void replica_flush(struct replica *r)
+{
+    struct err err = {""};
+    if (votelog_flush(r->log, &err) < 0)
+        service_fail(r->service, "%s: %s", code_of(r), err.text);
 }
 
 /* ---- the others ---- */

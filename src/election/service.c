@@ -307,6 +307,27 @@ static int open_links(struct service *s, struct err *err)
     return rc;
 }
 
+/* Before any log is opened: the journal brings them up to its end. */
+static int open_disk(struct service *s, struct err *err)
+{
+    struct disk_options o = {.on_report = on_disk_report, .arg = s};
+    struct journal_found found;
+    int rc =
+        journal_open(files_posix(), s->options.data, JOURNAL_HALF_BYTES, &s->journal, &found, err);
+    if (rc < 0)
+        return rc;
+    s->disk = disk_start(s->journal, &o);
+    if (found.records > 0) {
+        struct log_line line;
+        log_begin(&line, LOG_INFO, "journal");
+        log_int(&line, "records", (int64_t)found.records);
+        log_int(&line, "torn", found.torn);
+        log_text(&line, "text", "the logs were brought up to what was durable");
+        log_end(&line);
+    }
+    return 0;
+}
+
 static int open_replicas(struct service *s, struct err *err)
 {
     for (uint32_t i = 0; i < s->definition->info.state_count; i++) {
@@ -349,9 +370,9 @@ int service_open(const struct service_options *options, struct service **ret, st
     castings_init(s);
     balance_init(s);
     make_keys(s);
-    struct disk_options disk = {.on_report = on_disk_report, .arg = s};
-    s->disk = disk_start(&disk);
     int rc = open_identity(s, err);
+    if (rc == 0)
+        rc = open_disk(s, err);
     if (rc == 0)
         rc = open_replicas(s, err);
     if (rc == 0)
@@ -411,6 +432,7 @@ void service_free(struct service *s)
     if (s->links != NULL)
         links_close(s->links);
     disk_stop(s->disk);
+    journal_close(s->journal);
     for (uint32_t i = 0; i < STATES_MAX; i++)
         replica_free(s->replicas[i]);
     castings_deinit(s);

@@ -91,6 +91,8 @@ void replica_free(struct replica *r);
 void replica_begin(struct replica *r);
 void replica_step(struct replica *r, struct shard_event *ev);
 void replica_durable(struct replica *r, uint64_t ticket);
+/* The log's file has what is durable of it, for who reads the file. */
+void replica_flush(struct replica *r);
 /* Whoever of its members can be heard and could not, or the other way round. */
 void replica_look_at_links(struct replica *r);
 void replica_link_down(struct replica *r, const struct link *l);
@@ -231,6 +233,7 @@ struct service {
     bool coordination_ready, told_ready, closing, failed;
     char trouble[256];
     struct links *links;
+    struct journal *journal;
     struct disk *disk;
     struct replica *replicas[STATES_MAX]; /* NULL: none here */
     /* Whose server said over its link that it runs there; NULL: it cannot be heard. */

@@ -23,10 +23,11 @@ enum {
 
 enum file_flags {
     FILE_READ = 1,
-    FILE_WRITE = 2,  /* with FILE_READ or alone */
-    FILE_CREATE = 4, /* made if it is not there */
-    FILE_NEW = 8,    /* with FILE_CREATE: -EEXIST if it is there */
-    FILE_EMPTY = 16, /* cut to nothing */
+    FILE_WRITE = 2,    /* with FILE_READ or alone */
+    FILE_CREATE = 4,   /* made if it is not there */
+    FILE_NEW = 8,      /* with FILE_CREATE: -EEXIST if it is there */
+    FILE_EMPTY = 16,   /* cut to nothing */
+    FILE_PRIVATE = 32, /* with FILE_CREATE: for the process' user alone */
 };
 
 struct file_stat {

@@ -26,7 +26,7 @@ static int posix_open(struct files *fs, const char *path, unsigned flags)
         mode |= O_TRUNC;
 
     int fd;
-    RETRY(fd, open(path, mode | O_CLOEXEC, 0644));
+    RETRY(fd, open(path, mode | O_CLOEXEC, flags & FILE_PRIVATE ? 0600 : 0644));
     return fd < 0 ? -errno : fd;
 }
 

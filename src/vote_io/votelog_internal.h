@@ -1,18 +1,17 @@
-/* votelog_internal.h: between votelog.c (writing, reading) and votelog_open.c (what a crash left).
- */
+/* votelog_internal.h: between votelog.c (writing), votelog_read.c, votelog_notes.c and
+ * votelog_open.c (what a crash left). */
 #ifndef CAUCUS_VOTE_IO_VOTELOG_INTERNAL_H
 #define CAUCUS_VOTE_IO_VOTELOG_INTERNAL_H
 
 #include <pthread.h>
-#include <sys/types.h>
 
+#include "vote_io/redo.h"
 #include "vote_io/votelog.h"
 
 enum {
-    SLOT_BYTES = 4096,
     NOTES_BYTES = 88, /* with the hash */
-    PATH_BYTES_MAX = 4096,
-    WRITE_BYTES = 1 << 20, /* collected before they are written */
+    FOLDER_PATH_BYTES = 3072,
+    FILE_PATH_BYTES = FOLDER_PATH_BYTES + 64,
 };
 
 /* Where a batch lies. */
@@ -20,13 +19,25 @@ struct place {
     uint64_t first, offset;
 };
 
+/* What the file is still to be told. */
+enum owed {
+    OWED_NOTHING,
+    OWED_LATER, /* the journal does not have it yet, so the file must not */
+    OWED,
+};
+
 struct votelog {
-    /* Guards everything below between the thread that writes and the one that reads; given up while
-     * a sync is waited for. Descriptors and notes are changed by the writing one alone. */
+    /* Guards everything below between the threads that write, sync and read; given up while a sync
+     * is waited for. */
     pthread_mutex_t lock;
-    char dir[PATH_BYTES_MAX];
-    int dir_fd, notes_fd, log_fd; /* -1 = not open */
+    struct files *fs;
+    char dir[FOLDER_PATH_BYTES];
+    struct slice folder; /* its last part */
     int failed;
+    int notes_fd, log_fd; /* -1 = not open */
+    int *old_fds;         /* logs of rounds before, not synced yet */
+    size_t old_count;
+    bool new_name; /* in the folder, which was not synced since */
     bool unsynced; /* the log has what may not be on disk */
 
     struct shard_disk found;
@@ -34,34 +45,44 @@ struct votelog {
     size_t mark_cap;
     uint64_t bytes_cut;
 
-    /* The log of found.round, as it was written. */
+    /* The log of `round`, as it was written. */
     struct place *places;
     size_t place_count, place_cap;
-    uint64_t end;    /* records */
-    uint64_t size;   /* bytes in the file */
-    struct buf late; /* what comes behind, not written yet */
+    uint64_t end; /* records */
+
+    /* Its file: `size` bytes, once it was begun and cut as it is to be, and behind them `late`, of
+     * which the journal has late_safe. */
+    enum owed begin, cut;
+    uint8_t heading[LOG_HEADING_BYTES];
+    uint64_t size;
+    struct buf late;
+    size_t late_safe;
 
     /* The notes. */
-    uint64_t number; /* of the newest slot */
-    int hard;        /* the slot that is on disk; the other one may be written */
-    bool seen_late;  /* SEEN is to be written when the log is on disk that it speaks of */
+    uint64_t number; /* of the newest */
     uint64_t promised, seen_round, seen_epoch, seen_index, round;
+    uint8_t notes_now[NOTES_BYTES]; /* the newest, if notes_later */
+    uint8_t
+        notes_safe[NOTES_BYTES]; /* the newest that the journal has, if notes_owed to the file */
+    bool notes_later, notes_owed;
+    int hard; /* the slot that is on disk; the other one may be written */
+
     uint64_t ticket;
 };
 
-/* The error that errno names; poisons the log. */
-int votelog_fail(struct votelog *l, struct err *err, const char *what);
-/* fdatasync, without the lock; -1 = it failed. */
-int votelog_sync_file(struct votelog *l, int fd);
-bool votelog_write_all(int fd, const uint8_t *p, size_t len, uint64_t at);
-/* Less than asked for only at the end of the file; -1 = it failed. */
-ssize_t votelog_read_up_to(int fd, uint8_t *p, size_t len, uint64_t at);
+/* The error of a call that gave `rc`; poisons the log. */
+int votelog_fail(struct votelog *l, struct err *err, int64_t rc, const char *what);
+int votelog_poisoned(const struct votelog *l, struct err *err);
+void votelog_path(const struct votelog *l, const char *name, char ret[FILE_PATH_BYTES]);
+int votelog_write_at(struct votelog *l, int fd, const uint8_t *p, size_t len, uint64_t at);
 void votelog_add_place(struct votelog *l, uint64_t first, uint64_t offset);
-void votelog_name(uint64_t round, char ret[32]);
 
 /* ---- votelog_notes.c ---- */
 /* Reads them, or makes empty ones; what they say is in `l`. */
 int notes_open(struct votelog *l, struct err *err);
-int notes_write(struct votelog *l, bool sync, struct err *err);
+/* As they are now, for the journal. */
+void notes_change(struct votelog *l, struct buf *redo);
+/* They are on disk when it returns. Gives up the lock meanwhile. */
+int notes_sync(struct votelog *l, const uint8_t p[NOTES_BYTES], struct err *err);
 
 #endif

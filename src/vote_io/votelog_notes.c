@@ -1,8 +1,5 @@
 /* votelog_notes.c: the notes beside the logs: two slots, of which one is always on disk. */
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <unistd.h>
 
 #include "vote_io/votelog_internal.h"
 
@@ -21,48 +18,75 @@ static void encode_notes(struct votelog *l, uint8_t p[NOTES_BYTES])
     sha256_of(p, NOTES_BYTES - SHA256_BYTES, p + NOTES_BYTES - SHA256_BYTES);
 }
 
-int notes_write(struct votelog *l, bool sync, struct err *err)
+void notes_change(struct votelog *l, struct buf *redo)
 {
-    uint8_t p[NOTES_BYTES];
-    int slot = 1 - l->hard;
-    encode_notes(l, p);
-    if (!votelog_write_all(l->notes_fd, p, sizeof p, (uint64_t)slot * SLOT_BYTES))
-        return votelog_fail(l, err, "write the notes");
-    if (!sync)
-        return 0;
-    if (votelog_sync_file(l, l->notes_fd) < 0)
-        return votelog_fail(l, err, "sync the notes");
+    encode_notes(l, l->notes_now);
+    l->notes_later = true;
+    struct redo r = {
+        .kind = REDO_NOTES,
+        .folder = l->folder,
+        .at = (uint64_t)(1 - l->hard),
+        .bytes = slice_of(l->notes_now, NOTES_BYTES),
+    };
+    redo_put(redo, &r);
+}
+
+int notes_sync(struct votelog *l, const uint8_t p[NOTES_BYTES], struct err *err)
+{
+    int slot = 1 - l->hard, fd = l->notes_fd;
+    pthread_mutex_unlock(&l->lock);
+    int rc = votelog_write_at(l, fd, p, NOTES_BYTES, (uint64_t)slot * NOTES_SLOT_BYTES);
+    if (rc == 0)
+        rc = l->fs->sync(l->fs, fd);
+    pthread_mutex_lock(&l->lock);
+    if (rc < 0)
+        return votelog_fail(l, err, rc, "write the notes in");
     l->hard = slot;
     return 0;
 }
 
 /* Under another name until both slots are on disk: notes that are there are whole. */
-static int make_notes(struct votelog *l, struct err *err)
+static int write_new_notes(struct votelog *l, const char *path)
 {
     uint8_t p[NOTES_BYTES];
-    l->notes_fd = openat(l->dir_fd, "notes.new", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    l->notes_fd =
+        l->fs->open(l->fs, path, FILE_READ | FILE_WRITE | FILE_CREATE | FILE_EMPTY | FILE_PRIVATE);
     if (l->notes_fd < 0)
-        return votelog_fail(l, err, "make the notes");
-    for (int slot = 0; slot < 2; slot++) {
+        return l->notes_fd;
+    int rc = 0;
+    for (uint64_t slot = 0; rc == 0 && slot < 2; slot++) {
         encode_notes(l, p);
-        if (!votelog_write_all(l->notes_fd, p, sizeof p, (uint64_t)slot * SLOT_BYTES))
-            return votelog_fail(l, err, "make the notes");
+        rc = votelog_write_at(l, l->notes_fd, p, sizeof p, slot * NOTES_SLOT_BYTES);
     }
     l->hard = 1;
-    if (fsync(l->notes_fd) < 0 || renameat(l->dir_fd, "notes.new", l->dir_fd, "notes") < 0 ||
-        fsync(l->dir_fd) < 0)
-        return votelog_fail(l, err, "make the notes");
-    return 0;
+    return rc < 0 ? rc : l->fs->sync(l->fs, l->notes_fd);
 }
 
-static bool read_slot(const struct votelog *l, int slot, uint8_t p[NOTES_BYTES])
+static int make_notes(struct votelog *l, const char *path, struct err *err)
+{
+    char new_path[FILE_PATH_BYTES];
+    votelog_path(l, "notes.new", new_path);
+    int rc = write_new_notes(l, new_path);
+    if (rc == 0)
+        rc = l->fs->rename(l->fs, new_path, path);
+    if (rc == 0)
+        rc = l->fs->sync_dir(l->fs, l->dir);
+    return rc < 0 ? votelog_fail(l, err, rc, "make the notes in") : 0;
+}
+
+static int read_slot(const struct votelog *l, int64_t slot, uint8_t p[NOTES_BYTES], bool *ret_valid)
 {
     uint8_t hash[SHA256_BYTES];
-    if (votelog_read_up_to(l->notes_fd, p, NOTES_BYTES, (uint64_t)slot * SLOT_BYTES) != NOTES_BYTES)
-        return false;
+    int64_t got = file_read_full(l->fs, l->notes_fd, p, NOTES_BYTES, slot * NOTES_SLOT_BYTES);
+    if (got < 0)
+        return (int)got;
+    *ret_valid = false;
+    if (got != NOTES_BYTES)
+        return 0;
     sha256_of(p, NOTES_BYTES - SHA256_BYTES, hash);
-    return memcmp(p, notes_magic, sizeof notes_magic) == 0 &&
-           memcmp(hash, p + NOTES_BYTES - SHA256_BYTES, sizeof hash) == 0;
+    *ret_valid = memcmp(p, notes_magic, sizeof notes_magic) == 0 &&
+                 memcmp(hash, p + NOTES_BYTES - SHA256_BYTES, sizeof hash) == 0;
+    return 0;
 }
 
 static void take_notes(struct votelog *l, const uint8_t p[NOTES_BYTES], int slot)
@@ -81,11 +105,17 @@ static void take_notes(struct votelog *l, const uint8_t p[NOTES_BYTES], int slot
 static int read_notes(struct votelog *l, struct err *err)
 {
     uint8_t slots[2][NOTES_BYTES];
-    bool valid[2] = {read_slot(l, 0, slots[0]), read_slot(l, 1, slots[1])};
+    bool valid[2];
+    for (int slot = 0; slot < 2; slot++) {
+        int rc = read_slot(l, slot, slots[slot], &valid[slot]);
+        if (rc < 0)
+            return votelog_fail(l, err, rc, "read the notes in");
+    }
     if (!valid[0] && !valid[1])
         return err_set(err, ERR_CORRUPT, "'%s/notes': neither slot is valid", l->dir);
-    if (fdatasync(l->notes_fd) < 0)
-        return votelog_fail(l, err, "sync the notes");
+    int rc = l->fs->sync(l->fs, l->notes_fd);
+    if (rc < 0)
+        return votelog_fail(l, err, rc, "sync the notes in");
     int newest =
         !valid[1] || (valid[0] && load_be64(slots[0] + 8) > load_be64(slots[1] + 8)) ? 0 : 1;
     take_notes(l, slots[newest], newest);
@@ -94,10 +124,12 @@ static int read_notes(struct votelog *l, struct err *err)
 
 int notes_open(struct votelog *l, struct err *err)
 {
-    l->notes_fd = openat(l->dir_fd, "notes", O_RDWR | O_CLOEXEC);
-    if (l->notes_fd < 0 && errno == ENOENT)
-        return make_notes(l, err);
+    char path[FILE_PATH_BYTES];
+    votelog_path(l, "notes", path);
+    l->notes_fd = l->fs->open(l->fs, path, FILE_READ | FILE_WRITE);
+    if (l->notes_fd == -ENOENT)
+        return make_notes(l, path, err);
     if (l->notes_fd < 0)
-        return votelog_fail(l, err, "open the notes");
+        return votelog_fail(l, err, l->notes_fd, "open the notes in");
     return read_notes(l, err);
 }

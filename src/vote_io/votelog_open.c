@@ -1,12 +1,8 @@
 /* votelog_open.c: what a crash left, read through. */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "vote_io/votelog_internal.h"
@@ -47,15 +43,20 @@ static int corrupt(const struct votelog *l, struct err *err, const char *what)
                    l->round, l->size, what);
 }
 
+static int64_t read_window(const struct scan *s, uint64_t at)
+{
+    return file_read_full(s->l->fs, s->l->log_fd, s->window, BATCH_BYTES_MAX, (int64_t)at);
+}
+
 /* Whether a whole batch stands anywhere behind l->size. */
 static int whole_batch_behind(struct scan *s, bool *ret, struct err *err)
 {
     struct batch b;
     *ret = false;
     for (uint64_t at = s->l->size + 1;;) {
-        ssize_t len = votelog_read_up_to(s->l->log_fd, s->window, BATCH_BYTES_MAX, at);
+        int64_t len = read_window(s, at);
         if (len < 0)
-            return votelog_fail(s->l, err, "read the log");
+            return votelog_fail(s->l, err, len, "read the log in");
         if (len < BATCH_HEADING_BYTES)
             return 0;
         const uint8_t *magic = memmem(s->window, (size_t)len, "CVB1", 4);
@@ -84,22 +85,25 @@ static int end_of_log(struct scan *s, uint64_t file_size, struct err *err)
     if (more)
         return corrupt(l, err, "damaged, and whole batches behind it");
     l->bytes_cut = file_size - l->size;
-    if (l->bytes_cut > 0 && ftruncate(l->log_fd, (off_t)l->size) < 0)
-        return votelog_fail(l, err, "cut the log");
+    if (l->bytes_cut > 0)
+        rc = l->fs->resize(l->fs, l->log_fd, (int64_t)l->size);
     /* Also what is whole may have been read from the cache of a process that was killed. */
-    return fdatasync(l->log_fd) < 0 ? votelog_fail(l, err, "sync the log") : 0;
+    if (rc == 0)
+        rc = l->fs->sync(l->fs, l->log_fd);
+    return rc < 0 ? votelog_fail(l, err, rc, "cut the log in") : 0;
 }
 
 static int scan_batches(struct scan *s, struct err *err)
 {
     struct votelog *l = s->l;
-    struct stat st;
-    if (fstat(l->log_fd, &st) < 0)
-        return votelog_fail(l, err, "look at the log");
+    struct file_stat st;
+    int rc = l->fs->stat_fd(l->fs, l->log_fd, &st);
+    if (rc < 0)
+        return votelog_fail(l, err, rc, "look at the log in");
     for (;;) {
-        ssize_t len = votelog_read_up_to(l->log_fd, s->window, BATCH_BYTES_MAX, l->size);
+        int64_t len = read_window(s, l->size);
         if (len < 0)
-            return votelog_fail(l, err, "read the log");
+            return votelog_fail(l, err, len, "read the log in");
         struct slice rest = slice_of(s->window, (size_t)len);
         struct batch b;
         bool any = false;
@@ -114,22 +118,23 @@ static int scan_batches(struct scan *s, struct err *err)
             any = true;
         }
         if (!any)
-            return end_of_log(s, (uint64_t)st.st_size, err);
+            return end_of_log(s, (uint64_t)st.size, err);
     }
 }
 
 static int read_log(struct votelog *l, struct err *err)
 {
-    char name[32];
+    char name[32], path[FILE_PATH_BYTES];
     uint8_t heading[LOG_HEADING_BYTES];
     struct log_heading h;
     if (l->round == 0)
         return 0;
-    votelog_name(l->round, name);
-    l->log_fd = openat(l->dir_fd, name, O_RDWR | O_CLOEXEC);
+    redo_log_name(l->round, name);
+    votelog_path(l, name, path);
+    l->log_fd = l->fs->open(l->fs, path, FILE_READ | FILE_WRITE);
     if (l->log_fd < 0)
-        return votelog_fail(l, err, "open the log that the notes name");
-    if (votelog_read_up_to(l->log_fd, heading, sizeof heading, 0) != sizeof heading ||
+        return votelog_fail(l, err, l->log_fd, "open the log that the notes name in");
+    if (file_read_full(l->fs, l->log_fd, heading, sizeof heading, 0) != sizeof heading ||
         !log_heading_decode(heading, &h) || h.round != l->round)
         return corrupt(l, err, "not the heading of this log");
 
@@ -140,25 +145,44 @@ static int read_log(struct votelog *l, struct err *err)
     return rc;
 }
 
+/* Its name is on disk before anything is in it. */
+static int make_folder(struct votelog *l)
+{
+    char parent[FOLDER_PATH_BYTES];
+    int rc = l->fs->mkdir(l->fs, l->dir);
+    if (rc < 0)
+        return rc == -EEXIST ? 0 : rc;
+    size_t len = strlen(l->dir) - l->folder.len;
+    memcpy(parent, l->dir, len);
+    parent[len > 1 ? len - 1 : len] = 0; /* without its '/', unless it is "/" */
+    return l->fs->sync_dir(l->fs, len > 0 ? parent : ".");
+}
+
 static int open_all(struct votelog *l, struct err *err)
 {
-    if (mkdir(l->dir, 0700) < 0 && errno != EEXIST)
-        return votelog_fail(l, err, "make the folder");
-    l->dir_fd = open(l->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (l->dir_fd < 0)
-        return votelog_fail(l, err, "open the folder");
-    int rc = notes_open(l, err);
+    int rc = make_folder(l);
+    if (rc < 0)
+        return votelog_fail(l, err, rc, "make the folder");
+    rc = notes_open(l, err);
     return rc < 0 ? rc : read_log(l, err);
 }
 
-int votelog_open(const char *dir, struct votelog **ret, struct err *err)
+static struct slice last_part(const char *path)
 {
-    if (strlen(dir) >= PATH_BYTES_MAX)
-        return err_set(err, ERR_INVALID, "the folder's name is too long");
+    const char *slash = strrchr(path, '/');
+    return slice_str(slash != NULL ? slash + 1 : path);
+}
+
+int votelog_open(struct files *fs, const char *dir, struct votelog **ret, struct err *err)
+{
+    if (strlen(dir) >= FOLDER_PATH_BYTES || !redo_folder_is_valid(last_part(dir)))
+        return err_set(err, ERR_INVALID, "'%s' is no name for the folder of a replica", dir);
     struct votelog *l = mem_calloc(1, sizeof *l);
     pthread_mutex_init(&l->lock, NULL);
-    l->dir_fd = l->notes_fd = l->log_fd = -1;
+    l->fs = fs;
+    l->notes_fd = l->log_fd = -1;
     memcpy(l->dir, dir, strlen(dir));
+    l->folder = last_part(l->dir);
     int rc = open_all(l, err);
     if (rc < 0) {
         votelog_close(l);
@@ -178,12 +202,13 @@ void votelog_close(struct votelog *l)
 {
     if (l == NULL)
         return;
+    for (size_t i = 0; i < l->old_count; i++)
+        l->fs->close(l->fs, l->old_fds[i]);
     if (l->log_fd >= 0)
-        close(l->log_fd);
+        l->fs->close(l->fs, l->log_fd);
     if (l->notes_fd >= 0)
-        close(l->notes_fd);
-    if (l->dir_fd >= 0)
-        close(l->dir_fd);
+        l->fs->close(l->fs, l->notes_fd);
+    free(l->old_fds);
     free(l->marks);
     free(l->places);
     buf_deinit(&l->late);

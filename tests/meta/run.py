@@ -34,7 +34,7 @@ LAYERS = {
     "client_io": ["base", "tls", "wire", "client", "caucus"],
     "recipes": ["base", "caucus"],  # the public client alone, like everybody's program
     "vote": ["base"],  # the election's core: nothing of coordination, ours or anybody's
-    "vote_io": ["base", "vote"],
+    "vote_io": ["base", "io", "vote"],
     "election": ["base", "tls", "io", "vote", "vote_io", "caucus"],  # coordination is anybody's: the public client alone
     "election_grpc": ["base", "tls", "io", "vote", "election", "grpc", "protos"],  # "protos": generated of proto/
     "election_rest": ["base", "io", "vote", "election"],

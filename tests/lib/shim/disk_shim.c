@@ -1,7 +1,7 @@
 /* disk_shim.c: a disk that can be made slow, stuck or broken while a server runs on it.
  *
  * Loaded with LD_PRELOAD. It stands between the server and the calls that write and sync
- * transaction logs (files named log.*, and log-* of an election); all other files are left alone.
+ * transaction logs (files named log.*, log-* and journal of an election); others are left alone.
  * What it does stands in a small file, named by DISK_SHIM_CONTROL, that the test has mapped as well
  * (tests/lib/disk.py has the other end):
  *
@@ -60,7 +60,8 @@ static int is_log(int fd)
         return 0;
     path[len] = 0;
     const char *name = strrchr(path, '/');
-    return name != NULL && (strncmp(name, "/log.", 5) == 0 || strncmp(name, "/log-", 5) == 0);
+    return name != NULL && (strncmp(name, "/log.", 5) == 0 || strncmp(name, "/log-", 5) == 0 ||
+                            strcmp(name, "/journal") == 0);
 }
 
 /* Counts the call; the errno it shall fail with, or 0. */
