@@ -118,6 +118,14 @@ static void install_abort(void *arg)
     w->installing = w->installed = false;
 }
 
+/* As if all bytes of a picture had come. */
+static void install_nothing(void *arg)
+{
+    struct world *w = arg;
+    install_begin(arg, 0);
+    w->installed = true;
+}
+
 static void commit(void *arg, int64_t zxid)
 {
     struct world *w = arg;
@@ -147,6 +155,12 @@ static void config(void *arg, const struct quorum *q)
 {
     (void)arg;
     FUZZ_CHECK(q->voter_count > 0, "a configuration has voters");
+}
+
+static void config_seen(void *arg, const struct quorum *q, bool ahead)
+{
+    (void)ahead;
+    config(arg, q);
 }
 
 static uint64_t connect_leader(void *arg, int64_t sid, bool observers)
@@ -708,10 +722,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                             install_begin,
                             install_bytes,
                             install_abort,
+                            install_nothing,
                             commit,
                             established,
                             lost,
-                            config,
+                            config_seen,
                             config,
                             connect_leader,
                             send_links,
