@@ -65,8 +65,8 @@ struct disk *disk_start(struct journal *j, const struct disk_options *options)
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&d->work, &attr);
+    pthread_cond_init(&d->settle, &attr);
     pthread_condattr_destroy(&attr);
-    pthread_cond_init(&d->settle, NULL);
     pthread_cond_init(&d->settled, NULL);
     start_thread(&d->writer, disk_write_all, d);
     start_thread(&d->settler, disk_settle_all, d);

@@ -52,6 +52,7 @@ struct disk {
     pthread_cond_t work, settle, settled;
     struct list dirty, reported, settling;
     bool settler_works; /* files of the generation before the journal's are not all on disk */
+    bool writer_waits;  /* for that */
     bool stopping, writer_ended;
     int status;
     struct err err;

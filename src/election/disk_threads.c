@@ -9,6 +9,9 @@ enum {
     QUIET_NS = 2 * 1000 * 1000,
     /* At the latest: an append to each of 51 files costs more than the journal's block. */
     FLUSH_NS = 100 * 1000 * 1000,
+    /* Between the syncs of two logs' files: 51 at once keep the disk from the journal for as long
+     * as the slowest vote may take. */
+    SETTLE_NS = 50 * 1000 * 1000,
 };
 
 static int64_t clock_ns(void)
@@ -40,6 +43,22 @@ static void fail(struct disk *d, int rc, const struct err *err)
 
 /* ---- the settler ---- */
 
+/* With d->lock. False: time is up. */
+static bool wait_until(struct disk *d, pthread_cond_t *cond, int64_t until_ns)
+{
+    struct timespec until = {until_ns / 1000000000, until_ns % 1000000000};
+    return pthread_cond_timedwait(cond, &d->lock, &until) == 0;
+}
+
+/* With d->lock. There is time, unless the writer waits. */
+static void pause_settling(struct disk *d)
+{
+    int64_t until_ns = clock_ns() + SETTLE_NS;
+    while (!list_is_empty(&d->settling) && !d->writer_waits && d->status == 0 &&
+           wait_until(d, &d->settle, until_ns))
+        ;
+}
+
 /* NULL: it is time to end. */
 static struct disk_log *next_to_settle(struct disk *d)
 {
@@ -51,6 +70,7 @@ static struct disk_log *next_to_settle(struct disk *d)
     }
     while (d->status == 0 && !d->writer_ended && list_is_empty(&d->settling))
         pthread_cond_wait(&d->settle, &d->lock);
+    pause_settling(d);
     if (d->status == 0)
         first = list_take(&d->settling);
     pthread_mutex_unlock(&d->lock);
@@ -77,8 +97,11 @@ void *disk_settle_all(void *disk)
 static int wait_settled(struct disk *d)
 {
     pthread_mutex_lock(&d->lock);
+    d->writer_waits = true;
+    pthread_cond_signal(&d->settle);
     while (d->settler_works && d->status == 0)
         pthread_cond_wait(&d->settled, &d->lock);
+    d->writer_waits = false;
     int status = d->status;
     pthread_mutex_unlock(&d->lock);
     return status < 0 ? ERR_POISONED : 0;
@@ -239,9 +262,7 @@ static bool wait_for_work(struct disk *d)
         pthread_cond_wait(&d->work, &d->lock);
         return true;
     }
-    int64_t until_ns = clock_ns() + QUIET_NS;
-    struct timespec until = {until_ns / 1000000000, until_ns % 1000000000};
-    return pthread_cond_timedwait(&d->work, &d->lock, &until) == 0;
+    return wait_until(d, &d->work, clock_ns() + QUIET_NS);
 }
 
 /* False: it is time to end. */

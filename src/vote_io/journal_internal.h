@@ -9,7 +9,7 @@ enum {
     BLOCK_HEADING_BYTES = 48,
     BLOCK_ALIGN = 4096,
     BLOCK_LAST = 1, /* of its generation */
-    AHEAD_BYTES = 256 << 10,
+    AHEAD_BYTES = 2 << 20,
 };
 
 struct journal {
@@ -20,7 +20,7 @@ struct journal {
     uint64_t half_bytes;
     uint64_t generation, number, oldest; /* of the next block */
     uint64_t at;                         /* in its half */
-    uint64_t ahead[2];                   /* zeros were written up to there */
+    uint64_t ahead[2];                   /* the file has something up to there, zeros perhaps */
     struct buf block;                    /* begins with room for its heading */
     uint8_t *zeros;
 };

@@ -164,6 +164,7 @@ static int recover(struct journal *j, struct journal_found *ret, struct err *err
         rc = read_half(j, h, &runs[h], err);
         if (rc == 0)
             follow(&runs[h]);
+        j->ahead[h] = runs[h].len;
     }
     if (rc == 0)
         rc = judge(j, runs, &half, err);
