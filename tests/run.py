@@ -222,6 +222,7 @@ def main(argv):
         return 0
     # Who is started in the background is deaf to Ctrl-C, and all whom he starts; what ends by it is tested here.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # likewise nohup
     names = [a for a in argv if not a.startswith("-")] or list(PARTS)
     for name in names:
         if name not in PARTS:

@@ -382,11 +382,15 @@ class Election:
     def check_recount(self, state):
         """All replicas count again, from their files, and come to what Commit says."""
         commit, _ = self.commit(state)
-        server = self.leader(state)  # which hears everybody, after whatever there was
-        with contextlib.closing(http.client.HTTPConnection(server.host, server.port("rest"), timeout=WAIT_S)) as door:
-            door.request("POST", f"/v1/recount?state={state}", "{}", {"Content-Type": "application/json"})
-            answer = json.loads(door.getresponse().read())
-        found, = answer["states"]
+        server = self.leader(state)  # which hears everybody, after whatever there was, sooner or later
+        deadline = time.monotonic() + WAIT_S
+        reached = False
+        while not reached and time.monotonic() < deadline:
+            with contextlib.closing(http.client.HTTPConnection(server.host, server.port("rest"), timeout=WAIT_S)) as door:
+                door.request("POST", f"/v1/recount?state={state}", "{}", {"Content-Type": "application/json"})
+                answer = json.loads(door.getresponse().read())
+            found, = answer["states"]
+            reached = all(r["known"] for r in found["replicas"])
         assert found["agree"], found
         assert len(found["replicas"]) == len(self.keepers)
         assert {(r["index"], r["root"]) for r in found["replicas"]} == {(commit.index, commit.root.hex())}
