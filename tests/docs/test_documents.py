@@ -84,7 +84,7 @@ def run_text(tmp_path, text):
     ("```sh\necho a; false; echo b\n```\n", "exit code 1:\na\n"),
     ("```sh\necho abc\n```\n```text\nabd\n```\n", "and not\nabd"),
     ("<!-- background until: b -->\n```sh\necho a\n```\n", "before it printed 'b'"),
-    ("<!-- background until: a -->\n```sh\necho a; exit 3\n```\n", "ended with 3"),
+    ("<!-- background until: a -->\n```sh\ntrap : INT; echo a; exit 3\n```\n", "ended with 3"),
 ])
 def test_command_that_does_something_else_is_found(tmp_path, text, problem):
     done = run_text(tmp_path, text)

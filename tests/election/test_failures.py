@@ -74,7 +74,7 @@ def test_f13_a_full_disk_ends_the_server_and_not_the_state(start_election, tmp_p
     election = start_election(CA, open=False)
     small = election.servers[0]
     small.stop()
-    with SmallDisk(tmp_path, size="1m") as disk:
+    with SmallDisk(tmp_path, size="8m") as disk:
         small.data, small.prefix = disk.path, disk.prefix
         small.options = ["--replace"]
         small.start()
