@@ -5,7 +5,8 @@
  *   loop:    (woken) disk_poll -> SHARD_DURABLE to each whose ticket rose
  *   writer:  the logs' own files, from memory: when nothing has come for a moment, and at least
  *            ten times a second
- *   settler: when half of the journal is full: syncs the files of the logs that are in it
+ *   settler: when half of the journal is full: syncs the files of the logs that are in it, with
+ *            pauses in between unless the writer waits for it
  *
  * So one sync serves all that waits, whatever the number of logs, and what comes while the disk is
  * busy collects. Only when the other half is full before the settler is done the writer waits for
