@@ -17,16 +17,29 @@ struct program {
     struct election_rest *rest;
     struct election_grpc *grpc;
     uv_poll_t input;
+    uv_check_t turn; /* while a line waits for what it says */
     char line[256];
     size_t len;
 };
 
+static void obey_again(uv_check_t *turn);
+
+/* The other end waits for the answer before it says more. */
 static void obey(struct program *p)
 {
-    p->line[p->len] = '\0';
-    p->len = 0;
-    puts(scripted_obey(p->service, p->line) ? "ok" : "no");
+    enum scripted_answer answer = scripted_obey(p->service, p->line);
+    if (answer == SCRIPTED_NOT_YET) {
+        uv_check_start(&p->turn, obey_again);
+        return;
+    }
+    uv_check_stop(&p->turn);
+    puts(answer == SCRIPTED_OK ? "ok" : "no");
     fflush(stdout);
+}
+
+static void obey_again(uv_check_t *turn)
+{
+    obey(turn->data);
 }
 
 static void on_input(uv_poll_t *poll, int status, int events)
@@ -36,9 +49,11 @@ static void on_input(uv_poll_t *poll, int status, int events)
     (void)status, (void)events;
     ssize_t got = read(STDIN_FILENO, bytes, sizeof bytes);
     for (ssize_t i = 0; i < got; i++) {
-        if (bytes[i] == '\n')
+        if (bytes[i] == '\n') {
+            p->line[p->len] = '\0';
+            p->len = 0;
             obey(p);
-        else if (p->len + 1 < sizeof p->line)
+        } else if (p->len + 1 < sizeof p->line)
             p->line[p->len++] = bytes[i];
     }
     if (got > 0 || (got < 0 && errno == EAGAIN))
@@ -187,7 +202,8 @@ int main(int argc, char **argv)
     if (with_grpc)
         printf("grpc %d\n", election_grpc_port(p.grpc));
     fflush(stdout);
-    p.input.data = &p;
+    p.input.data = p.turn.data = &p;
+    uv_check_init(&p.loop.uv, &p.turn);
     uv_poll_init(&p.loop.uv, &p.input, STDIN_FILENO);
     uv_poll_start(&p.input, UV_READABLE, on_input);
     loop_run(&p.loop);
@@ -199,6 +215,7 @@ int main(int argc, char **argv)
     }
     scripted_free(p.service); /* answers what is under way, and turns the loop */
     uv_close((uv_handle_t *)&p.input, NULL);
+    uv_close((uv_handle_t *)&p.turn, NULL);
     loop_deinit(&p.loop);
     tls_context_free((struct tls_context *)grpc.tls);
     return 0;

@@ -68,8 +68,8 @@ struct service {
     void *ready_arg;
     service_metrics_fn *more_metrics;
     void *more_metrics_arg;
-    uint64_t slow_ms; /* that a recount takes */
-    struct list pending, watches;
+    bool holds_recounts;
+    struct list pending, watches, recounts_held;
     uv_timer_t timer; /* of what is due later */
     uv_idle_t next;   /* of what is due in the next turn */
 };
@@ -562,9 +562,30 @@ static void answer_recount(struct service *s, struct pending *p)
 
 void service_recount(struct service *s, int state, recount_done_fn *done, void *arg)
 {
-    struct pending *p = later(s, answer_recount, arg, s->slow_ms);
+    struct pending *p = later(s, answer_recount, arg, 0);
     p->state = state;
     p->done.recount = done;
+    if (s->holds_recounts) {
+        list_remove(&p->link);
+        list_append(&s->recounts_held, &p->link);
+    }
+}
+
+static void answer_held_recounts(struct service *s)
+{
+    struct list *at;
+    s->holds_recounts = false;
+    while ((at = list_take(&s->recounts_held)) != NULL)
+        list_append(&s->pending, at);
+    uv_idle_start(&s->next, on_next);
+}
+
+static size_t held_recounts(const struct service *s)
+{
+    size_t count = 0;
+    for (const struct list *at = s->recounts_held.next; at != &s->recounts_held; at = at->next)
+        count++;
+    return count;
 }
 
 /* ---- Logs: 300 records, of which nothing but a number is known ---- */
@@ -788,7 +809,7 @@ static bool obey_phase(struct service *s, const char *name)
     return false;
 }
 
-bool scripted_obey(struct service *s, const char *line)
+static bool obey_at_once(struct service *s, const char *line)
 {
     char verb[16] = "", first[64] = "", second[64] = "";
     uint64_t count = 0;
@@ -809,9 +830,30 @@ bool scripted_obey(struct service *s, const char *line)
             s->ready_changed(s->ready_arg);
         return true;
     }
-    if (strcmp(verb, "slow") == 0)
-        return (s->slow_ms = strtoull(second, NULL, 10)) > 0;
     return obey_about_state(s, verb, first);
+}
+
+static enum scripted_answer obey_about_recounts(struct service *s, const char *verb,
+                                                const char *count)
+{
+    if (strcmp(verb, "await") == 0)
+        return held_recounts(s) >= strtoull(count, NULL, 10) ? SCRIPTED_OK : SCRIPTED_NOT_YET;
+    if (strcmp(verb, "hold") == 0)
+        s->holds_recounts = true;
+    else if (strcmp(verb, "answer") == 0)
+        answer_held_recounts(s);
+    else
+        return SCRIPTED_NO;
+    return SCRIPTED_OK;
+}
+
+enum scripted_answer scripted_obey(struct service *s, const char *line)
+{
+    char verb[16] = "", first[64] = "", second[64] = "";
+    sscanf(line, "%15s %63s %63s", verb, first, second);
+    if (strcmp(first, "recounts") == 0 || strcmp(second, "recounts") == 0)
+        return obey_about_recounts(s, verb, first);
+    return obey_at_once(s, line) ? SCRIPTED_OK : SCRIPTED_NO;
 }
 
 struct service *scripted_create(struct loop *loop, const struct scripted_options *options)
@@ -839,6 +881,7 @@ struct service *scripted_create(struct loop *loop, const struct scripted_options
     }
     list_init(&s->pending);
     list_init(&s->watches);
+    list_init(&s->recounts_held);
     s->timer.data = s->next.data = s;
     uv_timer_init(&loop->uv, &s->timer);
     uv_idle_init(&loop->uv, &s->next);
@@ -848,6 +891,7 @@ struct service *scripted_create(struct loop *loop, const struct scripted_options
 void scripted_free(struct service *s)
 {
     struct list *at;
+    answer_held_recounts(s);
     while ((at = list_take(&s->pending)) != NULL) {
         struct pending *p = list_entry(at, struct pending, link);
         p->answer(s, p);

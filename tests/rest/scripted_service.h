@@ -25,9 +25,16 @@ void scripted_free(struct service *s);
  *   final STATE                    nothing will be added
  *   lose STATE, find STATE         nothing is known of it; it is again
  *   ready yes|no
- *   slow recounts                  each takes a while
- *   touch STATE                    its Commit changed, and nothing in it
- * false: no such line. */
-bool scripted_obey(struct service *s, const char *line);
+ *   hold recounts                  none is answered
+ *   await COUNT recounts           that many are held
+ *   answer recounts                those that are held, and all that come
+ *   touch STATE                    its Commit changed, and nothing in it */
+enum scripted_answer {
+    SCRIPTED_NO, /* no such line */
+    SCRIPTED_OK,
+    SCRIPTED_NOT_YET, /* to be said again after the next turn of the loop */
+};
+
+enum scripted_answer scripted_obey(struct service *s, const char *line);
 
 #endif
