@@ -87,9 +87,11 @@ static void make_shard(struct replica *r)
         .on_ballot = state->on_ballot,
         .revisions_max = s->definition->revisions_max,
         .pending_max = PENDING_MAX,
-        .commit_gap_ns = gap_ms * 1000 * 1000,
+        /* Batches set the pace: once enough have one on disk, nothing more is waited for, unless
+           batches are full before their time. */
+        .batch_gap_ns = gap_ms * 1000 * 1000,
+        .commit_gap_ns = gap_ms * 1000 * 1000 / 2,
         .follow_gap_ns = gap_ms * 1000 * 1000 * FOLLOW_GAPS,
-        .batch_gap_ns = gap_ms * 1000 * 1000 / 2,
         .quorum_wait_ns = 2 * second_ns,
         .fetch_wait_ns = second_ns,
         .rejoin_wait_ns = second_ns,

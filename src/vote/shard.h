@@ -44,10 +44,11 @@ struct shard_options {
     uint64_t on_ballot;     /* bit per candidate that may be chosen in this state */
     uint8_t revisions_max;  /* votes of one voter */
     uint32_t pending_max;   /* records taken and not committed */
-    int64_t commit_gap_ns;  /* between two writes of Commit */
+    int64_t commit_gap_ns;  /* between two writes of Commit; only full batches are so fast */
     int64_t follow_gap_ns;  /* between two reads of a Commit that only moves on */
-    int64_t batch_gap_ns;   /* between two batches, unless one is full: what has to wait for Commit
-                               anyway need not be sent and synced in drips */
+    int64_t batch_gap_ns;   /* between two batches, unless one is full: the pace of everything that
+                               is paid for once for many votes. Longer than commit_gap_ns, or a
+                               vote waits for both. */
     int64_t quorum_wait_ns; /* without enough replicas, while others live, the leader steps back */
     int64_t fetch_wait_ns;  /* for an answer, before another member is asked */
     int64_t rejoin_wait_ns; /* at most, after having stepped back */
