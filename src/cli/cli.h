@@ -35,6 +35,7 @@ struct cli {
     bool read_only;
     const char *auth[CLI_AUTH_MAX]; /* "scheme:auth" */
     size_t auth_count;
+    char auth_of_file[SECRET_BYTES]; /* one of them */
     struct secure secure;
     struct caucus *handle; /* NULL: not opened yet */
     struct watching watching;

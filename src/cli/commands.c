@@ -281,7 +281,9 @@ const char command_global_options[] =
     "                                      127.0.0.1:2181\n"
     "  -t, --timeout MS        how long to look for a server, and the session's timeout\n"
     "                          (10000)\n"
-    "  -a, --auth SCHEME:AUTH  an identity, such as digest:user:password\n" SECURE_TLS_HELP
+    "  -a, --auth SCHEME:AUTH  an identity, such as digest:user:password, for everybody on this\n"
+    "                          machine to see: for tests; else\n"
+    "  --auth-file FILE        the same, the first line of this file\n" SECURE_TLS_HELP
     "  --sasl-user NAME        SASL DIGEST-MD5; the password is $CAUCUS_SASL_PASSWORD, or\n"
     "  --sasl-password-file F  is the first line of this file\n"
     "  --sasl-gssapi           SASL by Kerberos, with the tickets there are\n"

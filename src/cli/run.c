@@ -161,7 +161,7 @@ int cli_open(struct cli *cli, const struct caucus_options *options, struct caucu
     tls.trouble_bytes = sizeof trouble;
     if (cli->secure.tls)
         all.tls = &tls;
-    char password[SECURE_PASSWORD_BYTES];
+    char password[SECRET_BYTES];
     struct caucus_sasl sasl;
     bool wants_sasl;
     struct err problem = {""};
@@ -280,15 +280,36 @@ static const char *hosts_of_environment(void)
     return hosts != NULL && hosts[0] != 0 ? hosts : "127.0.0.1:2181";
 }
 
+/* --auth, and the one that nobody sees on the command line. CLI_OK, or CLI_USAGE after having told
+ * why. */
+static int take_auth(struct cli *cli, const struct option_list *given, const char *file)
+{
+    struct err err = {""};
+    if (given->count > CLI_AUTH_MAX)
+        return cli_usage(cli, "--auth: given more than %d times", CLI_AUTH_MAX);
+    for (size_t i = 0; i < given->count; i++)
+        cli->auth[cli->auth_count++] = given->items[i];
+    if (file == NULL)
+        return CLI_OK;
+    if (secret_read(file, cli->auth_of_file, &err) < 0)
+        return cli_usage(cli, "--auth-file: '%s': %s", file, err.text);
+    if (cli->auth_count == CLI_AUTH_MAX)
+        return cli_usage(cli, "--auth-file: --auth is given %d times already", CLI_AUTH_MAX);
+    cli->auth[cli->auth_count++] = cli->auth_of_file;
+    return CLI_OK;
+}
+
 static int run_from_main(struct cli *cli, int argc, char **argv)
 {
     bool help = false, version = false;
     struct option_list auth = {.count = 0};
+    const char *auth_file = NULL;
     const struct option options[] = {
         {'s', "hosts", OPTION_TEXT, &cli->hosts},
         {0, "servers", OPTION_TEXT, &cli->hosts},
         {'t', "timeout", OPTION_NUMBER, &cli->timeout_ms},
         {'a', "auth", OPTION_LIST, &auth},
+        {0, "auth-file", OPTION_TEXT, &auth_file},
         SECURE_TLS_OPTIONS(&cli->secure),
         {0, "sasl-user", OPTION_TEXT, &cli->secure.sasl_user},
         {0, "sasl-password-file", OPTION_TEXT, &cli->secure.sasl_password_file},
@@ -305,10 +326,8 @@ static int run_from_main(struct cli *cli, int argc, char **argv)
     if (cli->timeout_ms < 1 || cli->timeout_ms > INT32_MAX)
         return cli_usage(cli, "--timeout: %lld is not from 1 to %d ms", (long long)cli->timeout_ms,
                          INT32_MAX);
-    if (auth.count > CLI_AUTH_MAX)
-        return cli_usage(cli, "--auth: given more than %d times", CLI_AUTH_MAX);
-    for (size_t i = 0; i < auth.count; i++)
-        cli->auth[cli->auth_count++] = auth.items[i];
+    if (take_auth(cli, &auth, auth_file) != CLI_OK)
+        return CLI_USAGE;
     secure_settle(&cli->secure);
     watching_set_json(&cli->watching, cli->json);
     if (version)

@@ -1,6 +1,5 @@
 #include "cli/secure.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,25 +51,16 @@ struct caucus_tls secure_for_caucus(const struct secure *s)
     };
 }
 
-static bool read_line(const char *path, char ret[SECURE_PASSWORD_BYTES], struct err *problem)
+static bool read_password(const char *path, char ret[SECRET_BYTES], struct err *problem)
 {
-    FILE *f = fopen(path, "re");
-    if (f == NULL) {
-        err_set(problem, ERR_INVALID, "--sasl-password-file: '%s': %s", path, strerror(errno));
-        return false;
-    }
-    bool read = fgets(ret, SECURE_PASSWORD_BYTES, f) != NULL;
-    fclose(f);
-    if (!read) {
-        err_set(problem, ERR_INVALID, "--sasl-password-file: '%s' is empty", path);
-        return false;
-    }
-    ret[strcspn(ret, "\r\n")] = 0;
-    return true;
+    int rc = secret_read(path, ret, problem);
+    if (rc == 0 && ret[0] == 0)
+        rc = err_set(problem, ERR_INVALID, "it is empty");
+    return rc == 0 || err_wrap(problem, rc, "--sasl-password-file: '%s'", path) == 0;
 }
 
-bool secure_sasl(const struct secure *s, char password[SECURE_PASSWORD_BYTES],
-                 struct caucus_sasl *ret, bool *ret_wanted, struct err *problem)
+bool secure_sasl(const struct secure *s, char password[SECRET_BYTES], struct caucus_sasl *ret,
+                 bool *ret_wanted, struct err *problem)
 {
     *ret_wanted = s->sasl_gssapi || s->sasl_user != NULL;
     *ret = (struct caucus_sasl){.mechanism = s->sasl_gssapi ? "GSSAPI" : "DIGEST-MD5"};
@@ -79,9 +69,9 @@ bool secure_sasl(const struct secure *s, char password[SECURE_PASSWORD_BYTES],
     ret->user = s->sasl_user;
     ret->password = password;
     if (s->sasl_password_file != NULL)
-        return read_line(s->sasl_password_file, password, problem);
+        return read_password(s->sasl_password_file, password, problem);
     const char *given = getenv("CAUCUS_SASL_PASSWORD");
-    if (given == NULL || strlen(given) >= SECURE_PASSWORD_BYTES) {
+    if (given == NULL || strlen(given) >= SECRET_BYTES) {
         err_set(problem, ERR_INVALID,
                 "--sasl-user wants a password: --sasl-password-file, or $CAUCUS_SASL_PASSWORD");
         return false;

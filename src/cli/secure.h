@@ -11,6 +11,7 @@
 
 #include "caucus/caucus.h"
 #include "tls/context.h"
+#include "tls/secret.h"
 
 struct secure {
     bool tls; /* asked for by itself, or because of one of the others */
@@ -48,12 +49,9 @@ int secure_context(const struct secure *s, const char *alpn, struct tls_context 
 /* Of secure_for_tls; ret_trouble is the caller's to set. */
 struct caucus_tls secure_for_caucus(const struct secure *s);
 
-enum {
-    SECURE_PASSWORD_BYTES = 1024
-};
 /* Whether SASL is wanted, and by what name; the password is copied to `password`. False: it cannot
  * be read, and `problem` says why. */
-bool secure_sasl(const struct secure *s, char password[SECURE_PASSWORD_BYTES],
-                 struct caucus_sasl *ret, bool *ret_wanted, struct err *problem);
+bool secure_sasl(const struct secure *s, char password[SECRET_BYTES], struct caucus_sasl *ret,
+                 bool *ret_wanted, struct err *problem);
 
 #endif

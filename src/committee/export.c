@@ -15,6 +15,7 @@
 #include "committee/seals.h"
 #include "committee/show.h"
 #include "election/definition.h"
+#include "tls/secret.h"
 
 enum {
     NAME_BYTES_MAX = CANVASS_LISTED_BYTES_MAX,
@@ -27,6 +28,8 @@ struct export
     const char *election, *key;
     struct option_list from;
     struct seals_options service;
+    const char *auth_file;
+    char auth[SECRET_BYTES]; /* of that file */
     struct definition *definition;
     struct seals seals;
     struct buf sums; /* SHA256SUMS, as files are written */
@@ -230,8 +233,9 @@ static int export_all(struct committee *m, struct export *x, struct err *err)
     return rc;
 }
 
-static int check_words(const struct committee *m, const struct export *x)
+static int check_words(const struct committee *m, struct export *x)
 {
+    struct err err = {""};
     if (x->election == NULL || x->service.zookeeper == NULL || x->from.count == 0)
         return committee_complain(m, COMMITTEE_USAGE,
                                   "--election, --zookeeper and --from are wanted");
@@ -240,6 +244,12 @@ static int check_words(const struct committee *m, const struct export *x)
     for (size_t i = 0; i < x->from.count; i++)
         if (strlen(x->from.items[i]) > CANVASS_PATH_BYTES_MAX / 2)
             return committee_complain(m, COMMITTEE_USAGE, "--from: the name is too long");
+    if (x->auth_file == NULL)
+        return COMMITTEE_OK;
+    if (secret_read(x->auth_file, x->auth, &err) < 0)
+        return committee_complain(m, COMMITTEE_USAGE, "--auth-file: '%s': %s", x->auth_file,
+                                  err.text);
+    x->service.auth = x->auth;
     return COMMITTEE_OK;
 }
 
@@ -251,6 +261,7 @@ int run_export(struct committee *m, int argc, char **argv)
                                      {'z', "zookeeper", OPTION_TEXT, &x.service.zookeeper},
                                      {0, "root", OPTION_TEXT, &x.service.root},
                                      {0, "auth", OPTION_TEXT, &x.service.auth},
+                                     {0, "auth-file", OPTION_TEXT, &x.auth_file},
                                      {0, "zookeeper-ca", OPTION_TEXT, &x.service.ca},
                                      {0, "zookeeper-identity", OPTION_TEXT, &x.service.identity},
                                      {0, "from", OPTION_LIST, &x.from}};

@@ -13,7 +13,12 @@ const char options_help[] =
     "\n"
     "  --zookeeper HOSTS    the coordination service, caucusd or Apache ZooKeeper 3.5 and later:\n"
     "                       host:port,host:port[/chroot]\n"
-    "  --zookeeper-auth U:P present these credentials (digest), and let nobody else write\n"
+    "  --zookeeper-auth-file FILE\n"
+    "                       present the credentials in its first line, USER:PASSWORD (digest), "
+    "and\n"
+    "                       let nobody else write\n"
+    "  --zookeeper-auth USER:PASSWORD\n"
+    "                       the same, for everybody on this machine to see: for tests\n"
     "  --zookeeper-ca FILE, --zookeeper-identity FILE\n"
     "                       PEM files: TLS to it; whom to trust, and this server's certificate\n"
     "                       and key\n"
@@ -154,6 +159,7 @@ static const char **text_option(struct options *o, const char *name)
     } texts[] = {
         {"--zookeeper", &o->zookeeper},
         {"--zookeeper-auth", &o->zookeeper_auth},
+        {"--zookeeper-auth-file", &o->zookeeper_auth_file},
         {"--zookeeper-ca", &o->zookeeper_ca},
         {"--zookeeper-identity", &o->zookeeper_identity},
         {"--root", &o->root},
@@ -221,6 +227,23 @@ static bool set_flag(struct options *o, const char *name)
     return true;
 }
 
+/* zookeeper_auth points into `o`, which stays where it is from now on. */
+static void take_auth_file(struct options *o)
+{
+    struct err err = {""};
+    const char *file = o->zookeeper_auth_file;
+    if (file == NULL)
+        return;
+    if (o->zookeeper_auth != NULL)
+        wrong(o, "--zookeeper-auth and --zookeeper-auth-file: one of them, please");
+    else if (secret_read(file, o->zookeeper_auth_of_file, &err) < 0)
+        wrong(o, "--zookeeper-auth-file '%.80s': %s", file, err.text);
+    else if (strchr(o->zookeeper_auth_of_file, ':') == NULL)
+        wrong(o, "--zookeeper-auth-file '%.80s': its first line is not USER:PASSWORD", file);
+    else
+        o->zookeeper_auth = o->zookeeper_auth_of_file;
+}
+
 static void check_all(struct options *o)
 {
     const struct {
@@ -274,4 +297,6 @@ void options_read(int argc, char **argv, struct options *ret)
     if (o.action == OPTIONS_SERVE || o.action == OPTIONS_CHECK)
         check_all(&o);
     *ret = o;
+    if (o.action == OPTIONS_SERVE || o.action == OPTIONS_CHECK)
+        take_auth_file(ret);
 }

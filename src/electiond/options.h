@@ -4,6 +4,7 @@
 
 #include "election/server.h"
 #include "io/log.h"
+#include "tls/secret.h"
 
 enum options_action {
     OPTIONS_SERVE,
@@ -24,6 +25,8 @@ struct options {
     enum log_level log_level;
     const char *zookeeper, *zookeeper_auth, *zookeeper_ca, *zookeeper_identity, *root, *states,
         *data, *election, *key, *name;
+    const char *zookeeper_auth_file;
+    char zookeeper_auth_of_file[SECRET_BYTES]; /* zookeeper_auth, if it was given so */
     const char *certificate, *certificate_key, *client_ca;
     const char *peer_identity, *peer_ca;
     const char *console; /* NULL = none */

@@ -138,11 +138,14 @@ def test_a_bad_acl_is_shown(cli, acl):
     assert "ACL: " in cli.fails(USAGE, "setacl", "/", acl)
 
 
-def test_identities_open_what_is_theirs(cli, root):
+def test_identities_open_what_is_theirs(cli, root, tmp_path):
     me = ("-a", "digest:user:secret")
+    (tmp_path / "auth").write_text("digest:user:secret\n")
     cli.ok("create", f"{root}/mine", "x", "auth::cdrwa", front=me)
     assert "NOAUTH" in cli.fails(NO, "get", f"{root}/mine")
     assert cli.ok("get", f"{root}/mine", front=me) == b"x"
+    assert cli.ok("get", f"{root}/mine", front=("--auth-file", tmp_path / "auth")) == b"x"
+    assert "'/nowhere': No such file" in cli.fails(USAGE, "get", f"{root}/mine", front=("--auth-file", "/nowhere"))
     names = {i["scheme"] for i in cli.json("whoami", front=me)["identities"]}
     assert names == {"digest", "ip"}
     assert b"SCHEME  USER\n" in cli.ok("whoami")

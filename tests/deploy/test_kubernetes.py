@@ -126,6 +126,7 @@ class Cluster:
         path = folder / "secret"
         path.mkdir()
         (path / "election.key").write_bytes(bytes(range(32)))
+        (path / "zookeeper.auth").write_text("electiond:open sesame\n")
         for name in ("server", *(f"electiond-{i}" for i in range(3))):
             (path / f"{name}.pem").write_bytes(self.certs.make(name).read_bytes())
         for name in ("committee-ca", "peer-ca"):

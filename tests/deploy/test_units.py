@@ -85,7 +85,10 @@ def test_example_of_electiond_is_understood(tmp_path):
     options = [str(ROOT / "elections/example") if w == "/etc/caucus/election" else w for w in options]
     key = tmp_path / "key"
     key.write_bytes(bytes(range(32)))
-    options = [str(key) if w == "/etc/caucus/election.key" else w for w in options]
+    auth = tmp_path / "auth"
+    auth.write_text("electiond:open sesame\n")
+    files = {"/etc/caucus/election.key": str(key), "/etc/caucus/zookeeper.auth": str(auth)}
+    options = [files.get(w, w) for w in options]
     words = [CAUCUSD.parent / "electiond", "--data", tmp_path / "data", *options, "--check"]
     r = subprocess.run(words, capture_output=True, text=True)
     assert r.returncode == 0 and "the definition is right" in r.stdout, r

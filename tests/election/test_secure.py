@@ -44,11 +44,12 @@ def secure(start_server, certs, tmp_path):
         f"{state},{candidate},{votes}\n" for state, row in RETURNS.items() for candidate, votes in row.items()))
     election.key = tmp_path / "master.key"
     election.key.write_bytes(os.urandom(32))
+    (tmp_path / "zookeeper.auth").write_text("election:secret\n")
     for server in election.servers:
         server.options = [
             "--auth", "hmac", "--committee", "certificate", "--key", election.key,
             "--zookeeper-ca", certs.ca, "--zookeeper-identity", certs.folder / f"{server.name}.pem",
-            "--zookeeper-auth", "election:secret",
+            "--zookeeper-auth-file", tmp_path / "zookeeper.auth",
             "--peer-ca", certs.ca, "--peer-identity", certs.folder / f"{server.name}.pem",
             "--certificate", certs.folder / "door.crt", "--certificate-key", certs.folder / "door.key",
             "--client-ca", certs.ca]
@@ -132,7 +133,8 @@ def test_an_election_with_everything_switched_on(secure, certs, tmp_path):
     assert all(s["agree"] for s in committee("--server", "recount")["states"])
 
     folder = tmp_path / "export"
-    export = ["export", folder, "--election", secure.definition, *key, "--zookeeper", secure.hosts, "--auth", "election:secret",
+    export = ["export", folder, "--election", secure.definition, *key, "--zookeeper", secure.hosts,
+              "--auth-file", tmp_path / "zookeeper.auth",
               *(word for s in secure.servers for word in ("--from", s.data))]
     identity = ["--zookeeper-ca", certs.ca, "--zookeeper-identity", certs.folder / "member.pem"]
     r = run(COMMITTEE, "--rest", doors["--rest"], *member, *export, *identity)

@@ -149,6 +149,9 @@ def test_who_leaves_as_asked_hands_over_at_once(election):
     (["--peer", "nowhere"], "--peer wants HOST:PORT"),
     (["--auth", "maybe"], "--auth"),
     (["--colour", "red"], "unknown option"),
+    (["--check", "--election", "x", "--zookeeper-auth-file", "/nowhere"], "'/nowhere': No such file or directory"),
+    (["--check", "--election", "x", "--zookeeper-auth-file", "/dev/null"], "its first line is not USER:PASSWORD"),
+    (["--check", "--election", "x", "--zookeeper-auth-file", "/dev/null", "--zookeeper-auth", "a:b"], "one of them, please"),
     (["--zookeeper", "x", "--election", "/nowhere", "--data", "/tmp", "--name", "a", "--peer", "h:0"], "election.conf"),
 ])
 def test_a_wrong_command_line_is_told(arguments, text):
