@@ -5,6 +5,7 @@
 #include "base/json_in.h"
 #include "election_client/http.h"
 #include "io/conn.h"
+#include "tls/link.h"
 
 enum {
     CONNECT_TIMEOUT_MS = 3000,
@@ -25,6 +26,7 @@ struct attempt {
     uv_timer_t timer;
     int64_t timeout_ms;
     struct slice unsent; /* of the body */
+    bool heard;
 };
 
 static void end(struct attempt *t, const char *why)
@@ -74,7 +76,9 @@ static size_t on_bytes(struct conn *c, struct slice bytes, size_t *ret_want)
 {
     struct attempt *t = c->owner;
     struct http_answer h;
-    enum http_verdict verdict = http_read(bytes, REST_BODY_BYTES_MAX, &h);
+    enum http_verdict verdict =
+        tls_is_spoken(bytes.ptr[0]) ? HTTP_WRONG : http_read(bytes, REST_BODY_BYTES_MAX, &h);
+    t->heard = true;
     if (verdict == HTTP_MORE) {
         *ret_want = h.bytes;
         return 0;
@@ -82,13 +86,18 @@ static size_t on_bytes(struct conn *c, struct slice bytes, size_t *ret_want)
     if (verdict == HTTP_WHOLE)
         take(t, &h);
     conn_close(c);
-    end(t, verdict == HTTP_WHOLE ? NULL : "this is no server of the election");
+    end(t, verdict == HTTP_WHOLE         ? NULL
+           : tls_is_spoken(bytes.ptr[0]) ? "the server speaks TLS"
+                                         : "this is no server of the election");
     return bytes.len;
 }
 
 static void on_end(struct conn *c, const char *reason)
 {
-    end(c->owner, reason);
+    struct attempt *t = c->owner;
+    /* Servers of TLS do that with who does not speak it. */
+    bool dumb = t->tls == NULL && !t->heard;
+    end(t, dumb ? "the server has closed without a word: does it want TLS?" : reason);
 }
 
 static void on_overdue(uv_timer_t *timer)

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "grpc/call_internal.h"
+#include "tls/link.h"
 
 enum {
     GATHER_BYTES = 32 * 1024 /* small frames leave together */
@@ -74,12 +75,29 @@ void h2_abandon(struct h2 *h, int code)
 
 /* ---- The connection below ---- */
 
+/* What a server that we took for one of HTTP/2 begins with; NULL: it may be one. */
+static const char *mistaken(struct slice first)
+{
+    if (first.len == 0)
+        return NULL;
+    if (tls_is_spoken(first.ptr[0]))
+        return "the server speaks TLS";
+    bool http_1 = first.len >= 5 && memcmp(first.ptr, "HTTP/", 5) == 0;
+    return http_1 ? "the server speaks HTTP/1 here, not gRPC" : NULL;
+}
+
 static size_t on_bytes(struct conn *c, struct slice bytes, size_t *ret_want)
 {
     struct h2 *h = c->owner;
     *ret_want = 0;
     if (h->ended)
         return bytes.len;
+    const char *wrong = h->is_server || h->heard ? NULL : mistaken(bytes);
+    if (wrong != NULL) {
+        h2_end(h, wrong);
+        return bytes.len;
+    }
+    h->heard = true;
     h->heard_ms = h2_now_ms(h);
     h->asked_ms = 0;
     ssize_t used = nghttp2_session_mem_recv(h->session, bytes.ptr, bytes.len);
@@ -93,7 +111,9 @@ static void on_conn_end(struct conn *c, const char *reason)
 {
     struct h2 *h = c->owner;
     h->conn = NULL;
-    h2_end(h, reason);
+    /* Servers of TLS do that with who does not speak it. */
+    bool dumb = !h->is_server && !h->secure && !h->heard;
+    h2_end(h, dumb ? "the server has closed without a word: does it want TLS?" : reason);
 }
 
 static void on_room(struct conn *c)
@@ -111,6 +131,7 @@ static const struct conn_ops conn_ops = {
 
 void h2_attach(struct h2 *h, int fd, struct tls_context *tls, const char *host)
 {
+    h->secure = tls != NULL;
     if (tls == NULL)
         h->conn = conn_open(h->loop, fd, &conn_ops, h);
     else if (h->is_server)

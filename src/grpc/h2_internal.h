@@ -67,6 +67,8 @@ struct h2 {
     size_t parts_bytes;
 
     bool is_server, opened;
+    bool secure;     /* TLS below */
+    bool heard;      /* something has come */
     bool going;      /* no new calls, by the peer's word */
     bool ended;      /* the next turn is the last */
     bool wants_room; /* the socket has enough for now */

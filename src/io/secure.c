@@ -7,10 +7,6 @@
 
 #include "base/list.h"
 
-enum {
-    TLS_HANDSHAKE_RECORD = 0x16 /* the first byte of every TLS connection */
-};
-
 static struct layer_secure *secure_of(struct layer *l)
 {
     return list_entry(l, struct layer_secure, layer);
@@ -42,7 +38,7 @@ static ssize_t decide(struct layer_secure *s)
                                                                          : LAYER_BROKEN;
     if (got == 0)
         return 0;
-    if (first == TLS_HANDSHAKE_RECORD)
+    if (first == TLS_RECORD_HANDSHAKE)
         return begin_tls(s);
     s->state = SECURE_PLAIN;
     return 1;

@@ -18,6 +18,7 @@ struct tls_link {
     SSL *ssl;
     int fd;
     int error;           /* errno of the socket's last failure; 0 */
+    int first_byte;      /* that came; -1: none yet */
     bool ended;          /* the socket is at its end */
     bool has_pending;    /* the last read stopped before it ran dry */
     bool waits_to_write; /* handshake, read */
@@ -48,6 +49,8 @@ static int bio_read(BIO *bio, char *ret, int len)
     struct tls_link *l = BIO_get_data(bio);
     ssize_t n = recv(l->fd, ret, (size_t)len, MSG_DONTWAIT);
     l->ended |= n == 0 && len > 0;
+    if (n > 0 && l->first_byte < 0)
+        l->first_byte = (uint8_t)ret[0];
     return bio_result(bio, l, n, BIO_FLAGS_READ);
 }
 
@@ -95,6 +98,7 @@ static struct tls_link *link_new(struct tls_context *c, int fd)
     pthread_once(&socket_method_once, make_socket_method);
     struct tls_link *l = mem_calloc(1, sizeof *l);
     l->fd = fd;
+    l->first_byte = -1;
     l->ssl = SSL_new(c->ssl);
     BIO *bio = socket_method != NULL && l->ssl != NULL ? BIO_new(socket_method) : NULL;
     if (bio == NULL) {
@@ -175,7 +179,9 @@ static const char *reason_of(const struct tls_link *l)
 static int broken(struct tls_link *l, int kind)
 {
     const char *reason = reason_of(l);
-    if (kind == SSL_ERROR_SSL && reason != NULL)
+    if (l->first_byte >= 0 && !tls_is_spoken((uint8_t)l->first_byte))
+        snprintf(l->trouble, sizeof l->trouble, "TLS: the peer does not speak it");
+    else if (kind == SSL_ERROR_SSL && reason != NULL)
         snprintf(l->trouble, sizeof l->trouble, "TLS: %s", reason);
     else if (l->error != 0)
         snprintf(l->trouble, sizeof l->trouble, "%s", strerror(l->error));

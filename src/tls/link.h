@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/buf.h"
@@ -19,6 +20,16 @@ enum {
     TLS_BROKEN = -2,
     TLS_TROUBLE_BYTES = 160,
 };
+
+/* The first byte a peer sends who speaks TLS. */
+enum {
+    TLS_RECORD_ALERT = 0x15,
+    TLS_RECORD_HANDSHAKE = 0x16,
+};
+static inline bool tls_is_spoken(uint8_t first_byte)
+{
+    return first_byte == TLS_RECORD_HANDSHAKE || first_byte == TLS_RECORD_ALERT;
+}
 
 struct tls_link;
 

@@ -230,7 +230,7 @@ class Stubborn:
 @drivers
 @pytest.mark.parametrize("answer, reason", [
     (b"", "closed"),
-    (b"\0\0\0\x25" + b"\0" * 37, "TLS: "),
+    (b"\0\0\0\x25" + b"\0" * 37, "TLS: the peer does not speak it"),
     (b"\x16\x03\x03\xff\xff" + b"\xff" * 70000, "TLS: "),
     (b"\x15\x03\x03\0\x02\x02\x28", "TLS: .*handshake failure"),
     (None, "no connection within"),

@@ -5,7 +5,10 @@ import hashlib
 import http.client
 import json
 import os
+import socket
+import socketserver
 import ssl
+import threading
 
 import grpc
 import grpc_peer
@@ -100,7 +103,7 @@ def test_an_election_with_everything_switched_on(secure, certs, tmp_path):
         fails(NO, "committee", COMMITTEE, front, servers, *trust, "start")
         fails(NO, "committee", COMMITTEE, front, servers, *clerk, "start")
         fails(CONNECTION, "certificate", COMMITTEE, front, servers, "--tls-ca", strangers.ca, "start")
-        fails(CONNECTION, "no server answered", COMMITTEE, front, servers, "start")
+        fails(CONNECTION, "does it want TLS?", COMMITTEE, front, servers, "start")
     # The doors differ in when they look at who signed it.
     fails(CONNECTION, "unknown ca", COMMITTEE, "--server", doors["--server"], *stranger, "start")
     fails(NO, "committee", COMMITTEE, "--rest", doors["--rest"], *stranger, "start")
@@ -166,3 +169,39 @@ def a_voter_counts_by_what_he_shows(election, certs):
         assert refused.value.code() == grpc.StatusCode.PERMISSION_DENIED
         theirs = credential("NY", "NY-100")["NY-100"].encode()
         assert voting.Cast(m("CastRequest", **ballot, credential=theirs), timeout=20).receipt.state == "NY"
+
+
+class Foreigner(socketserver.ThreadingTCPServer):
+    """Says the same to everybody, whatever he is told."""
+    daemon_threads = True
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self):
+            self.request.recv(65536)
+            self.request.sendall(self.server.answer)
+            self.request.shutdown(socket.SHUT_WR)
+            while self.request.recv(65536):
+                pass
+
+    def __init__(self, answer):
+        super().__init__(("127.0.0.1", 0), self.Handler)
+        self.answer = answer
+
+
+ALERT, HTTP_1, SETTINGS = b"\x15\x03\x03\0\x02\x02\x46", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\0\0\0\x04\0\0\0\0\0"
+
+
+@pytest.mark.parametrize("front, answer, text", [
+    (["--server"], ALERT, "the server speaks TLS"),
+    (["--server"], HTTP_1, "the server speaks HTTP/1 here, not gRPC"),
+    (["--server"], b"", "the server has closed without a word: does it want TLS?"),
+    (["--rest"], ALERT, "the server speaks TLS"),
+    (["--rest"], b"", "the server has closed without a word: does it want TLS?"),
+    (["--tls-any-host", "--server"], SETTINGS, "TLS: the peer does not speak it"),
+    (["--tls-any-host", "--rest"], HTTP_1, "TLS: the peer does not speak it"),
+])
+def test_whoever_speaks_something_else_is_told_from_a_server_that_is_away(front, answer, text):
+    with Foreigner(answer) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        fails(CONNECTION, text, COMMITTEE, *front, f"127.0.0.1:{server.server_address[1]}", "start")
+        server.shutdown()
