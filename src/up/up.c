@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ enum {
     PORT_FIRST = 20000,
     PORT_COUNT = 12000, /* below 32768 */
     PORT_TRIES = 100,
+    LOOPBACK_MS_MAX = 3000,
 };
 
 /* ---- ports ---- */
@@ -63,6 +65,42 @@ static bool choose_ports(int *ports[], size_t count)
         up_complain("cannot take ports of 127.0.0.1: %s", strerror(errno));
     while (opened-- > 0)
         close(fds[opened]);
+    return ok;
+}
+
+/* A port that we listen at is reached by us, at once: the system does both. */
+static bool reach_ourselves(int listener, int client)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t bytes = sizeof a;
+    int error = 0;
+    socklen_t error_bytes = sizeof error;
+    if (bind(listener, (struct sockaddr *)&a, sizeof a) != 0 || listen(listener, 1) != 0 ||
+        getsockname(listener, (struct sockaddr *)&a, &bytes) != 0)
+        return false;
+    if (connect(client, (struct sockaddr *)&a, sizeof a) == 0)
+        return true;
+    struct pollfd connected = {.fd = client, .events = POLLOUT};
+    if (errno == EINPROGRESS && poll(&connected, 1, LOOPBACK_MS_MAX) == 0)
+        errno = ETIMEDOUT;
+    else if (errno == EINPROGRESS &&
+             getsockopt(client, SOL_SOCKET, SO_ERROR, &error, &error_bytes) == 0)
+        errno = error;
+    return errno == 0;
+}
+
+/* Without it (a network namespace of its own, a container) servers would look for each other until
+ * our patience ends. */
+static bool check_loopback(void)
+{
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    bool ok = listener >= 0 && client >= 0 && reach_ourselves(listener, client);
+    if (!ok)
+        up_complain("127.0.0.1 cannot be reached: %s; is the interface lo up? (ip link set lo up)",
+                    strerror(errno));
+    close(listener);
+    close(client);
     return ok;
 }
 
@@ -313,7 +351,7 @@ int up_run(const struct up_options *o)
         up_complain("'%s' are too many hosts", o->zookeeper);
         return EXIT_FAILURE;
     }
-    if (!folder_make(o->dir))
+    if (!check_loopback() || !folder_make(o->dir))
         return EXIT_FAILURE;
     int lock = folder_lock(o->dir);
     if (lock < 0)

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import urllib.request
 
+import netlab
 import pytest
 import rawzk
 from disk import SmallDisk
@@ -291,3 +292,11 @@ def test_an_ensemble_that_is_there_is_used_and_left_as_it_was(up, standing, kind
 def test_what_cannot_be_is_told_in_one_line(words, text):
     done = subprocess.run([CAUCUS, "up", *words], capture_output=True, text=True, timeout=WAIT_S)
     assert done.returncode in (1, 2) and done.stderr.count("\n") == 1 and text in done.stderr, done
+
+
+def test_network_without_a_loopback_is_told_at_once(tmp_path):
+    netlab.require()
+    words = ["unshare", "--net", CAUCUS, "up", "--dir", tmp_path / "cluster", "--election", ROOT / "elections/example"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=WAIT_S)
+    assert done.returncode == 1 and "127.0.0.1 cannot be reached: Network is unreachable" in done.stderr, done
+    assert not (tmp_path / "cluster").exists()
