@@ -1,27 +1,17 @@
 """SASL GSSAPI: libcaucus shows Apache ZooKeeper who it is by Kerberos, with a KDC of the tests' own. caucusd has no Kerberos
 (docs/COMPATIBILITY.md)."""
 
-import os
-import subprocess
-
 import pytest
-import rawzk
 from client_talk import LONG_TIMEOUT_MS
 from kdc import REALM, Kdc
-from peers import CAUCUSD
+from sasl import CONFIG, caucus, check_known_at_every_connection, drivers
 
-CAUCUS = os.environ.get("CAUCUS", str(CAUCUSD.parent / "caucus"))
-drivers = pytest.mark.parametrize("driver", ["threads", "loop"])
 JAAS = """Server {{
     com.sun.security.auth.module.Krb5LoginModule required
     useKeyTab=true keyTab="{keytab}" storeKey=true useTicketCache=false isInitiator=false
     principal="zookeeper/localhost@{realm}";
 }};
 """
-CONFIG = {
-    "tickTime": 200, "maxClientCnxns": 0, "maxSessionTimeout": 60000,
-    "authProvider.1": "org.apache.zookeeper.server.auth.SASLAuthenticationProvider",
-}
 
 
 @pytest.fixture(scope="module")
@@ -54,19 +44,7 @@ def localhost(server):
 @drivers
 def test_who_has_tickets_is_who_he_says_at_every_connection(server, alice, talk, driver):
     t = talk(driver, localhost(server), LONG_TIMEOUT_MS, env=alice, sasl="GSSAPI")
-    t.hear("state CONNECTED renewed")
-    who = t.ask("who", "who CAUCUS_OK")
-    assert any(word.startswith("sasl:alice") for word in who.split()), who
-    t.ask("create /mine secret 0", "create /mine CAUCUS_OK")  # scheme auth
-    t.ask("get /mine watch", "get /mine CAUCUS_OK secret")
-    with server.session() as other:
-        assert other.err(rawzk.get_data("/mine")) == rawzk.NOAUTH
-    server.kill()
-    t.hear("state SUSPENDED")
-    server.start()
-    assert t.hear("state ") == "state RECONNECTED"
-    t.ask("set /mine y", "event NODE_DATA_CHANGED /mine last")
-    t.close()
+    check_known_at_every_connection(t, server, lambda word: word.startswith("sasl:alice"))
 
 
 def test_without_tickets_and_without_a_principal_it_says_why(server, kdc, alice, talk):
@@ -82,9 +60,8 @@ def test_without_tickets_and_without_a_principal_it_says_why(server, kdc, alice,
 
 
 def test_the_command_line(server, alice, kdc):
-    words = [CAUCUS, "-s", localhost(server), "--sasl-gssapi"]
-    run = subprocess.run([*words, "ls", "/"], env={**os.environ, **alice}, capture_output=True, text=True, timeout=60)
+    words = ["-s", localhost(server), "--sasl-gssapi"]
+    run = caucus(*words, "ls", "/", env=alice)
     assert (run.returncode, run.stdout, run.stderr) == (0, "zookeeper\n", "")
-    run = subprocess.run([*words, "-t", "1000", "ls", "/"], env={**os.environ, **kdc.env}, capture_output=True,
-                         text=True, timeout=60)
+    run = caucus(*words, "-t", "1000", "ls", "/", env=kdc.env)
     assert run.returncode == 3 and "SASL" in run.stderr and run.stderr.count("\n") == 1

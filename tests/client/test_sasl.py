@@ -1,6 +1,5 @@
 """SASL DIGEST-MD5: libcaucus and kazoo against caucusd and Apache ZooKeeper, all with the same login context."""
 
-import os
 import subprocess
 
 import pytest
@@ -9,11 +8,10 @@ from client_talk import LONG_TIMEOUT_MS, PROGRAMS
 from kazoo.client import KazooClient
 from kazoo.exceptions import InvalidACLError, NoAuthError
 from kazoo.security import make_acl
-from peers import CAUCUSD, caucusd
+from peers import caucusd
 from rawzk import Acl, create
+from sasl import CONFIG, caucus, check_known_at_every_connection, drivers
 
-CAUCUS = os.environ.get("CAUCUS", str(CAUCUSD.parent / "caucus"))
-drivers = pytest.mark.parametrize("driver", ["threads", "loop"])
 both = pytest.mark.parametrize("backend, driver", [
     ("apache39", "loop"), ("caucusd", "threads"), ("caucusd", "loop")])
 JAAS = """Server {
@@ -24,10 +22,6 @@ JAAS = """Server {
 """
 WAIT_S = 20
 SESSIONCLOSEDREQUIRESASLAUTH = -124
-CONFIG = {
-    "tickTime": 200, "maxClientCnxns": 0, "maxSessionTimeout": 60000, "fips-mode": "false",
-    "authProvider.1": "org.apache.zookeeper.server.auth.SASLAuthenticationProvider",
-}
 
 
 @pytest.fixture
@@ -35,7 +29,7 @@ def start_sasl(start_server, tmp_path):
     def start(backend, **more):
         jaas = tmp_path / "jaas.conf"
         jaas.write_text(JAAS)
-        config = CONFIG | {k.replace("_", "."): v for k, v in more.items()}
+        config = CONFIG | {"fips-mode": "false"} | {k.replace("_", "."): v for k, v in more.items()}
         if backend == "caucusd":
             return start_server(config | {"java.security.auth.login.config": jaas}, backend=backend)
         return start_server(config, backend=backend,
@@ -51,19 +45,7 @@ BOB = {"sasl": "DIGEST-MD5", "user": "bob", "password": "open sesame"}
 def test_who_has_the_password_is_who_he_says_at_every_connection(start_sasl, talk, backend, driver):
     server = start_sasl(backend)
     t = talk(driver, server.hosts, LONG_TIMEOUT_MS, **BOB)
-    t.hear("state CONNECTED renewed")
-    assert "sasl:bob" in t.ask("who", "who CAUCUS_OK").split()
-    t.ask("create /mine secret 0", "create /mine CAUCUS_OK")
-    t.ask("get /mine watch", "get /mine CAUCUS_OK secret")
-    with server.session() as other:
-        assert other.err(rawzk.get_data("/mine")) == rawzk.NOAUTH
-    server.kill()
-    t.hear("state SUSPENDED")
-    server.start()
-    assert t.hear("state ") == "state RECONNECTED"
-    t.ask("set /mine y", "event NODE_DATA_CHANGED /mine last")
-    assert "sasl:bob" in t.ask("who", "who CAUCUS_OK").split()
-    t.close()
+    check_known_at_every_connection(t, server, lambda word: word == "sasl:bob")
 
 
 @both
@@ -97,11 +79,6 @@ def test_what_cannot_be_is_told_at_once():
 
     assert "PLAIN" in refused("sasl=PLAIN", "user=bob", "password=x")
     assert "wants a user and a password" in refused("sasl=DIGEST-MD5", "user=bob")
-
-
-def caucus(*words, env=None):
-    return subprocess.run([CAUCUS, *map(str, words)], capture_output=True, text=True, timeout=60,
-                          env={**os.environ, **(env or {})})
 
 
 servers = pytest.mark.parametrize("backend", ["caucusd", "apache39"])
