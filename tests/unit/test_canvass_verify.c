@@ -141,7 +141,7 @@ static int remove_folder(void **state)
     }
     snprintf(path, sizeof path, "%s/NY", f->dir);
     rmdir(path);
-    rmdir(f->dir);
+    assert_int_equal(rmdir(f->dir), 0);
     buf_deinit(&f->sums);
     kit_log_deinit(&f->log);
     free(f);

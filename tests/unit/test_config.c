@@ -643,7 +643,7 @@ static void own_server_line_and_dynamic_file_name_the_client_port(void **state)
     assert_int_equal(read_config(&c, &t, text), ERR_INVALID);
     config_deinit(&c);
     unlink(my_id);
-    rmdir(dir);
+    assert_int_equal(rmdir(dir), 0);
 }
 
 int main(void)

@@ -57,7 +57,7 @@ static int end(void **state)
         snprintf(path, sizeof path, "%s/%s", f->dir, names[i]);
         unlink(path);
     }
-    rmdir(f->dir);
+    assert_int_equal(rmdir(f->dir), 0);
     definition_free(f->definition);
     free(f);
     return 0;

@@ -86,7 +86,7 @@ static int end(void **state)
     }
     snprintf(path, sizeof path, "%s/journal", r->dir);
     unlink(path);
-    rmdir(r->dir);
+    assert_int_equal(rmdir(r->dir), 0);
     sem_destroy(&r->reports);
     free(r);
     return 0;

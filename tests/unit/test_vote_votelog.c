@@ -50,7 +50,7 @@ static int end(void **state)
     struct place *p = *state;
     unlink(p->log);
     unlink(p->notes);
-    rmdir(p->dir);
+    assert_int_equal(rmdir(p->dir), 0);
     kit_log_deinit(&p->kit);
     free(p);
     return 0;
