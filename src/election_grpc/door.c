@@ -63,6 +63,7 @@ static void put_metrics(void *arg, struct buf *out)
     } rows[] = {
         {"grpc_connections", "gauge", n.connections},
         {"h2_streams", "gauge", n.calls},
+        {"grpc_kept_bytes", "gauge", n.kept_bytes},
         {"grpc_calls_total", "counter", n.calls_total},
         {"grpc_messages_received_total", "counter", n.messages_in_total},
         {"grpc_messages_sent_total", "counter", n.messages_out_total},
@@ -91,6 +92,8 @@ int election_grpc_start(struct loop *loop, struct service *service,
         .connections_max = or_else(options->connections_max, CONNECTIONS_MAX),
         .streams_max = or_else(options->streams_max, STREAMS_MAX),
         .message_bytes_max = ELECTION_GRPC_REQUEST_BYTES_MAX,
+        .calls_max = options->calls_max,
+        .kept_bytes_max = options->kept_bytes_max,
         .resets_burst = RESETS_BURST,
         .resets_per_second = RESETS_PER_SECOND,
     };

@@ -14,9 +14,11 @@
  * Outcomes become statuses as the table in README.md says. A failed call has the outcome's name in
  * its trailer "caucus-outcome", and in "caucus-retry-after-ms" when to come again.
  *
- * Bounds: those of grpc.h; requests of 4 KiB; a CastStream is read as fast as its votes are
- * decided, in_flight_max at a time; who reads WatchResults slowly misses states in between, not the
- * last.
+ * Bounds: those of grpc.h; connections_max connections, more are closed at once; streams_max calls
+ * of each, calls_max of all; requests of 4 KiB; a CastStream is read as fast as its votes are
+ * decided, in_flight_max at a time, and not while 1 MiB of its answers are unread; who reads
+ * WatchResults slowly misses states in between, not the last. What waits for clients, or
+ * from them, is kept_bytes_max for all of them; who takes too much of it loses his calls (grpc.h).
  *
  * Everything runs on the loop it was started with, in its thread. */
 #ifndef CAUCUS_ELECTION_GRPC_ELECTION_GRPC_H
@@ -45,6 +47,8 @@ struct election_grpc_options {
     uint32_t connections_max; /* 0 = 10,000 */
     uint32_t streams_max;     /* of a connection at a time; 0 = 10,000 */
     uint32_t in_flight_max;   /* votes of one CastStream; 0 = 8,192 */
+    uint32_t calls_max;       /* of all connections; 0 = 100,000 (grpc.h: in equal shares) */
+    size_t kept_bytes_max;    /* likewise; 0 = 256 MiB */
 };
 
 struct election_grpc;

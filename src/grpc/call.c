@@ -99,6 +99,7 @@ static void tell_room(struct grpc_call *c)
 static void forget_input(struct grpc_call *c)
 {
     c->h2->parts_bytes -= c->in.len;
+    h2_drop(c->h2, c->in.len);
     if (c->unread > 0)
         nghttp2_session_consume_connection(c->h2->session, c->unread);
     c->unread = 0;
@@ -108,6 +109,7 @@ static void forget_input(struct grpc_call *c)
 static void tell_end(struct grpc_call *c)
 {
     forget_input(c);
+    rpc_forget_output(c);
     deadlines_remove(&c->h2->deadlines, &c->deadline);
     list_remove(&c->all);
     list_remove(&c->later);

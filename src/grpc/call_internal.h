@@ -97,6 +97,7 @@ void rpc_on_header(struct grpc_call *c, struct slice name, struct slice value);
 void rpc_on_heads(struct grpc_call *c, bool end); /* a client's */
 
 /* call_send.c: what nghttp2 shall send. */
+void rpc_forget_output(struct grpc_call *c);
 ssize_t rpc_give_data(struct grpc_call *c, uint8_t *ret, size_t len, uint32_t *ret_flags);
 void rpc_on_stream_closed(struct grpc_call *c, uint32_t error);
 void rpc_reset(struct grpc_call *c, uint32_t error);

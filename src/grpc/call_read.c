@@ -140,7 +140,8 @@ static void keep(struct grpc_call *c, struct slice rest)
 {
     buf_put_slice(&c->in, rest);
     c->h2->parts_bytes += rest.len;
-    if (c->h2->parts_bytes > GRPC_PARTS_BYTES_MAX)
+    h2_keep(c->h2, rest.len);
+    if (c->h2->parts_bytes > GRPC_PARTS_BYTES_MAX || (rest.len > 0 && h2_keeps_too_much(c->h2, 0)))
         rpc_fail(c, GRPC_RESOURCE_EXHAUSTED, "too many messages that are not whole");
 }
 
@@ -149,6 +150,7 @@ static void drop_front(struct grpc_call *c, size_t used)
     if (used == 0)
         return;
     c->h2->parts_bytes -= used;
+    h2_drop(c->h2, used);
     c->in.len -= used;
     if (c->in.len > 0)
         memmove(c->in.ptr, c->in.ptr + used, c->in.len);

@@ -61,12 +61,15 @@ void grpc_call_send(struct grpc_call *c, struct slice message)
 {
     if (c->over || c->done)
         return;
-    if (grpc_call_unsent(c) + message.len > GRPC_UNSENT_BYTES_MAX) {
+    if (grpc_call_unsent(c) + message.len > GRPC_UNSENT_BYTES_MAX ||
+        h2_keeps_too_much(c->h2, message.len)) {
         rpc_fail(c, GRPC_RESOURCE_EXHAUSTED, "the peer does not read what is sent to it");
         return;
     }
     make_room(c);
+    size_t before = c->out.len;
     grpc_frame_put(&c->out, message);
+    h2_keep(c->h2, c->out.len - before);
     if (c->h2->counts != NULL)
         c->h2->counts->messages_out_total++;
     if (c->is_server)
@@ -83,6 +86,13 @@ static void forget_sent(struct grpc_call *c)
         buf_deinit(&c->out);
 }
 
+void rpc_forget_output(struct grpc_call *c)
+{
+    h2_drop(c->h2, c->out.len - c->out_at);
+    buf_deinit(&c->out);
+    c->out_at = 0;
+}
+
 static void submit_trailer(struct grpc_call *c);
 
 ssize_t rpc_give_data(struct grpc_call *c, uint8_t *ret, size_t len, uint32_t *ret_flags)
@@ -96,6 +106,7 @@ ssize_t rpc_give_data(struct grpc_call *c, uint8_t *ret, size_t len, uint32_t *r
     if (n > 0)
         memcpy(ret, c->out.ptr + c->out_at, n);
     c->out_at += n;
+    h2_drop(c->h2, n);
     forget_sent(c);
     if (c->wants_room && grpc_call_unsent(c) < GRPC_ROOM_BYTES)
         rpc_later(c, WORK_ROOM);

@@ -16,7 +16,13 @@
  * Everything has a bound. A peer that sends more than its handler takes is slowed down by flow
  * control (grpc_call_pause); what is sent faster than the peer reads waits in the call
  * (grpc_call_unsent, on_room), and past GRPC_UNSENT_BYTES_MAX the call is ended. Trouble is a
- * status, nothing from outside is more than that. */
+ * status, nothing from outside is more than that.
+ *
+ * What a server has for all its connections together (calls; bytes that are not read, not whole or
+ * not taken) is theirs in equal shares once it is used up: who has more than his share begins no
+ * more calls (RESOURCE_EXHAUSTED), and his calls that need more are ended; the others notice
+ * nothing. So there is at most twice of each. Who reads nothing from his socket, whatever he sends,
+ * is cut off after the time that a peer has that says nothing. */
 #ifndef CAUCUS_GRPC_GRPC_H
 #define CAUCUS_GRPC_GRPC_H
 
@@ -61,6 +67,8 @@ enum {
     GRPC_WINDOW = 16 << 20,               /* and of all calls of a connection */
     GRPC_PARTS_BYTES_MAX = 64 << 20,      /* messages of a connection that are not complete yet */
     GRPC_UNSENT_BYTES_MAX = 64 << 20,     /* of one call */
+    GRPC_CALLS_MAX = 100000,              /* of a server, unless options say otherwise: shared */
+    GRPC_KEPT_BYTES_MAX = 256 << 20,      /* of all calls of a server, likewise */
     GRPC_ROOM_BYTES = 64 << 10,           /* less than that unsent is "room" */
     GRPC_METHODS_MAX = 128,               /* of a server */
     GRPC_STATUS_MESSAGE_BYTES_MAX = 1024, /* longer ones are cut */
@@ -163,8 +171,10 @@ struct grpc_server_options {
      * resets more often is cut off. 0: 1000 and 100; higher between servers of one's own. */
     uint32_t resets_burst, resets_per_second;
     uint32_t continuations_max; /* frames of one list of headers; 0: 8 */
+    uint32_t calls_max;         /* at a time, of all connections; 0: GRPC_CALLS_MAX */
+    size_t kept_bytes_max;      /* likewise; 0: GRPC_KEPT_BYTES_MAX */
     uint32_t keepalive_ms;      /* a peer that is silent for so long is asked, and after as long
-                                   again cut off; 0: 60,000 */
+                                   again cut off, as is one that does not read; 0: 60,000 */
     /* Accepting has failed with this errno, or (0) works again. May be NULL. */
     void (*on_trouble)(void *arg, int error);
     void *arg;
@@ -181,7 +191,7 @@ void grpc_server_add(struct grpc_server *s, const struct grpc_method *m);
 int grpc_server_port(const struct grpc_server *s);
 
 struct grpc_server_counts {
-    uint64_t connections, calls; /* now */
+    uint64_t connections, calls, kept_bytes; /* now */
     uint64_t calls_total, messages_in_total, messages_out_total, refused_connections_total;
 };
 struct grpc_server_counts grpc_server_counts(const struct grpc_server *s);

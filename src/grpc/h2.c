@@ -174,6 +174,37 @@ static void look_at_deadlines(struct h2 *h, int64_t now)
     }
 }
 
+bool h2_is_greedy(const struct h2 *h, uint64_t all, uint64_t own, uint64_t max)
+{
+    return all > max && own > max / h->counts->connections;
+}
+
+void h2_keep(struct h2 *h, size_t bytes)
+{
+    h->kept_bytes += bytes;
+    if (h->counts != NULL)
+        h->counts->kept_bytes += bytes;
+}
+
+void h2_drop(struct h2 *h, size_t bytes)
+{
+    h->kept_bytes -= bytes;
+    if (h->counts != NULL)
+        h->counts->kept_bytes -= bytes;
+}
+
+bool h2_keeps_too_much(const struct h2 *h, size_t more)
+{
+    return h->counts != NULL && h2_is_greedy(h, h->counts->kept_bytes + more, h->kept_bytes + more,
+                                             h->limits.kept_bytes_max);
+}
+
+/* Whatever it sends: what it was sent would wait for ever. */
+static bool does_not_read(const struct h2 *h, int64_t now)
+{
+    return h->wants_room && now - h->full_ms >= 2 * (int64_t)h->limits.keepalive_ms;
+}
+
 /* A peer that has vanished says nothing, and TCP notices only if something is sent. */
 static void look_at_peer(struct h2 *h, int64_t now)
 {
@@ -186,6 +217,10 @@ static void look_at_peer(struct h2 *h, int64_t now)
         h2_wake(h);
     } else if (h->asked_ms != 0 && now - h->asked_ms >= patience) {
         h2_end(h, "the peer does not answer");
+        return;
+    }
+    if (does_not_read(h, now)) {
+        h2_end(h, "the peer does not read");
         return;
     }
     h2_arm(h, (h->asked_ms != 0 ? h->asked_ms : h->heard_ms) + patience);
@@ -238,6 +273,7 @@ static bool is_full(struct h2 *h)
     if (conn_unsent(h->conn) < CONN_ROOM_BYTES)
         return false;
     h->wants_room = true;
+    h->full_ms = h2_now_ms(h);
     conn_want_room(h->conn);
     stop_listening(h);
     return true;

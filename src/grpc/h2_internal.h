@@ -41,6 +41,8 @@ struct h2_limits {
     uint32_t streams_max, message_bytes_max;
     uint32_t keepalive_ms; /* 0 = nobody is asked */
     uint32_t resets_burst, resets_per_second, continuations_max;
+    uint32_t calls_max; /* of all connections of a server; a client's have no such bounds */
+    size_t kept_bytes_max;
 };
 
 enum h2_drain {
@@ -65,6 +67,7 @@ struct h2 {
     size_t call_count;
     struct list later; /* calls that want a callback */
     size_t parts_bytes;
+    size_t kept_bytes; /* of its calls, both ways */
 
     bool is_server, opened;
     bool secure;     /* TLS below */
@@ -83,6 +86,7 @@ struct h2 {
     int64_t timer_ms;           /* when the timer is due; DEADLINE_NONE */
     int64_t open_by_ms;         /* DEADLINE_NONE: it is open */
     int64_t heard_ms, asked_ms; /* asked_ms: of the PING without an answer; 0 = none */
+    int64_t full_ms;            /* since when the socket takes no more, while wants_room */
     char address[LISTEN_ADDRESS_BYTES];
     char reason[256];
 };
@@ -101,6 +105,13 @@ void h2_wake(struct h2 *h); /* a turn is wanted */
 /* Something is to happen at this time. */
 void h2_arm(struct h2 *h, int64_t at_ms);
 int64_t h2_now_ms(const struct h2 *h);
+
+/* All connections of a server have used up `max`, and this one has more than its share. */
+bool h2_is_greedy(const struct h2 *h, uint64_t all, uint64_t own, uint64_t max);
+/* Bytes of messages that wait here: unsent, not whole, or not taken yet. */
+void h2_keep(struct h2 *h, size_t bytes);
+void h2_drop(struct h2 *h, size_t bytes);
+bool h2_keeps_too_much(const struct h2 *h, size_t more);
 
 /* h2_events.c: nghttp2's callbacks. */
 nghttp2_session *h2_session_new(struct h2 *h);

@@ -75,6 +75,19 @@ static const char *wrong_http(const struct grpc_call *c)
     return !c->heads.is_post ? "405" : !c->heads.is_grpc ? "415" : NULL;
 }
 
+static bool is_one_too_many(const struct h2 *h)
+{
+    return h2_is_greedy(h, h->counts->calls, h->call_count, h->limits.calls_max);
+}
+
+/* A refusal is kept until it is read. */
+static void turn_away(struct h2 *h, struct grpc_call *c)
+{
+    rpc_fail(c, GRPC_RESOURCE_EXHAUSTED, "too many calls are open");
+    if (h->wants_room)
+        h2_end(h, "too many calls, and their answers are not read");
+}
+
 static bool refuse(struct grpc_call *c)
 {
     const struct call_heads *heads = &c->heads;
@@ -96,7 +109,10 @@ static bool refuse(struct grpc_call *c)
 
 static void on_request(struct h2 *h, struct grpc_call *c)
 {
-    (void)h;
+    if (is_one_too_many(h)) {
+        turn_away(h, c);
+        return;
+    }
     const char *status = wrong_http(c);
     if (status != NULL) {
         rpc_refuse_http(c, status);
@@ -176,6 +192,8 @@ int grpc_server_open(struct loop *l, const struct grpc_server_options *o, struct
         .resets_burst = or_else(o->resets_burst, RESETS_BURST),
         .resets_per_second = or_else(o->resets_per_second, RESETS_PER_SECOND),
         .continuations_max = or_else(o->continuations_max, CONTINUATIONS_MAX),
+        .calls_max = or_else(o->calls_max, GRPC_CALLS_MAX),
+        .kept_bytes_max = o->kept_bytes_max > 0 ? o->kept_bytes_max : GRPC_KEPT_BYTES_MAX,
     };
     list_init(&s->connections);
     const struct listener_options listen = {

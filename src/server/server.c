@@ -4,8 +4,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
+
+#include "io/open_files.h"
 
 enum {
     NS_PER_MS = 1000000
@@ -107,15 +108,6 @@ static void on_signal(uv_signal_t *handle, int number)
 }
 
 /* ---- starting ---- */
-
-static void raise_file_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 static int make_paths(struct server *s, struct err *err)
 {
@@ -277,7 +269,7 @@ static void tear_down(struct server *s)
 int server_run(const struct config *config, int64_t started_ns)
 {
     struct server s = {.config = config, .phase = SERVER_STARTING, .exit_code = SERVER_EXIT_OK};
-    raise_file_limit();
+    open_files_raise_max();
     loop_init(&s.loop);
     s.loop.on_turn_end = on_turn_end;
     s.loop.on_wake = on_wake;

@@ -106,7 +106,8 @@ static inline void kit_pour_more(struct grpc_call *c)
 {
     static const uint8_t chunk[KIT_CHUNK_BYTES];
     struct kit *k = grpc_call_context(c);
-    while (k->chunks_sent < k->chunks_wanted && grpc_call_unsent(c) < GRPC_ROOM_BYTES) {
+    while (k->chunks_sent < k->chunks_wanted && grpc_call_unsent(c) < GRPC_ROOM_BYTES &&
+           !grpc_call_is_over(c)) {
         grpc_call_send(c, slice_of(chunk, sizeof chunk));
         k->chunks_sent++;
     }

@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include <netinet/in.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -418,6 +420,77 @@ static void a_peer_that_does_not_answer_is_cut_off(void **state)
     kit_free(k);
 }
 
+static size_t put_header(uint8_t *at, const char *name, const char *value)
+{
+    size_t name_len = strlen(name), value_len = strlen(value);
+    at[0] = 0; /* as it is, of no table */
+    at[1] = (uint8_t)name_len;
+    memcpy(at + 2, name, name_len);
+    at[2 + name_len] = (uint8_t)value_len;
+    memcpy(at + 3 + name_len, value, value_len);
+    return 3 + name_len + value_len;
+}
+
+static size_t put_frame(uint8_t *at, uint8_t type, uint8_t flags, uint8_t stream, const void *body,
+                        size_t len)
+{
+    const uint8_t head[9] = {0, 0, (uint8_t)len, type, flags, 0, 0, 0, stream};
+    memcpy(at, head, sizeof head);
+    memcpy(at + sizeof head, body, len);
+    return sizeof head + len;
+}
+
+/* SETTINGS and WINDOW_UPDATE: as much as you like. A call of Pour. */
+static size_t put_greedy_client(uint8_t *at)
+{
+    static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    static const uint8_t settings[] = {0, 4, 0x7f, 0xff, 0xff, 0xff}, window[] = {0x7f, 0, 0, 0};
+    static const uint8_t empty_message[5] = {0};
+    uint8_t headers[200];
+    size_t header_bytes = 0, len = sizeof preface - 1;
+    memcpy(at, preface, len);
+    len += put_frame(at + len, 4, 0, 0, settings, sizeof settings);
+    len += put_frame(at + len, 8, 0, 0, window, sizeof window);
+    const char *const pairs[][2] = {{":method", "POST"},      {":scheme", "http"},
+                                    {":path", "/kit.T/Pour"}, {":authority", "x"},
+                                    {"te", "trailers"},       {"content-type", "application/grpc"}};
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
+        header_bytes += put_header(headers + header_bytes, pairs[i][0], pairs[i][1]);
+    len += put_frame(at + len, 1, 4, 1, headers, header_bytes);
+    return len + put_frame(at + len, 0, 1, 1, empty_message, sizeof empty_message);
+}
+
+static int chattering;
+
+/* Says something, as often as it is asked, and reads nothing. */
+static bool chatterer_is_cut_off(struct kit *k)
+{
+    uint8_t frame[16];
+    size_t len = put_frame(frame, 0xbb, 0, 0, "", 0); /* of a type that nobody knows */
+    ssize_t sent = send(chattering, frame, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    (void)sent;
+    return grpc_server_counts(k->server).connections == 0;
+}
+
+static void who_does_not_read_is_cut_off_whatever_he_says(void **state)
+{
+    (void)state;
+    struct kit *k = kit_new();
+    kit_serve(k, (struct grpc_server_options){.keepalive_ms = 20});
+    k->chunks_wanted = SIZE_MAX;
+    chattering = silent_socket(k);
+    uint8_t hello[400];
+    size_t len = put_greedy_client(hello);
+    assert_int_equal(write(chattering, hello, len), len);
+    wanted = 1;
+    kit_run(k, server_has_calls);
+    kit_run(k, chatterer_is_cut_off);
+    assert_int_equal(k->end_code, GRPC_CANCELLED);
+    assert_int_equal(grpc_server_counts(k->server).kept_bytes, 0);
+    close(chattering);
+    kit_free(k);
+}
+
 static void noise_is_cut_off(void **state)
 {
     (void)state;
@@ -451,6 +524,93 @@ static void resets_without_end_are_cut_off(void **state)
     kit_free(k);
 }
 
+/* ---- Shares ---- */
+
+/* One that has come to its handler, and stays. */
+static void chat(struct kit *k, struct seen *s)
+{
+    kit_call(k, s, "/kit.T/Chat", 0);
+    grpc_call_send(s->call, slice_str("x"));
+    wanted = k->messages + 1;
+    kit_run(k, server_has_messages);
+}
+
+static void ask_one_too_many(struct kit *k)
+{
+    kit_call(k, &one, "/kit.T/Chat", 0);
+    kit_run(k, one_is_over);
+    assert_int_equal(one.code, GRPC_RESOURCE_EXHAUSTED);
+    assert_string_equal(one.message, "too many calls are open");
+}
+
+static void who_has_more_than_his_share_of_calls_gets_no_more(void **state)
+{
+    (void)state;
+    struct kit *k = kit_pair((struct grpc_server_options){.calls_max = 10});
+    for (size_t i = 0; i < 10; i++)
+        chat(k, &all[i]);
+    ask_one_too_many(k);
+    /* Another client has a share as well. */
+    struct grpc_channel *first = k->channel;
+    kit_connect_to(k, grpc_server_port(k->server));
+    for (size_t i = 10; i < 15; i++)
+        chat(k, &all[i]);
+    ask_one_too_many(k);
+    grpc_channel_close(k->channel);
+    kit_run(k, somebody_is_connected);
+    k->channel = first;
+    ask_one_too_many(k);
+    /* What ends makes room. */
+    grpc_call_half_close(all[0].call);
+    one = all[0];
+    grpc_call_set_context(one.call, &one);
+    kit_run(k, one_is_over);
+    chat(k, &all[0]);
+    kit_free(k);
+}
+
+/* Asks for much and reads nothing of it. */
+static void pour_without_reading(struct kit *k, struct seen *s)
+{
+    kit_ask(k, s, "/kit.T/Pour", "x");
+    grpc_call_pause(s->call);
+}
+
+static void who_leaves_most_unread_is_given_up(void **state)
+{
+    (void)state;
+    enum {
+        BOUND = 2 * GRPC_ROOM_BYTES
+    };
+    struct kit *k = kit_pair((struct grpc_server_options){.kept_bytes_max = BOUND});
+    k->chunks_wanted = SIZE_MAX;
+    pour_without_reading(k, &all[0]);
+    struct grpc_channel *greedy = k->channel;
+    kit_connect_to(k, grpc_server_port(k->server));
+    kit_ask(k, &one, "/kit.T/Echo", "y");
+    kit_run(k, one_is_over);
+    assert_int_equal(one.code, GRPC_OK);
+    /* GRPC_ROOM_BYTES each, in the end. */
+    struct grpc_channel *modest = k->channel;
+    k->channel = greedy;
+    for (size_t i = 1; i < 4; i++)
+        pour_without_reading(k, &all[i]);
+    wanted = 1;
+    kit_run(k, server_has_ends);
+    assert_int_equal(k->end_code, GRPC_RESOURCE_EXHAUSTED);
+    assert_true(grpc_server_counts(k->server).kept_bytes <= BOUND + KIT_CHUNK_BYTES);
+    k->channel = modest;
+    kit_ask(k, &one, "/kit.T/Echo", "y");
+    kit_run(k, one_is_over);
+    assert_int_equal(one.code, GRPC_OK);
+    /* What nobody waits for any more is forgotten. */
+    grpc_channel_close(greedy);
+    wanted = 4;
+    kit_run(k, server_has_ends);
+    assert_int_equal(grpc_server_counts(k->server).kept_bytes, 0);
+    kit_free(k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -471,8 +631,11 @@ int main(void)
         cmocka_unit_test(a_server_that_goes_under_load_loses_nothing),
         cmocka_unit_test(a_server_that_waits_in_vain_ends_what_is_left),
         cmocka_unit_test(a_peer_that_does_not_answer_is_cut_off),
+        cmocka_unit_test(who_does_not_read_is_cut_off_whatever_he_says),
         cmocka_unit_test(noise_is_cut_off),
         cmocka_unit_test(resets_without_end_are_cut_off),
+        cmocka_unit_test(who_has_more_than_his_share_of_calls_gets_no_more),
+        cmocka_unit_test(who_leaves_most_unread_is_given_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
