@@ -3,11 +3,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "caucus/caucus.h"
+#include "election/session.h"
 
 enum {
     PATH_BYTES_MAX = 512,
-    TROUBLE_BYTES_MAX = 256,
 };
 
 static int get(struct caucus *c, const char *path, struct buf *ret, struct err *err)
@@ -70,22 +69,13 @@ static int read_all(struct caucus *c, const struct seals_options *o, const struc
 int seals_read(const struct seals_options *o, const struct election_info *e, struct seals *ret,
                struct err *err)
 {
-    char trouble[TROUBLE_BYTES_MAX] = "";
-    struct caucus_tls tls = {.ca_file = o->ca,
-                             .certificate_file = o->identity,
-                             .ret_trouble = trouble,
-                             .trouble_bytes = sizeof trouble};
-    struct caucus_options options = {
-        .session_timeout_ms = (int32_t)o->timeout_ms,
-        .tls = o->ca != NULL || o->identity != NULL ? &tls : NULL,
-    };
+    const struct session_place place = {o->zookeeper, o->ca, o->identity};
+    const struct caucus_options options = {.session_timeout_ms = (int32_t)o->timeout_ms};
     struct caucus *c = NULL;
     *ret = (struct seals){.global = {0}};
-    int rc = caucus_open(o->zookeeper, &options, &c);
-    if (rc == CAUCUS_BADTLS)
-        return err_set(err, ERR_INVALID, "%s", trouble);
-    if (rc != 0)
-        return err_set(err, ERR_INVALID, "'%s': %s", o->zookeeper, caucus_error_text(rc));
+    int rc = session_open(caucus_open, &place, &options, &c, err);
+    if (rc < 0)
+        return rc;
     rc = read_all(c, o, e, ret, err);
     caucus_close(c);
     return rc;

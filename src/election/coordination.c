@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "election/coordination_internal.h"
 #include "election/identity.h"
+#include "election/session.h"
 
 /* ---- time ---- */
 
@@ -291,24 +292,15 @@ static void free_handle(struct coordination *c)
 static int open_session(struct coordination *c, const struct coordination_options *o,
                         struct err *err)
 {
-    char trouble[TROUBLE_BYTES_MAX] = "";
-    struct caucus_tls tls = {.ca_file = o->ca,
-                             .certificate_file = o->identity,
-                             .ret_trouble = trouble,
-                             .trouble_bytes = sizeof trouble};
-    struct caucus_options options = {
+    const struct session_place place = {o->hosts, o->ca, o->identity};
+    const struct caucus_options options = {
         .session_timeout_ms = o->session_timeout_ms,
         .on_state = on_state,
         .on_state_context = c,
-        .tls = o->ca != NULL || o->identity != NULL ? &tls : NULL,
     };
-    int rc = caucus_open_loop(o->hosts, &options, &c->zk);
-    if (rc == CAUCUS_BADTLS)
-        return err_set(err, ERR_INVALID, "%s", trouble);
-    if (rc == CAUCUS_BADHOSTS)
-        return err_set(err, ERR_INVALID, "'%s': %s", o->hosts, caucus_error_text(rc));
-    if (rc != 0)
-        return err_set(err, ERR_NOSPACE, "coordination: %s", caucus_error_text(rc));
+    int rc = session_open(caucus_open_loop, &place, &options, &c->zk, err);
+    if (rc < 0)
+        return rc;
     if (o->auth != NULL)
         rc = caucus_add_auth(c->zk, "digest", o->auth, strlen(o->auth), NULL, NULL);
     if (rc == 0)

@@ -104,15 +104,10 @@ static void on_state(void *arg, const struct state_result *result)
 static void on_status(void *arg, struct grpc_call *c, struct slice bytes)
 {
     struct election_grpc *g = arg;
-    if (!caller_may_look(g, c))
-        return;
-    Election__V1__StateQuery *m = unpack_request(c, &election__v1__state_query__descriptor, bytes);
-    if (m == NULL)
-        return;
-    int state = find_state(g, c, slice_str(m->state));
+    bool linearizable = false;
+    int state = caller_may_look(g, c) ? take_state(g, c, bytes, &linearizable) : -1;
     if (state >= 0)
-        service_state(g->service, state, m->linearizable != 0, on_state, asked_new(g, c));
-    free_request(m);
+        service_state(g->service, state, linearizable, on_state, asked_new(g, c));
 }
 
 static void on_nation(void *arg, int rc, const char *detail, const struct national_result *result)
@@ -151,19 +146,14 @@ static void on_recounted(void *arg, const struct recount_reply *reply)
 static void on_recount(void *arg, struct grpc_call *c, struct slice bytes)
 {
     struct election_grpc *g = arg;
-    if (!caller_may_command(g, c))
-        return;
-    Election__V1__StateQuery *m = unpack_request(c, &election__v1__state_query__descriptor, bytes);
-    if (m == NULL)
-        return;
-    int state = find_state(g, c, slice_str(m->state));
+    bool linearizable = false;
+    int state = caller_may_command(g, c) ? take_state(g, c, bytes, &linearizable) : -1;
     if (state >= 0 && g->recounts >= STATES_MAX) {
         grpc_call_finish(c, GRPC_RESOURCE_EXHAUSTED, "recounts are under way");
     } else if (state >= 0) {
         g->recounts++;
         service_recount(g->service, state, on_recounted, asked_new(g, c));
     }
-    free_request(m);
 }
 
 #define COMMITTEE "/election.v1.Committee/"

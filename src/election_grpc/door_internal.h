@@ -71,6 +71,9 @@ void scratch_deinit(struct scratch *s);
 
 /* -1, and the call is over: no such state. */
 int find_state(const struct election_grpc *g, struct grpc_call *c, struct slice name);
+/* Of a StateQuery. -1, and the call is over: it is none, or of no state. */
+int take_state(const struct election_grpc *g, struct grpc_call *c, struct slice bytes,
+               bool *ret_linearizable);
 /* Of 16 bytes, or none. False, and the call is over. */
 bool take_id(struct grpc_call *c, struct slice bytes, uint8_t ret[16]);
 

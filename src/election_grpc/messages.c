@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "election/v1/election.pb-c.h"
 #include "election_grpc/door_internal.h"
 
 void *unpack_request(struct grpc_call *c, const ProtobufCMessageDescriptor *type,
@@ -55,6 +56,18 @@ int find_state(const struct election_grpc *g, struct grpc_call *c, struct slice 
     int state = service_find_state(g->service, name);
     if (state < 0)
         finish_cast(c, CAST_NO_STATE, "state not found", 0);
+    return state;
+}
+
+int take_state(const struct election_grpc *g, struct grpc_call *c, struct slice bytes,
+               bool *ret_linearizable)
+{
+    Election__V1__StateQuery *m = unpack_request(c, &election__v1__state_query__descriptor, bytes);
+    if (m == NULL)
+        return -1;
+    int state = find_state(g, c, slice_str(m->state));
+    *ret_linearizable = m->linearizable != 0;
+    free_request(m);
     return state;
 }
 
