@@ -60,6 +60,11 @@ const struct committee_command committee_commands[] = {
      "Exit code 1 if anything is not right.\n"
      "      --fingerprint HEX  it has to be the export with this fingerprint\n",
      run_verify},
+    {"cvr", "DIR STATE", "cast vote records of an exported state, for programs that want them",
+     "Counts the export in DIR again, and writes NIST SP 1500-103 in JSON: a record for each "
+     "voter,\n"
+     "by district and choice, so that nothing can be told from it but the counts. STATE by code.\n",
+     run_cvr},
     {"roll", "import STATE FILE | check [STATE]", "who may vote",
      "import reads FILE (voter_id[,district][,credential_pubkey], or wide rows), refuses what is\n"
      "wrong in it with line and column, and puts it where servers look for it when they start\n"

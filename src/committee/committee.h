@@ -58,6 +58,7 @@ int run_leaders(struct committee *m, int argc, char **argv);
 int run_recount(struct committee *m, int argc, char **argv);
 int run_export(struct committee *m, int argc, char **argv);
 int run_verify(struct committee *m, int argc, char **argv);
+int run_cvr(struct committee *m, int argc, char **argv);
 int run_roll(struct committee *m, int argc, char **argv);
 int run_receipt(struct committee *m, int argc, char **argv);
 int run_credential(struct committee *m, int argc, char **argv);

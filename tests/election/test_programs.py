@@ -1,9 +1,11 @@
 """committee and electorate against servers of the election: the returns of 2024 cast again in small, a leader killed on the
 way, counted by the servers, by the servers' disks, and from exported files."""
 
+import collections
 import concurrent.futures
 import contextlib
 import http.client
+import itertools
 import json
 import pathlib
 import re
@@ -145,6 +147,31 @@ def test_the_election_of_2024_is_held_again(nation, tmp_path, door="grpc"):
     check_export(committee, nation, tmp_path / "export")
 
 
+def check_cast_vote_records(folder):
+    """Of a state with districts: as many as the counts say, and all that tells two of one choice apart is a number."""
+    report = json.loads(run(COMMITTEE, "cvr", folder, "me").stdout)
+    assert report["@type"] == "CVR.CastVoteRecordReport" and report["Version"] == "1.0.0"
+    [election] = report["Election"]
+    names = {c["@id"]: c["Name"] for c in election["Candidate"]}
+    choices = {s["@id"]: names[s["CandidateIds"][0]] for s in election["Contest"][0]["ContestSelection"]}
+    units = {u["@id"] for u in report["GpUnit"]}
+    assert units == {"gp-ME", "gp-ME-1", "gp-ME-2"} and election["ElectionScopeId"] == "gp-ME"
+    voters = next(s for s in json.loads(run(COMMITTEE, "verify", folder, "--json").stdout)["states"] if s["state"] == "ME")
+    counted, rest = collections.Counter(), []
+    for i, record in enumerate(report["CVR"]):
+        assert record.pop("UniqueId") == str(i + 1) and record.pop("CurrentSnapshotId") == f"s-{i + 1}"
+        [snapshot] = record["CVRSnapshot"]
+        assert snapshot.pop("@id") == f"s-{i + 1}"
+        [selection] = snapshot["CVRContest"][0]["CVRContestSelection"]
+        assert selection["SelectionPosition"] == [
+            {"@type": "CVR.SelectionPosition", "HasIndication": "yes", "NumberVotes": 1}]
+        counted[choices[selection["ContestSelectionId"]]] += 1
+        rest.append(json.dumps(record))
+    assert sorted(counted.values()) == sorted(v for v in voters["votes"] if v) and sum(counted.values()) == voters["voters"]
+    assert len(list(itertools.groupby(rest))) == len(set(rest)) <= len(choices) * 2  # those of one choice stand together
+    assert run(COMMITTEE, "cvr", folder, "atlantis").returncode == NO
+
+
 def check_export(committee, nation, folder):
     r = export(committee, nation, folder)
     assert r.returncode == OK, r
@@ -155,6 +182,7 @@ def check_export(committee, nation, folder):
     assert verified["fingerprint"] == fingerprint
     assert run(COMMITTEE, "verify", folder, "--fingerprint", "0" * 64).returncode == NO
 
+    check_cast_vote_records(folder)
     for name, at in (("definition.txt", 40), ("global", 20), ("CA/log", 5000), ("CA/log", -1), ("CA/roll", 100), ("CA/seal", 90)):
         flip(folder / name, at)
         assert run(COMMITTEE, "verify", folder).returncode == NO, f"{name}, byte {at}"
