@@ -50,6 +50,7 @@ enum shard_metric {
     METRIC_PENDING,
     METRIC_LEADER_CHANGES,
     METRIC_ROLL_DIFFERS,
+    METRIC_OUT_OF_REACH,
     METRIC_COUNT,
 };
 
@@ -65,6 +66,7 @@ static const struct {
     {"pending_votes", "gauge", "records in the log that are not committed"},
     {"leader_changes_total", "counter", "times this server began to lead the state"},
     {"roll_differs", "gauge", "another server of the state has another roll"},
+    {"out_of_reach", "gauge", "votes that are committed are on no disk that can be reached"},
 };
 
 static uint64_t shard_metric(const struct replica *r, const struct shard_status *st,
@@ -80,6 +82,7 @@ static uint64_t shard_metric(const struct replica *r, const struct shard_status 
         st->last - st->committed,
         r->leader_changes,
         r->roll_differs,
+        r->out_of_reach,
     };
     return values[m];
 }

@@ -305,6 +305,59 @@ static void tell_leadership(struct replica *r)
         tell_everybody(r);
 }
 
+/* ---- what nobody has ---- */
+
+/* What is committed is neither here nor on a disk of whoever can be heard and had it. */
+static bool is_out_of_reach(const struct replica *r)
+{
+    if (r->coordination == NULL || shard_is_current(r->shard))
+        return false;
+    const struct state_view *v = coordination_state(r->service->coordination, r->state);
+    if (!v->known || v->commit.index == 0)
+        return false;
+    for (uint32_t m = 0; m < r->service->definition->replicas; m++) {
+        if ((v->commit.holders >> m & 1) != 0 && (m == r->member || r->links[m] != NULL))
+            return false;
+    }
+    return true;
+}
+
+static void tell_reach(const struct replica *r)
+{
+    const struct state_view *v = coordination_state(r->service->coordination, r->state);
+    struct log_line line;
+    log_begin(&line, r->out_of_reach ? LOG_ERROR : LOG_INFO,
+              r->out_of_reach ? "out_of_reach" : "in_reach");
+    log_text(&line, "state", code_of(r));
+    for (uint32_t m = 0; r->out_of_reach && m < r->service->definition->replicas; m++) {
+        if ((v->commit.holders >> m & 1) != 0)
+            log_text(&line, "holder", v->members[m].server.name);
+    }
+    if (r->out_of_reach) {
+        log_int(&line, "committed", (int64_t)v->commit.index);
+        log_text(&line, "text", "nobody who can be heard has these votes: none are taken");
+    }
+    log_end(&line);
+}
+
+/* An alarm, but not of the moment in which servers find each other. */
+static void look_at_reach(struct replica *r)
+{
+    int64_t now_ns = service_now_ns(r->service);
+    if (!is_out_of_reach(r)) {
+        r->out_of_reach_ns = 0;
+    } else if (r->out_of_reach_ns == 0) {
+        r->out_of_reach_ns = now_ns + second_ns;
+    }
+    bool out = r->out_of_reach_ns != 0 && now_ns >= r->out_of_reach_ns;
+    if (r->out_of_reach_ns > now_ns && r->out_of_reach_ns < r->deadline_ns)
+        r->deadline_ns = r->out_of_reach_ns;
+    if (out == r->out_of_reach)
+        return;
+    r->out_of_reach = out;
+    tell_reach(r);
+}
+
 static void drop_peers(struct replica *r)
 {
     for (uint32_t m = 0; m < SHARD_MEMBERS_MAX; m++) {
@@ -332,6 +385,7 @@ static void carry_out(struct replica *r)
         cast_answered(s, 0, &fx->answers[i]);
     r->deadline_ns = fx->deadline_ns;
     tell_leadership(r);
+    look_at_reach(r);
 }
 
 void replica_step(struct replica *r, struct shard_event *ev)

@@ -635,6 +635,9 @@ bool service_is_ready(const struct service *s, const char **ret_why)
         *ret_why = "a replica has another roll than most of its state's servers";
         if (r != NULL && has_another_roll(s, r))
             return false;
+        *ret_why = "votes that are committed are on no disk that can be reached";
+        if (r != NULL && r->out_of_reach)
+            return false;
         *ret_why = "a replica has not caught up yet";
         if (r != NULL && !shard_is_current(r->shard))
             return false;

@@ -83,6 +83,11 @@ struct replica {
 
     bool roll_differs,
         roll_disputed; /* another member's is another; not more than half have ours */
+
+    /* What is committed is on no disk that can be reached (F12): told, since it has been so for a
+     * while; when it will have been, 0 = it is not so. */
+    bool out_of_reach;
+    int64_t out_of_reach_ns;
 };
 
 int replica_open(struct service *s, int state, struct replica **ret, struct err *err);

@@ -288,6 +288,20 @@ def test_a_commit_is_one_request(standing, electors, proxied, root):
     assert new == {MULTI: 20} and proxy.notifications == notifications
 
 
+def test_a_reading_begins_with_a_sync(standing, electors, proxied, root):
+    """The server it is connected to may be behind."""
+    proxy = proxied(standing("caucusd"))
+    a = electors(proxy, "a").begun()
+    a.joined()
+    asked = []
+    for op in (SYNC, GET_DATA, GET_CHILDREN):
+        proxy.foil(op, lambda op=op: asked.append(op))
+    for _ in range(3):
+        asked.clear()
+        assert a.read().live_count == 1
+        assert asked[0] == SYNC and asked.count(SYNC) == 1 and {GET_DATA, GET_CHILDREN} <= set(asked), asked
+
+
 @backends
 def test_a_live_node_whose_creation_was_not_answered_is_one(standing, electors, proxied, root, backend):
     server = standing(backend)

@@ -1,13 +1,16 @@
 """Failure cases of the servers of an election, by their numbers in docs/ELECTION.md: what was acknowledged is
 counted, once, on every replica, and nothing after the cut."""
 
+import contextlib
 import errno
+import http.client
 import signal
 
 import pytest
 from disk import ShimDisk, SmallDisk
-from election import CLOSED, CLOSING, Voters, check_told, read_log
+from election import WAIT_S, Voters, check_told, read_log
 from offers import gap_ms
+from server import free_port
 
 CA = {"CA": 2000}
 SESSION_MS = 1500
@@ -155,22 +158,51 @@ def test_f17_a_coordination_service_that_forgot_ends_the_servers_and_no_log_is_c
     check_told(read_log(election.file(server, "CA")).records[:wanted], [voters])
 
 
-def test_f21_all_servers_are_killed_at_once(start_election):
+def ask(port, method, path, body=None, **headers):
+    """(status, text)"""
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=WAIT_S)) as door:
+        door.request(method, path, body, {k.replace("_", "-"): v for k, v in headers.items()})
+        answer = door.getresponse()
+        return answer.status, answer.read().decode()
+
+
+def test_f12_f21_all_servers_are_killed_and_the_one_that_lacks_the_end_comes_back_first(start_election):
+    """What two of three disks have and the third has not: it says so, leads nothing, and takes nothing back."""
     election = start_election(CA)
     with Voters(election, "CA") as voters:
-        voters.wait_acknowledged(300)
-        for server in election.servers:
+        voters.wait_acknowledged(100)
+        stale = election.line("CA")[-1]
+        stale.kill()
+        voters.wait_acknowledged(200)
+        holders = [server for server in election.servers if server is not stale]
+        for server in holders:
             server.process.send_signal(signal.SIGKILL)
-        for server in election.servers:
+        for server in holders:
             server.kill()
-        for server in election.servers:
+        epoch = election.commit("CA")[0].epoch
+        port = free_port()  # it cannot say which: it does not become ready
+        stale.options = ["--rest", f"127.0.0.1:{port}"]
+        stale.start(wait=False)
+        alarm = stale.wait_log(r"event=out_of_reach state=CA .*")[0]
+        commit, _ = election.commit("CA")
+        assert commit.index > len(read_log(election.file(stale, "CA")).records)
+        assert commit.epoch == epoch  # nobody took over
+        assert f"committed={commit.index} " in alarm and all(f"holder={server.name}" in alarm for server in holders)
+        status, why = ask(port, "GET", "/readyz")
+        assert status == 503 and "no disk that can be reached" in why
+        assert 'out_of_reach{state="CA"} 1' in ask(port, "GET", "/metrics")[1]
+        status, why = ask(port, "POST", "/states/CA/voters/CA-1999/vote", '{"candidate":"cand1"}',
+                          Content_Type="application/json", X_Timeout_Ms="100")
+        assert status == 503 and "nothing was taken" in why
+        assert election.commit("CA")[0] == commit
+        for server in holders:
             server.start(wait=False)
+        stale.wait_log(r"event=in_reach state=CA")
         for server in election.servers:
             server.wait_ready()
         voters.wait_acknowledged(200)
     election.close()
     election.check(voters)
-    assert election.phase()[0] == CLOSED != CLOSING
 
 
 def test_f16_f21_everything_is_killed_at_once(start_election, coordination):

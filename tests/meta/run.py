@@ -220,14 +220,34 @@ def has_test(path, name):
     return re.search(pattern, text(path), re.M) is not None
 
 
-def check_compat_tests(source):
-    """Tests named in docs/COMPATIBILITY.md exist: the file, and the function behind '::'."""
+NAMED_TEST = r"`(tests/[\w/.-]+\.(?:py|c|sh))(?:::(\w+))?`"
+
+
+def check_named_tests(page, source):
+    """Tests that a page names exist: the file, and the function behind '::'."""
     bad = []
-    for path, name in sorted(set(re.findall(r"`(tests/[\w/.-]+\.(?:py|c|sh))(?:::(\w+))?`", source))):
+    for path, name in sorted(set(re.findall(NAMED_TEST, source))):
         if not os.path.exists(os.path.join(ROOT, path)):
-            bad.append(f"docs/COMPATIBILITY.md: {path} does not exist")
+            bad.append(f"{page}: {path} does not exist")
         elif name and not has_test(path, name):
-            bad.append(f"docs/COMPATIBILITY.md: {path} has no test {name}")
+            bad.append(f"{page}: {path} has no test {name}")
+    return bad
+
+
+PROMISES = [f"{letter}{i}" for letter, last in (("I", 11), ("F", 29), ("B", 20)) for i in range(1, last + 1)]
+
+
+def check_promises(source):
+    """docs/ELECTION-TESTS.md has a row for each promise, and in each a test, a plant, or the row before."""
+    rows = dict(re.findall(r"^\| ([IFB]\d+) \|(.*)\|$", source, re.M))
+    bad = [f"docs/ELECTION-TESTS.md: no {p}" for p in PROMISES if p not in rows]
+    plants = set(re.findall(r'"([a-z-]+)"\)', text("src/vote/fault.h")))
+    for promise, row in rows.items():
+        named = re.findall(r"plants? ((?:`[a-z-]+`(?:, )?)+)", row)
+        planted = {p for words in named for p in re.findall(r"`([a-z-]+)`", words)}
+        bad += [f"docs/ELECTION-TESTS.md: {promise}: no plant {p}" for p in sorted(planted - plants)]
+        if not re.search(NAMED_TEST, row) and not planted and "the same" not in row:
+            bad.append(f"docs/ELECTION-TESTS.md: {promise}: nothing shows it")
     return bad
 
 
@@ -301,8 +321,11 @@ def self_test():
         check_words([("src/x.c", "/* TO" + "DO later */")]),
         check_links([("docs/x.md", "[gone](nowhere.md)")]),
         check_guards([("src/x/y.h", "#ifndef Y_H\n")]),
-        check_compat_tests("`tests/unit/test_nothing.c`"),
-        check_compat_tests("`tests/meta/run.py::no_such_test`"),
+        check_named_tests("x.md", "`tests/unit/test_nothing.c`"),
+        check_named_tests("x.md", "`tests/meta/run.py::no_such_test`"),
+        check_promises("| I1 | nothing |\n"),
+        check_promises(text("docs/ELECTION-TESTS.md").replace("| F29 |", "| X29 |")),
+        check_promises(text("docs/ELECTION-TESTS.md").replace("plant `no-cut`", "plant `no-such`")),
         check_compat_settings(text("docs/COMPATIBILITY.md").replace("`tickTime` ", "")),
         check_compat_metrics(text("docs/COMPATIBILITY.md"), []),
     ]
@@ -313,7 +336,7 @@ def main(argv):
     build = os.path.join(ROOT, argv[1] if len(argv) > 1 else "build/dev")
     code = [(f, text(f)) for f in tracked(".c", ".h") if f.startswith("src/")]
     headers = [(f, s) for f, s in code if f.endswith(".h")]
-    compatibility = text("docs/COMPATIBILITY.md")
+    compatibility, promises = text("docs/COMPATIBILITY.md"), text("docs/ELECTION-TESTS.md")
     documents = [(f, text(f)) for f in tracked(".md")]
     everything = [(f, text(f)) for f in tracked(
         ".c", ".h", ".py", ".md", ".sh", ".txt", ".cmake", ".json", ".js", ".java", ".schema", "Makefile",
@@ -343,7 +366,9 @@ def main(argv):
         ("generated code is fresh", check_generated()),
         ("every folder of src has a README of one screen", check_readmes(folders)),
         ("links in documents lead somewhere", check_links(documents)),
-        ("the compatibility table names tests that exist", check_compat_tests(compatibility)),
+        ("the compatibility table names tests that exist", check_named_tests("docs/COMPATIBILITY.md", compatibility)),
+        ("the election's promises name tests that exist", check_named_tests("docs/ELECTION-TESTS.md", promises)),
+        ("each of the election's promises has a test", check_promises(promises)),
         ("the compatibility table knows every setting", check_compat_settings(compatibility)),
         ("the compatibility table knows every metric", check_compat_metrics(compatibility, code)),
         ("nothing is marked as unfinished", check_words(everything)),
