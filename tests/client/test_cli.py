@@ -9,7 +9,7 @@ import subprocess
 import pytest
 import rawzk
 from cli import CAUCUS, CONNECTION, LIMIT_S, NO, OK, USAGE, Cli, Terminal
-from server import free_port
+from ports import free_port
 
 CONFIG = {"tickTime": 200, "extendedTypesEnabled": "true", "maxClientCnxns": 0, "maxSessionTimeout": 60000}
 

@@ -11,8 +11,9 @@ import rawzk
 import tree
 import zkfiles
 from cli import CONNECTION, NO, OK, USAGE, Cli
+from ports import free_port
 from rawzk import create, exists, get_data, set_data
-from server import Server, free_port
+from server import Server
 
 SUPER = ("--auth", "digest:super:test")
 ADMIN = {"admin.enableServer": "true", "admin.serverAddress": "127.0.0.1", "admin.rateLimiterIntervalInMS": 0}

@@ -5,7 +5,7 @@ import signal
 import pytest
 from cli import CONNECTION, NO, USAGE, Cli
 from holders import CONFIG, GENTLE, SHORT_MS, STUBBORN, begun, make  # CONFIG: of conftest's server
-from server import free_port
+from ports import free_port
 from talk import wait_for_children
 
 READ = 'echo "begin $CAUCUS_FENCING_TOKEN $$"; exec sleep 1000'

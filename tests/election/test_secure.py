@@ -16,7 +16,7 @@ import pytest
 from certs import Certs
 from election import Election
 from election_grpc import Client, m
-from server import free_port
+from ports import free_port
 from test_programs import COMMITTEE, CONNECTION, ELECTORATE, NO, OK, USAGE, run
 
 RETURNS = {"CA": {"cand1": 30, "cand2": 20, "cand3": 5}, "NY": {"cand1": 7, "cand2": 9, "cand3": 1}}

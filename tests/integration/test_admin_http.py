@@ -6,8 +6,8 @@ import json
 
 import pytest
 import rawzk
+from ports import free_port
 from rawzk import EPHEMERAL, NONODE, create, exists, get_data, set_data
-from server import free_port
 
 SUPER = base64.b64encode(hashlib.sha1(b"super:test").digest()).decode()
 AUTHORIZATION = {"Authorization": "digest super:test"}

@@ -8,8 +8,8 @@ import pytest
 import rawzk
 import zkfiles
 from peers import caucusd
+from ports import free_port
 from rawzk import create
-from server import free_port
 
 pytestmark = pytest.mark.caucusd_only
 

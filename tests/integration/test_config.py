@@ -8,8 +8,8 @@ import config_table
 import pytest
 import rawzk
 from peers import caucusd
+from ports import free_port
 from rawzk import create, exists
-from server import free_port
 
 pytestmark = pytest.mark.caucusd_only
 

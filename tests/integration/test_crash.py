@@ -25,7 +25,7 @@ from rawzk import (
     multi,
     set_data,
 )
-from server import free_port
+from ports import free_port
 from tree import digest_id, digest_mismatches
 
 SERVER_CONFIG = {"4lw.commands.whitelist": "*", "maxSessionTimeout": 120_000, "tickTime": 2000}

@@ -6,8 +6,9 @@ import socket
 import pytest
 import rawzk
 from ensemble import SUPER, Ensemble
+from ports import free_port
 from rawzk import create, get_data, sync
-from server import Server, free_port
+from server import Server
 
 pytestmark = pytest.mark.caucusd_only
 

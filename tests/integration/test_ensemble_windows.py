@@ -9,8 +9,8 @@ import re
 import pytest
 import rawzk
 from ensemble import Ensemble
+from ports import free_port
 from rawzk import EPHEMERAL, create, get_data, set_data
-from server import free_port
 
 ROLES = ("leader", "follower", "observer")
 # Java's own properties, not in the file.
@@ -47,7 +47,7 @@ class Site:
 
     def mntr(self, role):
         return dict(line.removeprefix("zk_").split("\t", 1)
-                    for line in self.at(role).word("mntr", timeout_s=10).splitlines())
+                    for line in self.at(role).word("mntr").splitlines())
 
 
 @pytest.fixture(scope="module")
@@ -95,8 +95,8 @@ def form(answer):
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("word", "srvr stat conf cons dump dirs isro ruok wchs wchc wchp".split())
 def test_words_answer_in_apaches_form(ours, apaches, role, word):
-    answer = ours.at(role).word(word, timeout_s=10)
-    assert form(answer) == form(apaches.at(role).word(word, timeout_s=10)), answer
+    answer = ours.at(role).word(word)
+    assert form(answer) == form(apaches.at(role).word(word)), answer
 
 
 @pytest.mark.parametrize("role", ROLES)

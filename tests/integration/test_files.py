@@ -6,8 +6,9 @@ import pytest
 import rawzk
 import tree
 import zkfiles
+from ports import free_port
 from rawzk import EPHEMERAL, NODE_DELETED, create, delete, exists, get_data, set_data
-from server import Server, free_port
+from server import Server
 from zkfiles import FolderWatch
 
 KIB = 1024

@@ -11,8 +11,8 @@ import subprocess
 import pytest
 import rawzk
 from peers import caucusd
+from ports import free_port
 from rawzk import create, get_data, sync
-from server import free_port
 
 pytestmark = pytest.mark.caucusd_only
 TIMEOUT_S = 20

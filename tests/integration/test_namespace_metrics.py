@@ -3,7 +3,7 @@
 import pytest
 from rawzk import (create, delete, exists, get_children, get_children2, get_data, multi, multi_read,
                    ping, set_data)
-from server import free_port
+from ports import free_port
 
 SERVER_CONFIG = {"4lw.commands.whitelist": "*", "enforceQuota": "true"}
 

@@ -10,8 +10,8 @@ import rawzk
 from certs import Certs
 from kazoo.client import KazooClient
 from peers import caucusd, jars, program
+from ports import free_port
 from rawzk import Acl, create, get_acl, get_data, set_data, who_am_i
-from server import free_port
 
 both = pytest.mark.parametrize("backend", ["caucusd", "apache39"])
 ALL = 31

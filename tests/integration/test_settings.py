@@ -18,7 +18,7 @@ from rawzk import (
     get_data,
     set_data,
 )
-from server import free_port
+from ports import free_port
 from tree import digest_id
 
 NOBODY = [Acl(ALL, "digest", digest_id("nobody", "x"))]

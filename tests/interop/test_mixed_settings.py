@@ -6,8 +6,8 @@ import pytest
 import rawzk
 from ensemble import Loopback
 from history import Load
+from ports import free_port
 from rawzk import EPHEMERAL, create, exists, get_data, set_data
-from server import free_port
 
 WAYS = {
     "ours leads": ["apache39", "apache38", "ours"],

@@ -6,7 +6,7 @@ import http.client
 import json
 from urllib.parse import urlencode
 
-from server import free_port
+from ports import free_port
 
 
 def with_console(more=None):

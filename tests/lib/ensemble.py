@@ -23,7 +23,8 @@ import time
 import rawzk
 import tree
 import zkfiles
-from server import Server, free_port
+from ports import free_port
+from server import Server
 
 SETTLE_TIMEOUT_S = 40
 POLL_S = 0.1
@@ -161,7 +162,7 @@ class Member(Server):
         with self.place.entered():
             return super().session(**kwargs)
 
-    def word(self, word, timeout_s=2.0):
+    def word(self, word, timeout_s=10.0):
         """The answer to a four letter word, or "" where nobody answers."""
         if not self.running or self.paused:
             return ""

@@ -14,7 +14,7 @@ import shutil
 import subprocess
 
 from peers import missing
-from server import free_port
+from ports import free_port
 
 REALM = "CAUCUS.TEST"
 

@@ -15,10 +15,8 @@ Java system properties are given to it in that way.
 import json
 import os
 import pathlib
-import random
 import re
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -26,6 +24,7 @@ import urllib.request
 
 import rawzk
 from peers import LOGBACK, caucusd, class_archive, libraries, program
+from ports import free_port
 
 BACKENDS = ("caucusd", "apache38", "apache386", "apache39")
 APACHE_RELEASE = {"apache38": "3.8", "apache386": "3.8.6", "apache39": "3.9"}
@@ -47,33 +46,12 @@ PLAIN_SYSTEM_PROPERTIES = (
 APACHE_SERVES = re.compile(r"Using checkIntervalMs=")
 CAUCUSD_SERVES = re.compile(r"\bevent=serving\b")
 
-# Below the range from which the kernel takes the ports of outgoing connections, so that
-# nobody gets a port between our asking and the server's binding it.
-_ports = random.Random(os.urandom(8))
-_given = set()
-
-
 def _state(task):
     """The letter of a thread's state, from /proc."""
     try:
         return (task / "stat").read_text().rpartition(") ")[2][0]
     except OSError:
         return "X"
-
-
-def free_port():
-    while True:
-        port = _ports.randrange(11000, 32000)
-        if port in _given:
-            continue
-        with socket.socket() as s:
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                s.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            _given.add(port)
-            return port
 
 
 class Server:
