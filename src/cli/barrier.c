@@ -41,8 +41,6 @@ static void on_done(void *context, int rc)
 static int await(struct meeting *m, int rc)
 {
     struct cli *cli = m->h.cli;
-    if (rc == 0)
-        atomic_store(&m->rc, CAUCUS_CLOSING); /* until it is known */
     while (rc == 0 && !atomic_load(&m->is_done)) {
         int number = holding_wait(&m->h, -1);
         if (number != 0)
