@@ -40,7 +40,7 @@ struct service_options {
                               10,000;  negative: states stay with who leads them */
     bool replace;          /* the disk that went by this name is lost */
 
-    void (*ready)(void *arg);                   /* every replica serves; once */
+    void (*ready)(void *arg);                   /* every replica serves, and stands in line; once */
     void (*failed)(void *arg, const char *why); /* the process is to end, at once; once */
     void *arg;
 };

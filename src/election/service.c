@@ -619,6 +619,17 @@ static bool has_another_roll(const struct service *s, const struct replica *r)
     return r->roll_disputed && (!begun || !shard_is_current(r->shard));
 }
 
+/* So that a round can begin with this server: a start counts those who stand in their lines. */
+static bool stands_in_every_line(const struct service *s)
+{
+    for (uint32_t i = 0; i < s->definition->info.state_count; i++) {
+        const struct replica *r = s->replicas[i];
+        if (r != NULL && !shard_status(r->shard).live)
+            return false;
+    }
+    return true;
+}
+
 bool service_is_ready(const struct service *s, const char **ret_why)
 {
     *ret_why = "the coordination service has not answered yet";
@@ -642,6 +653,9 @@ bool service_is_ready(const struct service *s, const char **ret_why)
         if (r != NULL && !shard_is_current(r->shard))
             return false;
     }
+    *ret_why = "a replica does not stand in its state's line yet";
+    if (!s->told_ready && !stands_in_every_line(s))
+        return false; /* later on it may leave it for a moment, to stand behind another */
     *ret_why = "";
     return true;
 }
