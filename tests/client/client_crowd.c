@@ -3,12 +3,12 @@
  *
  *   client_crowd HOSTS THREADS COUNT [CA]
  *
- * Each thread reads and writes a node of its own, COUNT times, in blocking calls; meanwhile the
- * main thread has a node changed by completions, one after the other, with a persistent watch on
- * it. An answer may be lost with its connection; then it is asked again. Nothing else may go wrong,
- * and what a thread reads is what it has written. CA: over TLS, to servers that it vouches for.
- * Prints "begun SESSION", "again" at each connection after that, and "ANSWERED LOST CHANGES
- * EVENTS". */
+ * Each thread reads and writes a node of its own in blocking calls, COUNT times, and goes on until
+ * stdin ends: whoever cuts connections takes his time. Meanwhile a node is changed by completions,
+ * one after the other, with a persistent watch on it. An answer may be lost with its connection;
+ * then it is asked again. Nothing else may go wrong, and what a thread reads is what it has
+ * written. CA: over TLS, to servers that it vouches for. Prints "begun SESSION", "again" at each
+ * connection after that, and "TIMES ANSWERED LOST CHANGES EVENTS". */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -24,8 +24,8 @@ enum {
 
 static struct caucus *c;
 static int count;
-static atomic_int answered, lost, changes, events;
-static atomic_bool is_over;
+static atomic_int times, answered, lost, changes, events;
+static atomic_bool is_enough, is_over;
 static pthread_barrier_t begin;
 
 static void fail(const char *what, int rc)
@@ -53,7 +53,7 @@ static void *run_thread(void *arg)
     if (rc != 0 && rc != CAUCUS_NODEEXISTS)
         fail(path, rc);
     pthread_barrier_wait(&begin);
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count || !atomic_load(&is_enough); i++) {
         char data[16];
         struct caucus_result *r;
         int bytes = snprintf(data, sizeof(data), "%d", i);
@@ -66,6 +66,7 @@ static void *run_thread(void *arg)
             exit(1);
         }
         caucus_result_free(r);
+        atomic_fetch_add(&times, 1);
     }
     return NULL;
 }
@@ -124,10 +125,13 @@ int main(int argc, char **argv)
     struct caucus_session session;
     caucus_get_session(c, &session);
     printf("begun %lld\n", (long long)session.id);
+    while (getchar() != EOF)
+        ;
+    atomic_store(&is_enough, true);
     for (int i = 0; i < threads; i++)
         pthread_join(ids[i], NULL);
     atomic_store(&is_over, true);
     caucus_close(c);
-    printf("%d %d %d %d\n", answered, lost, changes, events);
+    printf("%d %d %d %d %d\n", times, answered, lost, changes, events);
     return 0;
 }

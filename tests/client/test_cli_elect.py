@@ -11,7 +11,7 @@ import pytest
 import rawzk
 from cli import CAUCUS, CONNECTION, LIMIT_S, NO, OK, USAGE, Cli, Terminal
 from holders import CONFIG, GENTLE, SHORT_MS, STUBBORN, TAKE, begun, make
-from server import free_port
+from ports import free_port
 from talk import wait_for_children
 
 TERMINATED, KILLED, INTERRUPTED = 128 + 15, 128 + 9, 128 + 2
@@ -247,7 +247,7 @@ def test_a_stubborn_command_is_killed_when_the_grace_is_over(running, path, foll
     proxy.cut()
     assert f.line() == "term" and f.line() is None
     assert f.end() == CONNECTION
-    assert 0.1 <= time.monotonic() - began < 6  # far before the session could have ended
+    assert 0.1 <= time.monotonic() - began < 20  # before the session could have ended
 
 
 def test_a_node_that_is_deleted_ends_the_command_at_once(cli, running, path, follower, resource):

@@ -50,12 +50,12 @@ def test_who_has_tickets_is_who_he_says_at_every_connection(server, alice, talk,
 def test_without_tickets_and_without_a_principal_it_says_why(server, kdc, alice, talk):
     t = talk("threads", localhost(server), 1000, env=kdc.env, sasl="GSSAPI")
     t.ask("get /", "get / CAUCUS_OPERATIONTIMEOUT")
-    assert "SASL" in t.ask("trouble", "trouble")
+    t.trouble("SASL")
     t.close()
     # Nobody is called zookeeper/127.0.0.1 here.
     t = talk("loop", f"127.0.0.1:{server.port}", 1000, env=alice, sasl="GSSAPI")
     t.ask("get /", "get / CAUCUS_OPERATIONTIMEOUT")
-    assert "SASL" in t.ask("trouble", "trouble")
+    t.trouble("SASL")
     t.close()
 
 
@@ -63,5 +63,5 @@ def test_the_command_line(server, alice, kdc):
     words = ["-s", localhost(server), "--sasl-gssapi"]
     run = caucus(*words, "ls", "/", env=alice)
     assert (run.returncode, run.stdout, run.stderr) == (0, "zookeeper\n", "")
-    run = caucus(*words, "-t", "1000", "ls", "/", env=kdc.env)
+    run = caucus(*words, "-t", "2000", "ls", "/", env=kdc.env)
     assert run.returncode == 3 and "SASL" in run.stderr and run.stderr.count("\n") == 1

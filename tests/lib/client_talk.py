@@ -3,6 +3,7 @@
 import os
 import pathlib
 import queue
+import re
 import subprocess
 import threading
 
@@ -53,6 +54,17 @@ class Talk:
     def ask(self, line, wanted):
         self.say(line)
         return self.hear(wanted)
+
+    def insist(self, line, *wanted):
+        """Asks until it is answered so: while a session is young and short, a question may be lost with its connection."""
+        about = " ".join(line.split()[:2]) + " "
+        while not self.ask(line, about).startswith(wanted):
+            pass
+
+    def trouble(self, pattern):
+        """Until this is why it is not connected; it asks for something in vain meanwhile."""
+        while not re.search(pattern, self.ask("trouble", "trouble")):
+            self.ask("get /", "get / CAUCUS_OPERATIONTIMEOUT")
 
     def signal(self, number):
         self.process.send_signal(number)
