@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import rawzk
-from expire import end_session
+from expire import end_session, end_session_of, session_of
 from talk import Talk
 
 LONG_TIMEOUT_MS = 30000
@@ -341,7 +341,7 @@ def test_a_session_that_ends_takes_the_live_node_along(standing, electors, root,
 
 def test_who_is_stopped_is_gone_and_comes_back(standing, electors, root):
     server = standing("caucusd")
-    a, b = electors(server, "a", timeout_ms=800).begun(), electors(server, "b").begun()
+    a, b = electors(server, "a", timeout_ms=2000).begun(), electors(server, "b").begun()
     a.joined()
     b.wait_for_live(1)
     a.signal(signal.SIGSTOP)
@@ -446,14 +446,16 @@ def test_two_starts_make_one_round(standing, electors, root, backend):
 @backends
 def test_another_server_goes_on_where_one_died(standing, electors, root, backend):
     server = standing(backend)
-    a, b = electors(server, "a", timeout_ms=800), electors(server, "b")
+    a, b = electors(server, "a"), electors(server, "b")
     b.once("ready")
     a.begun("CA")
     a.joined("CA")
     assert a.command("start force")[0] == "DONE"
     a.say("stop id=" + 32 * "5" + " drain=60000")
     b.wait_for_phase("CLOSING")
+    session = session_of(a)
     a.kill()  # its replica with it: nobody is left to wait for
+    end_session_of(server, *session)
     b.wait_for_phase("CLOSED")
     assert b.command("stop id=" + 32 * "5")[:3] == ("DONE", 1, "CLOSED")
 

@@ -7,10 +7,11 @@ import sys
 import threading
 
 import pytest
+from expire import end_owner
 
 MEMBER = pathlib.Path(__file__).with_name("election_member.py")
 CONFIG = {"tickTime": 500}
-SESSION_TIMEOUT_S = 2
+SESSION_TIMEOUT_S = 10
 WAIT_S = 30
 
 
@@ -18,6 +19,7 @@ class Member:
     """A process of the election, and what it has said."""
 
     def __init__(self, server):
+        self.server = server
         self.process = subprocess.Popen(
             [sys.executable, str(MEMBER), server.hosts, str(SESSION_TIMEOUT_S)],
             stdin=subprocess.PIPE,
@@ -47,6 +49,10 @@ class Member:
         self.process.kill()
         self.process.wait()
 
+    def die(self):
+        self.kill()
+        end_owner(self.server, f"/election/{self.name}")
+
 
 @pytest.fixture
 def members(start_server):
@@ -69,7 +75,7 @@ def test_killing_the_leader_wakes_exactly_its_successor(members):
     # Three leaders die, one after the other; each time the next one alone is woken, and leads.
     for _ in range(3):
         dead = order.pop(0)
-        dead.kill()
+        dead.die()
         successor = order[0]
         assert successor.hear("woken") == ["woken", "DELETED", f"/election/{dead.name}"]
         assert successor.hear("leading", "watching") == ["leading"]
@@ -82,7 +88,7 @@ def test_death_in_the_middle_wakes_its_follower_which_watches_the_next(members):
         member.hear("leading", "watching")
     order = sorted(members, key=lambda m: m.name)
     middle, follower = order[3], order[4]
-    middle.kill()
+    middle.die()
     assert follower.hear("woken") == ["woken", "DELETED", f"/election/{middle.name}"]
     assert follower.hear("leading", "watching") == ["watching", order[2].name]
     assert [m.name for m in order if m not in (middle, follower) and not m.silent()] == []

@@ -3,14 +3,29 @@
 import rawzk
 
 
-def end_session(server, talk):
-    """Of a program that tells its session when it is asked. A connection that names a session takes it over, until
-    its client takes it back: again until it is over."""
+def session_of(talk):
+    """Of a program that tells its session when it is asked."""
     _, number, password = talk.ask("session", "session")
+    return int(number), bytes.fromhex(password)
+
+
+def end_session_of(server, number, password):
+    """A connection that names a session takes it over, until its client takes it back: again until it is over."""
     while True:
-        with server.session(session_id=int(number), password=bytes.fromhex(password)) as s:
-            try:
+        try:
+            with server.session(session_id=number, password=password) as s:
                 if s.id == 0 or s.call(rawzk.close_session()):
                     return
-            except rawzk.Closed:
-                pass
+        except rawzk.Closed:
+            pass
+
+
+def end_owner(server, path):
+    """The session that an ephemeral node belongs to, of a client that is dead: when its own time is over is the server's business."""
+    with server.session() as s:
+        owner = s.ok(rawzk.exists(path)).ephemeral_owner
+    end_session_of(server, owner, rawzk.session_password(owner))
+
+
+def end_session(server, talk):
+    end_session_of(server, *session_of(talk))

@@ -5,11 +5,12 @@ import threading
 
 import pytest
 import rawzk
+from expire import end_owner
 from kazoo.client import KazooClient
 from kazoo.recipe.barrier import DoubleBarrier
 from talk import TIMEOUT_S, everywhere, servers
 
-TIMEOUT_MS = 1000
+TIMEOUT_MS = 2000
 DELETE, GET, GET_CHILDREN, CREATE2, MULTI = 2, 4, 8, 15, 14
 
 
@@ -225,11 +226,14 @@ def test_double_barriers_are_shared_with_kazoo(standing, talk, kazoo, backend, p
 def test_a_member_that_dies_does_not_hold_up_those_who_leave(standing, talk, backend, path, raw):
     server = standing(backend)
     s = raw(server)
-    t, dying = talk(server.hosts, 2), talk(server.hosts, timeout_ms=TIMEOUT_MS)
+    s.ok(rawzk.create(path))
+    t, dying = talk(server.hosts, 2), talk(server.hosts)
     for number in range(2):
         t.ask(f"open {number} 3", "opened", number)
     dying.ask("open 0 3", "opened")
     dying.say("enter 0 -1")
+    wait_for_members(s, path, 1)
+    node, = members(s, path)
     for number in range(2):
         t.say(f"enter {number} -1")
         if number == 0:
@@ -240,6 +244,7 @@ def test_a_member_that_dies_does_not_hold_up_those_who_leave(standing, talk, bac
     for number in range(2):
         t.say(f"leave {number} -1")
     dying.kill()
+    end_owner(server, f"{path}/{node}")
     for number in range(2):
         assert t.hear("left", number)[1] == "CAUCUS_OK"
     s.catch_up()

@@ -8,7 +8,7 @@ import pytest
 import rawzk
 from talk import TIMEOUT_S, everywhere, servers
 
-TIMEOUT_MS = 1000
+TIMEOUT_MS = 2000
 SET, MULTI = 5, 14
 
 

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 import rawzk
+from expire import end_owner
 from talk import PROGRAMS, Talk, everywhere, servers, wait_for_children
 
 CONFIG = {"tickTime": 200, "maxClientCnxns": 0, "maxSessionTimeout": 60000}
@@ -69,7 +70,7 @@ def test_one_leads_and_when_it_is_killed_the_next(standing, candidates, backend,
     s.ok(rawzk.create(path))
     line = []
     for number in range(5):
-        line.append(candidates(server.hosts, timeout_ms=TIMEOUT_MS).stand())
+        line.append(candidates(server.hosts).stand())
         wait_for_children(s, number + 1, path)
     last = 0
     while line:
@@ -78,6 +79,7 @@ def test_one_leads_and_when_it_is_killed_the_next(standing, candidates, backend,
         assert [c.token() for c in line] == [token] + [0] * (len(line) - 1)
         last = token
         line.pop(0).kill()
+        end_owner(server, node)
 
 
 @servers
@@ -105,8 +107,8 @@ def test_the_end_of_a_leader_wakes_one_of_many(standing, candidates, proxied, pa
     server = standing("caucusd")
     s = raw(server)
     s.ok(rawzk.create(path))
-    leader = candidates(server.hosts, timeout_ms=TIMEOUT_MS).stand()
-    token, _, _ = leader.elected()
+    leader = candidates(server.hosts).stand()
+    token, _, node = leader.elected()
     proxy = proxied(server)
     crowd = candidates(proxy.hosts, count=many)
     for number in range(many):
@@ -121,6 +123,7 @@ def test_the_end_of_a_leader_wakes_one_of_many(standing, candidates, proxied, pa
     before, notified = +proxy.requests, proxy.notifications
     assert notified == 0
     leader.kill()
+    end_owner(server, node)
     number = int(crowd.hear_any("elected"))
     assert crowd.token(number) > token
     crowd.ask("sync", "synced", None)

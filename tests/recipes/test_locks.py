@@ -5,6 +5,7 @@ import signal
 
 import pytest
 import rawzk
+from expire import end_owner
 from kazoo.client import KazooClient
 from talk import Talk, wait_for_children
 
@@ -323,10 +324,11 @@ def test_a_lost_connection_that_comes_back_does_no_harm_to_the_others(server, ta
 
 @pytest.mark.parametrize("kind", ["mutex", "write", "leases:1"])
 def test_when_a_holder_is_killed_the_next_holds(own, takers, path, kind):
-    dying = takers(own.hosts, timeout_ms=TIMEOUT_MS).acquire(path, kind=kind)
-    token, _, _ = dying.held()
+    dying = takers(own.hosts).acquire(path, kind=kind)
+    token, _, node = dying.held()
     t = takers(own.hosts).acquire(path, kind=kind)
     dying.kill()
+    end_owner(own, node)
     assert t.held()[0] > token
     t.quit()
 

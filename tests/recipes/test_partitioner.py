@@ -6,7 +6,7 @@ import pytest
 import rawzk
 from talk import everywhere, servers
 
-TIMEOUT_MS = 1000
+TIMEOUT_MS = 2000
 NAMES = [f"p{i}" for i in range(7)]
 
 policies = pytest.mark.parametrize("policy", ["strict", "lost"])

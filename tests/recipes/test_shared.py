@@ -233,5 +233,7 @@ def test_without_a_server_nothing_happens_and_the_change_says_so(standing, share
     assert k.change("add 1")[0] == "CAUCUS_OPERATIONTIMEOUT"
     proxy.speak()
     proxy.cut()
-    assert k.change("add 1") == ("CAUCUS_OK", 2)
+    while (told := k.change("add 1"))[0] == "CAUCUS_OPERATIONTIMEOUT":
+        pass  # it looks for the server now and then
+    assert told == ("CAUCUS_OK", 2)
     k.quit()
