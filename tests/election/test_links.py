@@ -18,7 +18,7 @@ def make_election(standing, tmp_path, **more):
     chroot = f"/{tmp_path.name}"
     with server.session() as s:
         s.ok(rawzk.create(chroot))
-    return Election(tmp_path / "election", server.hosts + chroot, {"CA": 200}, **more)
+    return Election(tmp_path / "election", server.hosts + chroot, {"CA": 200}, session_timeout_ms=10_000, **more)
 
 
 @pytest.fixture

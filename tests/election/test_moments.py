@@ -71,6 +71,7 @@ class Moments:
 
     def f2_f3_it_is_on_two_of_three_disks_and_not_in_commit(self):
         self.others[0].pause()
+        self.voters.wait_acknowledged(3 * self.voters.width)  # what it had acknowledged before is in Commit by now
         self.kill_at_commit(arrives=False)
         with self.changes(self.others[1]) as changes:
             changes.wait_until(lambda: self.written(self.others[1]) > self.committed())
@@ -101,7 +102,7 @@ def test_f1_to_f4_the_leader_is_killed_at_each_moment_between_a_vote_and_its_ans
                 proxies[server] = stack.enter_context(Proxy(member.address))
                 server.hosts = proxies[server].hosts + election.hosts[election.hosts.index("/"):]
 
-        election = start_election(CA, before=between)
+        election = start_election(CA, before=between, session_timeout_ms=2500)
         with Voters(election, "CA") as voters:
             for moment in MOMENTS:
                 voters.wait_acknowledged(50)

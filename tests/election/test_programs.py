@@ -316,8 +316,9 @@ def test_a_server_with_another_roll_is_loud_and_leads_nothing(start_election, tm
     assert odd.process.poll() is not None or ask(odd, "/readyz")[0] == 503
 
 
-def test_who_asks_at_the_same_time_is_served_by_one_read(nation, coordination):
+def test_who_asks_at_the_same_time_is_served_by_one_read(start_election, coordination):
     """By REST or gRPC: a thousand spectators cost what one does. They are there at the same time since the service stands still until all have asked."""
+    nation = start_election({}, open=False, definition=ELECTION_2024, session_timeout_ms=60_000)
     server, people_max = nation.servers[0], 60
     nation.wait_balanced()  # nobody reads for any other reason
     asked = threading.Semaphore(0)

@@ -38,6 +38,19 @@ def get(server, path, method="GET", body=None, headers=None):
     return answer.status, answer.headers, data
 
 
+def wait_phase(server, phase):
+    """Until the server has heard of it, too: its stream says so."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port("rest"), timeout=30)
+    connection.request("GET", "/v1/results/stream")
+    event = b""
+    for line in connection.getresponse():
+        if line.startswith(b"event: "):
+            event = line.split()[1]
+        if event == b"phase" and line.startswith(b"data: ") and json.loads(line[6:])["phase"] == phase:
+            break
+    connection.close()
+
+
 def ask(server, path):
     status, _, data = get(server, path)
     return status, json.loads(data)
@@ -214,6 +227,7 @@ def test_what_is_in_the_log_can_be_proved(election, tmp_path):
     check_by_committee(later, tmp_path, front=rest)
 
     election.close()
+    wait_phase(servers[2], "CLOSED")
     status, headers, data = get(servers[2], "/v1/log/CA/tile/entries/001?round=1")
     assert status == 200 and headers["Cache-Control"].startswith("private")
     assert data == b"".join(struct.pack(">H", 80) + e for e in entries[256:512])

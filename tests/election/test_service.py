@@ -44,7 +44,8 @@ def election(standing, tmp_path):
     chroot = f"/{tmp_path.name}"
     with server.session() as s:
         s.ok(rawzk.create(chroot))
-    e = Election(tmp_path / "election", server.hosts + chroot, {"CA": 200, "ME": 50}, servers=4)
+    e = Election(tmp_path / "election", server.hosts + chroot, {"CA": 200, "ME": 50}, servers=4,
+                 session_timeout_ms=10_000)
     for elector in e.servers[:3]:
         elector.options = ["--states", "ca,me"]
     e.servers[3].options = ["--states", ""]
@@ -139,7 +140,7 @@ def test_who_leaves_as_asked_hands_over_at_once(election):
     election.open()
     leader = election.leader("CA")
     leader.stop()
-    other = election.wait_commit("CA", lambda c: c.epoch > 1, "another leads", timeout_s=5)
+    other = election.wait_commit("CA", lambda c: c.epoch > 1, "another leads", timeout_s=15)
     assert vote(election.servers[3], "CA", "CA-1", "cand1")[0] == 200
     assert other.leader in election.members("CA")
 

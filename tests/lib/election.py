@@ -65,7 +65,7 @@ def read_log(path):
     assert data[:4] == b"CVLG"
     chain = hashlib.sha256(data[:88]).digest()
     records, chains, at = [], {0: chain}, 88
-    while data[at:at + 4] == b"CVB1":
+    while data[at:at + 4] == b"CVB1" and at + 40 <= len(data):  # somebody may be writing
         size, _, _, first, count, _ = struct.unpack_from(">IQQQII", data, at + 4)
         if at + size > len(data):
             break
@@ -175,7 +175,9 @@ class Server:
 class Election:
     def __init__(self, folder, hosts, states, servers=3, candidates=3, session_timeout_ms=1200, definition=None,
                  places=None):
-        """states: {code: voters}; or a folder that defines the election. places: {number: place of netlab.py}."""
+        """states: {code: voters}; or a folder that defines the election. places: {number: place of netlab.py}. Where it is
+        waited for that a session ends, or a server that was killed comes back, it should be a short one; else a long one, which
+        does not end on a busy machine."""
         self.folder = pathlib.Path(folder)
         self.hosts = hosts
         self.places = places or {}
@@ -451,7 +453,7 @@ class Link:
     def __init__(self, election, server, name=None, config=None, incarnation=None):
         Link._serial += 1
         self.name = name or f"a-client-{os.getpid()}-{Link._serial}"
-        self.socket = socket.create_connection((server.host, server.port("peer")), timeout=5)
+        self.socket = socket.create_connection((server.host, server.port("peer")), timeout=WAIT_S)
         if election.tls:
             self.name = name or "a-client"
             self.socket = election.tls.wrap_socket(self.socket)
