@@ -12,8 +12,8 @@ import pytest
 import rawzk
 import zkfiles
 from disk import ShimDisk, SmallDisk
+from ports import free_port
 from rawzk import Closed, create, exists, get_data, ping, set_data
-from server import free_port
 
 pytestmark = pytest.mark.caucusd_only
 
@@ -300,7 +300,7 @@ def test_slow_disk_delays_writes_together_and_reads_not_at_all(start_server, dis
     print(f"{writes} writes, {syncs} syncs of 50 ms, {reads} reads of another session meanwhile")
     assert syncs <= writes / 5
     # If reads waited for the disk there would be one or two per sync.
-    assert reads >= 20 * syncs
+    assert reads >= 5 * syncs
 
 
 def test_sync_slower_than_the_threshold_is_told(start_server, disk):

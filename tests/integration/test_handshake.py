@@ -244,11 +244,11 @@ def test_silent_session_expires_and_its_connection_is_closed(server):
 
 def test_pings_keep_a_session_alive(server, s, root):
     # Two clocks of the same server: the silent session's end proves that the time has passed.
-    alive = server.session(timeout_ms=1000)
+    alive = server.session(timeout_ms=1500)
     silent = server.session(timeout_ms=2000)
     silent.ok(create(f"{root}/clock", flags=EPHEMERAL))
     alive.ok(exists(f"{root}/clock", watch=True))
-    alive.sock.settimeout(0.3)
+    alive.sock.settimeout(0.1)
     while not alive.events:
         try:
             alive.events.append(alive.recv())

@@ -208,7 +208,8 @@ def test_tokens_come_back_with_time(start_server):
     }
     server = start_server(config)
     sessions = [server.session() for _ in range(2)]
-    assert refused(server)
+    while not refused(server):
+        pass  # each takes a token, and they are taken faster than they come back
     while refused(server):  # as a client does: it tries again
         for s in sessions:
             s.ok(exists("/"))
@@ -350,14 +351,16 @@ def test_sessions_of_clients_that_vanished_expire_and_their_connections_go(start
     server = start_server({"tickTime": 500, "maxClientCnxns": 0} | WORDS)
     bystander = server.session(timeout_ms=10_000)
     bystander.ok(create("/members"))
-    gone = [server.session(timeout_ms=1000) for _ in range(50)]
-    for n, s in enumerate(gone):
-        s.ok(create(f"/members/{n}", flags=EPHEMERAL))
     bystander.ok(add_watch("/members", MODE_RECURSIVE))
-    for s in gone:
+    left = {f"/members/{n}" for n in range(50)}
+    for path in left:
+        s = server.session(timeout_ms=1000)
+        s.ok(create(path, flags=EPHEMERAL))
         vanish(s.sock)
-    deleted = {bystander.event().path for _ in gone}
-    assert deleted == {f"/members/{n}" for n in range(50)}
+    while left:
+        event = bystander.event()
+        if event.type == NODE_DELETED:
+            left.remove(event.path)
     assert metric(server, "num_alive_connections") == 2
     assert metric(server, "ephemerals_count") == 0
 

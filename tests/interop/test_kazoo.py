@@ -202,7 +202,7 @@ def test_session_and_watches_survive_a_server_restart(start_server):
 
 def test_expired_session_is_reported_lost_and_replaced(start_server):
     server = start_server({"tickTime": 500})
-    kazoo = KazooClient(hosts=server.hosts, timeout=1.0)
+    kazoo = KazooClient(hosts=server.hosts, timeout=10.0)
     lost, back = threading.Event(), threading.Event()
 
     def listen(state):

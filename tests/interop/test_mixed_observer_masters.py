@@ -7,8 +7,8 @@ import threading
 import mixes
 import pytest
 from ensemble import Ensemble, Loopback
+from ports import free_port
 from rawzk import EPHEMERAL, NONODE, Closed, create, delete, exists, get_data, ping, set_data
-from server import free_port
 
 # name: (participants, observers). The largest id leads, so the others serve the observers.
 WAYS = {
@@ -42,14 +42,17 @@ def at(fleet):
     sessions.end()
 
 
-def served_by(fleet):
-    """How many observers are at followers; the leader has none of them."""
-    assert int(fleet.leader.mntr("zk_synced_observers")) == 0
-    return sum(int(m.mntr("zk_synced_observers")) for m in fleet.followers)
+def wait_served(fleet):
+    """Until all observers are at followers, and none at the leader. Those count who has told them that he is level."""
+    def counted(members):
+        return sum(int(m.mntr("zk_synced_observers") or 0) for m in members)
+
+    fleet.wait_until(lambda: counted([fleet.leader]) == 0 and counted(fleet.followers) == len(fleet.observers),
+                     "followers have all observers")
 
 
 def test_observers_are_at_followers_and_see_everything(fleet, at):
-    assert served_by(fleet) == len(fleet.observers)
+    wait_served(fleet)
     for m in fleet:
         path = at(m.sid).ok(create(f"/by{m.sid}", b"x"))
         for other in fleet:
@@ -73,12 +76,12 @@ def test_watches_and_syncs_of_their_clients(fleet, at):
 
 
 def test_sessions_move_to_an_observer_and_live_on_by_pings(fleet, at):
-    first = at(1, timeout_ms=1_000)
+    first = at(1, timeout_ms=2_500)
     first.ok(create("/e", flags=EPHEMERAL))
-    moved = at(fleet.observers[0].sid, timeout_ms=1_000, session_id=first.id,
+    moved = at(fleet.observers[0].sid, timeout_ms=2_500, session_id=first.id,
                password=first.password, last_zxid=first.zxid)
     assert moved.id == first.id
-    # So much time passes that a session of three times its length expires.
+    # So much time passes that a longer session expires.
     passing, watcher = at(2, timeout_ms=3_000), at(2)
     passing.ok(create("/passing", flags=EPHEMERAL))
     watcher.ok(exists("/passing", watch=True))
@@ -109,7 +112,7 @@ def test_everything_is_sent_to_one_that_lost_its_disk(fleet, at):
     observer.wipe()
     observer.start()
     fleet.wait_settled()
-    assert served_by(fleet) == len(fleet.observers)
+    wait_served(fleet)
     assert at(observer.sid).ok(get_data("/n0699"))[0] == b"y" * 200
     at.end()
     fleet.check_same_trees()
@@ -135,5 +138,5 @@ def test_when_a_follower_ends_its_observers_go_elsewhere(fleet, at):
         at.end()
         follower.start()
         fleet.wait_settled()
-        assert served_by(fleet) == len(fleet.observers)
+        wait_served(fleet)
     fleet.check_same_trees()

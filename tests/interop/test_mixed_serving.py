@@ -303,10 +303,10 @@ def test_session_of_a_client_that_went_away_expires(at, each, root):
 
 def test_session_with_a_client_that_only_pings_does_not_expire(at, each, root):
     """Pings end at the client's own server: it has to tell the leader of them."""
-    quiet = {a: at(a, timeout_ms=1000) for a in each}
+    quiet = {a: at(a, timeout_ms=2500) for a in each}
     for a, s in quiet.items():
         s.ok(create(f"{root}/quiet{a}", flags=EPHEMERAL))
-    # So much time passes that a session of three times their length expires.
+    # So much time passes that a longer session expires.
     passing = at(1, timeout_ms=3000)
     path = passing.ok(create(f"{root}/passing", flags=EPHEMERAL))
     each[1].ok(exists(path, watch=True))

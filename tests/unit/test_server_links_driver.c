@@ -52,6 +52,7 @@ struct world {
     struct buf bytes_here, bytes_there;
     bool closes_at_once;
     int socket;
+    int hello_timeout_ms; /* of members that are started now */
 };
 
 static void on_turn_end(void *arg)
@@ -96,6 +97,7 @@ static int setup(void **state)
     w->loop.on_wake = w->loop.on_deadline = on_nothing;
     w->loop.arg = w;
     w->socket = -1;
+    w->hello_timeout_ms = GUARD_MS;
     uv_timer_init(&w->loop.uv, &w->guard);
     w->guard.data = w;
     *state = w;
@@ -212,7 +214,7 @@ static void start_member(struct world *w, int sid, const char *more)
         .sid = sid,
         .bind_retries = 1,
         .connect_timeout_ms = 5000,
-        .hello_timeout_ms = 100,
+        .hello_timeout_ms = w->hello_timeout_ms,
         .dead_ms = 4000,
         .on_channel = on_channel,
         .on_message = on_message,
@@ -382,10 +384,11 @@ static void who_says_nothing_or_nonsense_is_cut_off(void **state)
 {
     struct world *w = *state;
     choose_ports(w, 2);
+    w->hello_timeout_ms = 100;
     start_member(w, 2, "");
     int port = w->members[2].port;
     dial_and_say(w, port, "", 0);
-    run_until(w, socket_ended); /* hello_timeout_ms */
+    run_until(w, socket_ended);
     dial_and_say(w, port, "\xff\xff\xff\xff\x00\x00\x00\x00xxxxxxxxxxxx", 20);
     run_until(w, socket_ended);
     dial_and_say(w, port, "GET / HTTP/1.1\r\n\r\n", 18); /* a sid, of sorts */
