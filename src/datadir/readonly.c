@@ -44,6 +44,11 @@ static int no_sync(struct files *fs, int fd)
     return 0;
 }
 
+static void no_write_soon(struct files *fs, int fd, int64_t at, int64_t len)
+{
+    (void)fs, (void)fd, (void)at, (void)len;
+}
+
 static int no_change(struct files *fs, const char *path)
 {
     (void)fs;
@@ -116,6 +121,7 @@ struct files *readonly_init(struct readonly *r, struct files *under, int64_t sna
                .read = read_it,
                .write = no_write,
                .sync = no_sync,
+               .write_soon = no_write_soon,
                .sync_dir = no_change,
                .resize = no_resize,
                .stat = stat_it,

@@ -47,6 +47,9 @@ struct files {
     int64_t (*read)(struct files *fs, int fd, void *ret, size_t len, int64_t at); /* 0 = end */
     int64_t (*write)(struct files *fs, int fd, const struct iovec *parts, int count, int64_t at);
     int (*sync)(struct files *fs, int fd); /* bytes and size are durable; not the name */
+    /* Promises nothing: these bytes may go to the disk now, so that a later sync, which also tells
+     * what went wrong with them, has less to do. */
+    void (*write_soon)(struct files *fs, int fd, int64_t at, int64_t len);
     int (*sync_dir)(struct files *fs,
                     const char *path); /* names made, moved, removed are durable */
     int (*resize)(struct files *fs, int fd, int64_t size); /* grows with zeros that take no space */

@@ -5,6 +5,10 @@
 
 #include "base/mem.h"
 
+enum {
+    SENT_BYTES = 256 << 10,
+};
+
 int votelog_fail(struct votelog *l, struct err *err, int64_t rc, const char *what)
 {
     l->failed = file_error(err, (int)rc, what, l->dir);
@@ -58,6 +62,7 @@ static int begin_file(struct votelog *l)
     if (l->log_fd < 0)
         return l->log_fd;
     l->begin = OWED_NOTHING;
+    l->sent = 0;
     l->new_name = l->unsynced = true;
     return votelog_write_at(l, l->log_fd, l->heading, sizeof l->heading, 0);
 }
@@ -65,8 +70,21 @@ static int begin_file(struct votelog *l)
 static int cut_file(struct votelog *l)
 {
     l->cut = OWED_NOTHING;
+    if (l->sent > l->size)
+        l->sent = l->size;
     l->unsynced = true;
     return l->fs->resize(l->fs, l->log_fd, (int64_t)l->size);
+}
+
+/* All at once at the end of a generation, tens of megabytes of a busy state, the disk would be kept
+ * from the journal for as long as that takes. Whole pages: the last one is about to change. */
+static void send_to_disk(struct votelog *l)
+{
+    uint64_t until = l->size & ~UINT64_C(4095);
+    if (until < l->sent + SENT_BYTES)
+        return;
+    l->fs->write_soon(l->fs, l->log_fd, (int64_t)l->sent, (int64_t)(until - l->sent));
+    l->sent = until;
 }
 
 static int write_late(struct votelog *l)
@@ -78,6 +96,8 @@ static int write_late(struct votelog *l)
     memmove(l->late.ptr, l->late.ptr + len, l->late.len);
     l->late_safe = 0;
     l->unsynced = true;
+    if (rc == 0)
+        send_to_disk(l);
     return rc;
 }
 

@@ -57,6 +57,7 @@ struct votelog {
     uint64_t size;
     struct buf late;
     size_t late_safe;
+    uint64_t sent; /* of `size`, what is on its way to the disk already */
 
     /* The notes. */
     uint64_t number; /* of the newest */
