@@ -10,9 +10,9 @@ all: build
 build:
 	@JOBS=$(JOBS) tools/build.sh $(PRESET)
 
-# What ./run needs, and no more.
+# What ./run needs, and no more, soon.
 programs:
-	@JOBS=$(JOBS) tools/build.sh $(PRESET) programs
+	@JOBS=$(JOBS) CAUCUS_SOON=1 tools/build.sh $(PRESET) programs
 
 deps:
 	@tools/deps.sh test

@@ -58,12 +58,12 @@ if [ -n "$missing" ]; then
     fi
     echo "deps: installing$missing"
     export DEBIAN_FRONTEND=noninteractive
-    $sudo apt-get -o DPkg::Lock::Timeout=300 update -q >/dev/null
+    apt() { $sudo apt-get -q -o DPkg::Lock::Timeout=300 "$@" >/dev/null; }
     # shellcheck disable=SC2086
-    install() {
-        $sudo apt-get -o DPkg::Lock::Timeout=300 install -y -q --no-install-recommends $missing >/dev/null
-    }
-    # Whoever was killed while he installed left dpkg half way; apt-get says so, and refuses to go on.
-    install || { [ -n "$(ls /var/lib/dpkg/updates)" ] && $sudo dpkg --configure -a >/dev/null && install; }
+    install() { apt install -y --no-install-recommends $missing; }
+    # The lists of packages that are there will mostly do. Else, or without any, new ones are fetched; and whoever was killed while
+    # he installed left dpkg half way: apt-get says so, and refuses to go on.
+    install 2>/dev/null || { apt update && install; } ||
+        { [ -n "$(ls /var/lib/dpkg/updates)" ] && $sudo dpkg --configure -a >/dev/null && install; }
 fi
 [ "$what" != test ] || exec tests/deps.sh

@@ -21,6 +21,8 @@ if [ -e full ]; then echo "No space left on device"; exit 1; fi
 if [ -e silently-full ]; then exit 0; fi
 [ ! -e build/release/CMakeCache.txt ] || echo "an old cache was believed" >>complaints
 echo whole >build/release/CMakeCache.txt
+case "$*" in *LTO=OFF*) echo CAUCUS_LTO:BOOL=OFF >>build/release/CMakeCache.txt ;; esac
+echo "$*" >>configured.with
 echo rules >build/release/build.ninja
 """
 NINJA = """#!/bin/sh
@@ -100,6 +102,19 @@ def test_interrupted_while_it_builds_it_says_so_and_the_next_goes_on(clone, what
             break
     interrupt(second)
     assert second.returncode == 0
+    assert not (clone.folder / "complaints").exists()
+
+
+def test_programs_of_the_first_start_are_optimized_whole_when_more_is_built(clone):
+    def build(*words, **env):
+        subprocess.run([clone.folder / "tools/build.sh", "release", *words], env=clone.env | env, check=True)
+
+    for _ in range(2):
+        build("programs", CAUCUS_SOON="1")
+    for _ in range(2):
+        build()
+    build("programs", CAUCUS_SOON="1")
+    assert (clone.folder / "configured.with").read_text() == "--preset release -DCAUCUS_LTO=OFF\n--preset release\n"
     assert not (clone.folder / "complaints").exists()
 
 
