@@ -139,6 +139,40 @@ def config_keys():
     return re.findall(r'X\(\w+, "([^"]+)", \w+, "([^"]*)"', table)
 
 
+BATCH, BEGIN, CUT, NOTES, OTHER = 0x40, 0x10, 0xa0, 0xb0, 0xf0
+SETTLED, LAST, NEEDS = 0, 1, 2
+
+
+def journal(there, how, *halves):
+    """As fuzz_journal.c reads it: halves of blocks (flags, records), records as what was persisted."""
+    data = bytes([there, how])
+    for half in halves:
+        for flags, records in half:
+            data += bytes([1, flags]) + b"".join(bytes([1, *record]) for record in records) + bytes(1)
+        data += bytes(1)
+    return data
+
+
+def journals():
+    def batch(folder, count, epoch=0):
+        return BATCH, folder, 0, count - 1, epoch
+
+    def notes(folder, slot, seen, round_=1):
+        return NOTES, folder, round_ - 1, slot, 1, 1, 1, seen
+
+    first = [(SETTLED, [batch(0, 1), notes(0, 1, 1)]), (SETTLED, [batch(0, 3, 1), batch(1, 2), notes(1, 1, 0)])]
+    newer = [(NEEDS, [batch(0, 2), notes(0, 0, 4)]), (NEEDS, [(CUT, 1, 0, 0, 88), batch(1, 1)])]
+    begun = [(SETTLED, [(BEGIN, 0, 1), notes(0, 1, 0, 2), (BATCH, 0, 1, 2, 0)])]
+    yield "one", journal(0x0c, 0, first)
+    yield "two", journal(0x0c, 2, [*first, (LAST, [])], newer)
+    yield "two-odd", journal(0x0c, 3, [*first, (LAST, [])], newer)
+    yield "not-ended", journal(0x0c, 2, first, newer)
+    yield "begun", journal(0x00, 0, begun)
+    yield "no-folder", journal(0x01, 0, begun)
+    yield "other", journal(0x0c, 0, [(SETTLED, [batch(0, 2), (OTHER, 0, 0, 1, 4, 3, 1, 2, 3)])])
+    yield "raw", b"\x0c\xffCVJ1" + bytes(4) + i64(2) + i64(0) + i64(2) + bytes(16)
+
+
 def main():
     for n, record in enumerate(requests()):
         seed("fuzz_records", str(n), b"\xff" + record)
@@ -167,6 +201,8 @@ def main():
     for n, word in enumerate(["-12", "log.1a", "snapshot.0", "snapshot.10000000a.gz", "snapshot.5.snappy"]):
         seed("fuzz_synced", f"text-{n}", b"\x05\xc3\x01\x02" + word.encode())
     seed("fuzz_synced", "plain", b"\x05\xc3\x01\x02CSYN" + i32(1) + bytes(36))
+    for name, decisions in journals():
+        seed("fuzz_journal", name, decisions)
     seed("fuzz_instance", "all", b'{"name":"a","id":"b","address":"::1","port":80,"sslPort":null,"payload":'
          b'{"@class":"c","v":[1,-2.5e+3,true,false,null,{}]},"registrationTimeUTC":1325129459728,'
          b'"serviceType":"DYNAMIC","uriSpec":{"parts":[]},"enabled":true}')
