@@ -577,6 +577,7 @@ def test_a_semaphore_is_held_by_as_many_as_there_are_leases(any_server, takers, 
         t.acquire(path, number, "leases:3")
         tokens.append(t.held(number)[0])
     assert len(set(tokens)) == 3 and s.ok(rawzk.get_data(path))[0] == b"3"
+    wait_for_children(s, 0, f"{path}/locks")  # who holds leaves the gate a moment later
     for number in (3, 4):
         t.acquire(path, number, "leases:3")
         wait_for_children(s, number - 2, f"{path}/locks")
@@ -671,6 +672,7 @@ def test_a_strict_waiter_at_the_gate_comes_back_after_a_lost_connection(server, 
     s = raw(server)
     holder = takers(server.hosts).acquire(path, kind="leases:1")
     holder.held()
+    wait_for_children(s, 0, f"{path}/locks")
     proxy = proxied(server)
     t = takers(proxy.hosts).acquire(path, kind="leases:1")
     first, = wait_for_children(s, 1, f"{path}/locks")
