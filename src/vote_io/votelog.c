@@ -171,13 +171,18 @@ static int append(struct votelog *l, struct slice bytes, struct buf *redo, struc
     return 0;
 }
 
-static void truncate_log(struct votelog *l, uint64_t index, struct buf *redo)
+/* What the journal has goes to the file first. Whoever syncs that before the journal has the cut
+ * says that the journal need not have it any more, and then it would be nowhere. */
+static int truncate_log(struct votelog *l, uint64_t index, struct buf *redo, struct err *err)
 {
     size_t count = l->place_count;
     while (count > 0 && l->places[count - 1].first >= index)
         count--;
     if (count == l->place_count)
-        return;
+        return 0;
+    int rc = flush(l, err);
+    if (rc < 0)
+        return rc;
     uint64_t at = l->places[count].offset;
     l->end = index;
     l->place_count = count;
@@ -189,6 +194,7 @@ static void truncate_log(struct votelog *l, uint64_t index, struct buf *redo)
     if (l->late_safe > l->late.len)
         l->late_safe = l->late.len;
     put_redo(l, redo, REDO_CUT, at, slice_str(""));
+    return 0;
 }
 
 static int carry_out(struct votelog *l, const struct shard_persist *p, struct slice bytes,
@@ -205,7 +211,7 @@ static int carry_out(struct votelog *l, const struct shard_persist *p, struct sl
         rc = append(l, bytes, redo, err);
         break;
     case SHARD_PERSIST_TRUNCATE:
-        truncate_log(l, p->value, redo);
+        rc = truncate_log(l, p->value, redo, err);
         break;
     case SHARD_PERSIST_PROMISE:
         l->promised = p->value;

@@ -536,6 +536,30 @@ static void a_log_that_is_gone_is_missed(void **state)
     rig_free(r);
 }
 
+/* The files are said to be on disk while a cut, that the journal does not have yet, has taken what
+ * was to go there: power fails before the journal has it, too. */
+static void what_a_later_cut_takes_goes_to_the_file_before(void **state)
+{
+    (void)state;
+    struct rig *r = rig_with_batches(3);
+    struct err err;
+    assert_int_equal(settle(r), 0);
+    for (uint64_t first = 2; first > 0; first--) { /* a cut, then a batch in its place */
+        struct state *s = next_state(&r->replicas[0]);
+        s->marks = first;
+        s->epoch++;
+        assert_int_equal(persist(r, 0, SHARD_PERSIST_TRUNCATE, end_of(s), slice_str("")), 0);
+        if (first == 2)
+            batches(r, 1);
+        if (first == 2)
+            assert_int_equal(journal_turn(r->journal, &err), 0);
+    }
+    assert_int_equal(settle(r), 0);
+    assert_int_equal(journal_turn(r->journal, &err), 0); /* as if the block had found no room */
+    assert_found(r, 0);
+    rig_free(r);
+}
+
 static void records_that_are_none_are_refused(void **state)
 {
     (void)state;
@@ -590,6 +614,7 @@ int main(void)
         cmocka_unit_test(a_torn_last_block_is_passed_over),
         cmocka_unit_test(a_generation_is_needed_until_it_is_settled),
         cmocka_unit_test(a_log_that_is_gone_is_missed),
+        cmocka_unit_test(what_a_later_cut_takes_goes_to_the_file_before),
         cmocka_unit_test(records_that_are_none_are_refused),
         cmocka_unit_test(after_a_failed_sync_nothing_is_written),
     };
