@@ -12,8 +12,8 @@
 struct target {
     char folder[REDO_FOLDER_BYTES_MAX + 1];
     uint64_t round; /* 0: the notes */
-    int fd;
-    bool new_name; /* it may have been made */
+    int fd;         /* -1 = closed for now */
+    bool new_name;  /* it may have been made */
 };
 
 struct replay {
@@ -60,31 +60,63 @@ static struct target *add_target(struct replay *r)
     return t;
 }
 
+static int target_path(const struct replay *r, struct slice folder, uint64_t round,
+                       char ret[FILE_PATH_MAX], struct err *err)
+{
+    char name[32] = "notes";
+    if (round > 0)
+        redo_log_name(round, name);
+    int len = snprintf(ret, FILE_PATH_MAX, "%s/%.*s/%s", r->dir, (int)folder.len,
+                       (const char *)folder.ptr, name);
+    if (len < 0 || len >= FILE_PATH_MAX)
+        return err_set(err, ERR_TOOBIG, "the name of a file in '%s' is too long", r->dir);
+    return 0;
+}
+
+static void close_targets(struct replay *r)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        if (r->targets[i].fd >= 0)
+            r->fs->close(r->fs, r->targets[i].fd);
+        r->targets[i].fd = -1;
+    }
+}
+
+/* A journal may have changes of more files than a process can have open: of many rounds without a
+ * vote. */
+static int open_file(struct replay *r, const char *path, unsigned made, struct err *err)
+{
+    int fd = r->fs->open(r->fs, path, FILE_READ | FILE_WRITE | made);
+    if (fd == -EMFILE) {
+        close_targets(r);
+        fd = r->fs->open(r->fs, path, FILE_READ | FILE_WRITE | made);
+    }
+    if (fd == -ENOENT)
+        return err_set(err, ERR_CORRUPT, "it has changes of '%s', which is not there", path);
+    return fd < 0 ? file_error(err, fd, "open", path) : fd;
+}
+
 /* What was there when its record was written has to be there; a log that begins is made. */
 static int open_target(struct replay *r, const struct redo *e, struct target **ret, struct err *err)
 {
-    char name[32] = "notes", path[FILE_PATH_MAX];
+    char path[FILE_PATH_MAX];
     uint64_t round = e->kind == REDO_NOTES ? 0 : e->round;
     *ret = known_target(r, e, round);
-    if (*ret != NULL)
+    if (*ret != NULL && (*ret)->fd >= 0)
         return 0;
-    if (round > 0)
-        redo_log_name(round, name);
-    int len = snprintf(path, sizeof path, "%s/%.*s/%s", r->dir, (int)e->folder.len,
-                       (const char *)e->folder.ptr, name);
-    if (len < 0 || (size_t)len >= sizeof path)
-        return err_set(err, ERR_TOOBIG, "the name of a file in '%s' is too long", r->dir);
-    unsigned made = e->kind == REDO_BEGIN ? FILE_CREATE | FILE_PRIVATE : 0;
-    int fd = r->fs->open(r->fs, path, FILE_READ | FILE_WRITE | made);
-    if (fd == -ENOENT)
-        return err_set(err, ERR_CORRUPT, "it has changes of '%s', which is not there", path);
+    bool begins = e->kind == REDO_BEGIN;
+    int fd = target_path(r, e->folder, round, path, err);
+    if (fd == 0)
+        fd = open_file(r, path, begins ? FILE_CREATE | FILE_PRIVATE : 0, err);
     if (fd < 0)
-        return file_error(err, fd, "open", path);
-    *ret = add_target(r);
-    memcpy((*ret)->folder, e->folder.ptr, e->folder.len);
-    (*ret)->round = round;
+        return fd;
+    if (*ret == NULL) {
+        *ret = add_target(r);
+        memcpy((*ret)->folder, e->folder.ptr, e->folder.len);
+        (*ret)->round = round;
+        (*ret)->new_name = begins;
+    }
     (*ret)->fd = fd;
-    (*ret)->new_name = e->kind == REDO_BEGIN;
     return 0;
 }
 
@@ -129,19 +161,31 @@ int replay_records(struct replay *r, struct slice records, struct err *err)
     return 0;
 }
 
+static int sync_target(struct replay *r, struct target *t, struct err *err)
+{
+    char path[FILE_PATH_MAX];
+    if (t->fd < 0) {
+        int fd = target_path(r, slice_str(t->folder), t->round, path, err);
+        fd = fd < 0 ? fd : open_file(r, path, 0, err);
+        if (fd < 0)
+            return fd;
+        t->fd = fd;
+    }
+    int rc = r->fs->sync(r->fs, t->fd);
+    if (rc == 0 && t->new_name) {
+        if (file_path(path, r->dir, t->folder, err) < 0)
+            return ERR_TOOBIG;
+        rc = r->fs->sync_dir(r->fs, path);
+    }
+    return rc < 0 ? file_error(err, rc, "sync a file in", t->folder) : 0;
+}
+
 int replay_sync(struct replay *r, struct err *err)
 {
     for (size_t i = 0; i < r->count; i++) {
-        const struct target *t = &r->targets[i];
-        char path[FILE_PATH_MAX];
-        int rc = r->fs->sync(r->fs, t->fd);
-        if (rc == 0 && t->new_name) {
-            if (file_path(path, r->dir, t->folder, err) < 0)
-                return ERR_TOOBIG;
-            rc = r->fs->sync_dir(r->fs, path);
-        }
+        int rc = sync_target(r, &r->targets[i], err);
         if (rc < 0)
-            return file_error(err, rc, "sync a file in", t->folder);
+            return rc;
     }
     return 0;
 }
@@ -153,8 +197,7 @@ uint64_t replay_count(const struct replay *r)
 
 void replay_free(struct replay *r)
 {
-    for (size_t i = 0; i < r->count; i++)
-        r->fs->close(r->fs, r->targets[i].fd);
+    close_targets(r);
     free(r->targets);
     free(r);
 }

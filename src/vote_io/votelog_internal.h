@@ -35,7 +35,9 @@ struct votelog {
     struct slice folder; /* its last part */
     int failed;
     int notes_fd, log_fd; /* -1 = not open */
-    int *old_fds;         /* logs of rounds before, not synced yet */
+    uint64_t log_round;   /* of log_fd */
+    int syncing_fd;       /* -1 = none: who syncs it without the lock closes it if it is let go */
+    uint64_t *old_rounds; /* whose logs are closed and not synced yet */
     size_t old_count;
     bool new_name; /* in the folder, which was not synced since */
     bool unsynced; /* the log has what may not be on disk */

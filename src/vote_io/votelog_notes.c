@@ -122,13 +122,33 @@ static int read_notes(struct votelog *l, struct err *err)
     return 0;
 }
 
+static bool is_no_log(void *arg, const char *name)
+{
+    bool *found = arg;
+    *found = *found || strncmp(name, "log-", 4) == 0;
+    return !*found;
+}
+
+/* Logs are begun in a folder that has its notes. Without those they would be taken for none, and
+ * written over when the round is read of. */
+static int refuse_logs_without_notes(struct votelog *l, struct err *err)
+{
+    bool found = false;
+    int rc = l->fs->list(l->fs, l->dir, is_no_log, &found);
+    if (rc < 0)
+        return votelog_fail(l, err, rc, "list");
+    return found ? err_set(err, ERR_CORRUPT, "'%s/notes' is not there, but logs are", l->dir) : 0;
+}
+
 int notes_open(struct votelog *l, struct err *err)
 {
     char path[FILE_PATH_BYTES];
     votelog_path(l, "notes", path);
     l->notes_fd = l->fs->open(l->fs, path, FILE_READ | FILE_WRITE);
-    if (l->notes_fd == -ENOENT)
-        return make_notes(l, path, err);
+    if (l->notes_fd == -ENOENT) {
+        int rc = refuse_logs_without_notes(l, err);
+        return rc < 0 ? rc : make_notes(l, path, err);
+    }
     if (l->notes_fd < 0)
         return votelog_fail(l, err, l->notes_fd, "open the notes in");
     return read_notes(l, err);

@@ -77,7 +77,8 @@ static int end_of_log(struct scan *s, uint64_t file_size, struct err *err)
 {
     struct votelog *l = s->l;
     bool more = false;
-    if (l->round == l->seen_round && l->end < l->seen_index)
+    /* A batch ends there. */
+    if (l->round == l->seen_round && l->found.base.end != l->seen_index)
         return corrupt(l, err, "what was committed is not whole");
     int rc = whole_batch_behind(s, &more, err);
     if (rc < 0)

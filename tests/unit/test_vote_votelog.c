@@ -248,6 +248,37 @@ static void damage_is_refused(void **state)
     buf_deinit(&whole);
 }
 
+/* A folder is given its notes before any log: who lost them is not taken for new, and his log not
+ * for one that may be written over. */
+static void logs_without_notes_are_refused(void **state)
+{
+    struct place *p = *state;
+    write_all_batches(p, 2);
+    assert_int_equal(unlink(p->notes), 0);
+    assert_refused(p, "/notes' is not there, but logs are");
+    assert_refused(p, "/notes' is not there, but logs are"); /* nothing was made */
+}
+
+/* It is not the log that they speak of. */
+static void notes_of_a_boundary_that_is_not_there_are_refused(void **state)
+{
+    struct place *p = *state;
+    struct hash before = log_genesis(&p->kit.heading);
+    struct buf b = {0};
+    write_all_batches(p, 0);
+    struct votelog *l = open_log(p);
+    write_one(l, SHARD_PERSIST_TRUNCATE, 1, 0, slice_str(""));
+    batch_begin(&b, 7, 1, 0, &before);
+    for (uint64_t i = 0; i < BATCHES; i++)
+        buf_put_slice(&b, batch_record(&p->batches[i], 0));
+    write_one(l, SHARD_PERSIST_APPEND, 2, 0, batch_end_writing(&b, 0).bytes);
+    write_one(l, SHARD_PERSIST_SEEN, 0, 2, slice_str(""));
+    sync_all(l, 2);
+    votelog_close(l);
+    buf_deinit(&b);
+    assert_refused(p, "what was committed is not whole");
+}
+
 /* A slot that is torn costs what it was to say; the other one is as it was. */
 static void a_torn_note_leaves_the_one_before(void **state)
 {
@@ -297,6 +328,8 @@ int main(void)
         TEST(a_log_goes_on_where_it_was_cut),
         TEST(a_torn_end_is_cut_off),
         TEST(damage_is_refused),
+        TEST(logs_without_notes_are_refused),
+        TEST(notes_of_a_boundary_that_is_not_there_are_refused),
         TEST(a_torn_note_leaves_the_one_before),
         TEST(what_is_not_the_next_batch_is_not_written),
     };
