@@ -161,27 +161,26 @@ int replay_records(struct replay *r, struct slice records, struct err *err)
     return 0;
 }
 
-static int sync_target(struct replay *r, struct target *t, struct err *err)
+static int sync_target(struct replay *r, const struct target *t, struct err *err)
 {
     char path[FILE_PATH_MAX];
-    if (t->fd < 0) {
-        int fd = target_path(r, slice_str(t->folder), t->round, path, err);
-        fd = fd < 0 ? fd : open_file(r, path, 0, err);
-        if (fd < 0)
-            return fd;
-        t->fd = fd;
-    }
-    int rc = r->fs->sync(r->fs, t->fd);
+    int fd = target_path(r, slice_str(t->folder), t->round, path, err);
+    fd = fd < 0 ? fd : open_file(r, path, 0, err);
+    if (fd < 0)
+        return fd;
+    int rc = r->fs->sync(r->fs, fd);
+    r->fs->close(r->fs, fd);
     if (rc == 0 && t->new_name) {
         if (file_path(path, r->dir, t->folder, err) < 0)
             return ERR_TOOBIG;
-        rc = r->fs->sync_dir(r->fs, path);
+        rc = r->fs->sync_dir(r->fs, path); /* which opens it */
     }
     return rc < 0 ? file_error(err, rc, "sync a file in", t->folder) : 0;
 }
 
 int replay_sync(struct replay *r, struct err *err)
 {
+    close_targets(r);
     for (size_t i = 0; i < r->count; i++) {
         int rc = sync_target(r, &r->targets[i], err);
         if (rc < 0)

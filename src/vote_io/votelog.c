@@ -42,25 +42,33 @@ void votelog_add_place(struct votelog *l, uint64_t first, uint64_t offset)
 
 /* ---- from memory to the files ---- */
 
-static void keep_old_log(struct votelog *l)
+/* Not kept open until it is synced: of rounds that nobody votes in there may be very many. */
+static void let_go_of_log(struct votelog *l)
 {
     if (l->log_fd < 0)
         return;
-    l->old_fds = mem_realloc(l->old_fds, (l->old_count + 1) * sizeof *l->old_fds);
-    l->old_fds[l->old_count++] = l->log_fd;
+    l->old_rounds = mem_realloc(l->old_rounds, (l->old_count + 1) * sizeof *l->old_rounds);
+    l->old_rounds[l->old_count++] = l->log_round;
+    if (l->log_fd != l->syncing_fd)
+        l->fs->close(l->fs, l->log_fd);
     l->log_fd = -1;
+}
+
+static int open_log(const struct votelog *l, uint64_t round, unsigned more)
+{
+    char name[32], path[FILE_PATH_BYTES];
+    redo_log_name(round, name);
+    votelog_path(l, name, path);
+    return l->fs->open(l->fs, path, FILE_READ | FILE_WRITE | more);
 }
 
 static int begin_file(struct votelog *l)
 {
-    char name[32], path[FILE_PATH_BYTES];
-    keep_old_log(l);
-    redo_log_name(l->round, name);
-    votelog_path(l, name, path);
-    l->log_fd =
-        l->fs->open(l->fs, path, FILE_READ | FILE_WRITE | FILE_CREATE | FILE_EMPTY | FILE_PRIVATE);
+    let_go_of_log(l);
+    l->log_fd = open_log(l, l->round, FILE_CREATE | FILE_EMPTY | FILE_PRIVATE);
     if (l->log_fd < 0)
         return l->log_fd;
+    l->log_round = l->round;
     l->begin = OWED_NOTHING;
     l->sent = 0;
     l->new_name = l->unsynced = true;
@@ -258,21 +266,33 @@ uint64_t votelog_safe(struct votelog *l)
 
 /* ---- from the files to the disk ---- */
 
-/* One after the other without the lock: only this thread closes any of them. */
-static int sync_files(struct votelog *l, const int *old_fds, size_t old_count, int log_fd,
+static int sync_old_log(const struct votelog *l, uint64_t round)
+{
+    int fd = open_log(l, round, 0);
+    if (fd < 0)
+        return fd;
+    int rc = l->fs->sync(l->fs, fd);
+    l->fs->close(l->fs, fd);
+    return rc;
+}
+
+/* One after the other without the lock. */
+static int sync_files(struct votelog *l, const uint64_t *old_rounds, size_t old_count, int log_fd,
                       bool new_name)
 {
     int rc = 0;
+    l->syncing_fd = log_fd;
     pthread_mutex_unlock(&l->lock);
-    for (size_t i = 0; rc == 0 && i < old_count; i++) {
-        rc = l->fs->sync(l->fs, old_fds[i]);
-        l->fs->close(l->fs, old_fds[i]);
-    }
+    for (size_t i = 0; rc == 0 && i < old_count; i++)
+        rc = sync_old_log(l, old_rounds[i]);
     if (rc == 0 && log_fd >= 0)
         rc = l->fs->sync(l->fs, log_fd);
     if (rc == 0 && new_name)
         rc = l->fs->sync_dir(l->fs, l->dir);
     pthread_mutex_lock(&l->lock);
+    l->syncing_fd = -1;
+    if (log_fd >= 0 && log_fd != l->log_fd)
+        l->fs->close(l->fs, log_fd);
     return rc;
 }
 
@@ -286,13 +306,14 @@ static int sync_all(struct votelog *l, struct err *err)
         return rc;
     memcpy(notes, l->notes_safe, sizeof notes);
     bool with_notes = l->notes_owed, new_name = l->new_name;
-    int *old_fds = l->old_fds, log_fd = l->unsynced ? l->log_fd : -1;
+    uint64_t *old_rounds = l->old_rounds;
     size_t old_count = l->old_count;
+    int log_fd = l->unsynced ? l->log_fd : -1;
     l->notes_owed = l->new_name = l->unsynced = false;
-    l->old_fds = NULL;
+    l->old_rounds = NULL;
     l->old_count = 0;
-    rc = sync_files(l, old_fds, old_count, log_fd, new_name);
-    free(old_fds);
+    rc = sync_files(l, old_rounds, old_count, log_fd, new_name);
+    free(old_rounds);
     if (rc < 0)
         return votelog_fail(l, err, rc, "sync the log in");
     return with_notes ? notes_sync(l, notes, err) : 0;

@@ -135,6 +135,7 @@ static int read_log(struct votelog *l, struct err *err)
     l->log_fd = l->fs->open(l->fs, path, FILE_READ | FILE_WRITE);
     if (l->log_fd < 0)
         return votelog_fail(l, err, l->log_fd, "open the log that the notes name in");
+    l->log_round = l->round;
     if (file_read_full(l->fs, l->log_fd, heading, sizeof heading, 0) != sizeof heading ||
         !log_heading_decode(heading, &h) || h.round != l->round)
         return corrupt(l, err, "not the heading of this log");
@@ -181,7 +182,7 @@ int votelog_open(struct files *fs, const char *dir, struct votelog **ret, struct
     struct votelog *l = mem_calloc(1, sizeof *l);
     pthread_mutex_init(&l->lock, NULL);
     l->fs = fs;
-    l->notes_fd = l->log_fd = -1;
+    l->notes_fd = l->log_fd = l->syncing_fd = -1;
     memcpy(l->dir, dir, strlen(dir));
     l->folder = last_part(l->dir);
     int rc = open_all(l, err);
@@ -203,13 +204,11 @@ void votelog_close(struct votelog *l)
 {
     if (l == NULL)
         return;
-    for (size_t i = 0; i < l->old_count; i++)
-        l->fs->close(l->fs, l->old_fds[i]);
     if (l->log_fd >= 0)
         l->fs->close(l->fs, l->log_fd);
     if (l->notes_fd >= 0)
         l->fs->close(l->fs, l->notes_fd);
-    free(l->old_fds);
+    free(l->old_rounds);
     free(l->marks);
     free(l->places);
     buf_deinit(&l->late);

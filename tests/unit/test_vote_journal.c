@@ -560,6 +560,28 @@ static void what_a_later_cut_takes_goes_to_the_file_before(void **state)
     rig_free(r);
 }
 
+/* Rounds that begin and end one after the other, and a disk that has sixteen descriptors. */
+static void a_round_that_is_over_needs_no_descriptor(void **state)
+{
+    (void)state;
+    struct rig *r = rig_new(1);
+    struct err err = {""};
+    for (int n = 0; n < 28; n++) {
+        assert_int_equal(begin_round(r, 0), 0);
+        assert_int_equal(commit(r), 0);
+        assert_int_equal(votelog_flush(r->replicas[0].log, &err), 0);
+    }
+    assert_int_equal(r->turns, 1);
+    close_all(r);
+    crash_disk_power_cycle(r->disk, 3);
+    if (open_all(r, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(r->found.records, 2 * 28);
+    judge(r, 0);
+    assert_int_equal(settle(r), 0);
+    rig_free(r);
+}
+
 static void records_that_are_none_are_refused(void **state)
 {
     (void)state;
@@ -615,6 +637,7 @@ int main(void)
         cmocka_unit_test(a_generation_is_needed_until_it_is_settled),
         cmocka_unit_test(a_log_that_is_gone_is_missed),
         cmocka_unit_test(what_a_later_cut_takes_goes_to_the_file_before),
+        cmocka_unit_test(a_round_that_is_over_needs_no_descriptor),
         cmocka_unit_test(records_that_are_none_are_refused),
         cmocka_unit_test(after_a_failed_sync_nothing_is_written),
     };
