@@ -90,6 +90,7 @@ static void give_way(struct replica *r, int32_t to, bool votes)
         s->balance.handed_epoch = r->epoch;
         s->balance.handed_until_ns = service_now_ns(s) + ms_ns(HANDED_MS);
         r->hand_backs += r->hand_backs < HAND_BACK_DOUBLINGS;
+        r->preferred_since_ns = service_now_ns(s); /* if nothing comes of it, it waits anew */
     }
     replica_step(r, &ev);
 }

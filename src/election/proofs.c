@@ -270,9 +270,11 @@ static const char *objection(struct service *s, const struct log_request *r, uin
         return "no round has begun";
     if (r->round != 0 && r->round != status.round)
         return "the log is of another round";
-    if (leaves_wanted(r) <= status.counted)
+    uint64_t wanted = leaves_wanted(r);
+    /* Where the disk is behind, the file may still have what was never committed. */
+    if (wanted <= status.counted && wanted <= status.durable)
         return NULL;
-    *ret = leaves_wanted(r) <= status.committed ? LOG_UNAVAILABLE : LOG_NOT_THERE;
+    *ret = wanted <= status.committed ? LOG_UNAVAILABLE : LOG_NOT_THERE;
     return *ret == LOG_UNAVAILABLE ? "this server is still counting" : "the log is not that long";
 }
 

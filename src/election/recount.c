@@ -183,9 +183,23 @@ void recounts_end(struct service *s)
     }
 }
 
+/* Where the disk is behind, the file may still have what was never committed. */
+static bool is_on_disk(const struct replica *r, uint64_t round, uint64_t index)
+{
+    if (r->shard == NULL)
+        return true; /* nothing has been added since it was read */
+    struct shard_status status = shard_status(r->shard);
+    return round != status.round || index <= status.durable;
+}
+
 static void recount_here(struct service *s, int state, uint64_t round, uint64_t index,
                          job_done_fn *done, void *arg)
 {
+    if (!is_on_disk(s->replicas[state], round, index)) {
+        struct finding behind = {.why = "not all of it is on its disk yet"};
+        done(arg, &behind);
+        return;
+    }
     struct job *j = mem_calloc(1, sizeof *j);
     j->work.data = j;
     j->service = s;

@@ -200,7 +200,8 @@ static int64_t step_back_at(const struct shard *s)
 bool shard_may_yield(const struct shard *s, uint32_t to)
 {
     return s->failed == NULL && s->connected && view_is_ours(s) &&
-           s->view.global.phase != PHASE_CLOSING && view_is_next(s, to);
+           s->view.global.phase != PHASE_CLOSING && view_is_next(s, to) &&
+           (!s->leading || s->peers[to].streaming);
 }
 
 /* What it is for may have gone meanwhile; then it is over. */
@@ -531,6 +532,7 @@ struct shard_status shard_status(const struct shard *s)
         .epoch = s->commit.epoch,
         .promised = s->promised,
         .last = log_tip(&s->log)->end,
+        .durable = log_durable(s),
         .committed = s->committed,
         .counted = s->count.tree.size,
         .commit_version = s->view.commit_version,

@@ -192,6 +192,7 @@ struct shard_status {
     bool leading, admitting, live, failed;
     uint64_t round, epoch, promised;
     uint64_t last;      /* records in the log */
+    uint64_t durable;   /* of them, on disk; less than `counted` while the disk is behind */
     uint64_t committed; /* of them, as far as this replica has seen Commit */
     uint64_t counted;   /* of those */
     uint64_t commit_version;
@@ -206,12 +207,12 @@ bool shard_leads(const struct shard *s, uint64_t *ret_epoch);
 bool shard_is_admitting(const struct shard *s);
 /* Nothing that it took as a leader waits for its commit. */
 bool shard_is_idle(const struct shard *s);
-/* This replica's LiveNode stands directly before that member's, and it could go to the end of the
- * line: SHARD_YIELD. A leader then takes no votes until all that it took is committed and on that
- * member's disk, and leaves the lead to him, which costs voters no more than that and the takeover;
- * if it does not come to that in yield_wait_ns, it leads on. Nobody is told UNKNOWN_RETRY for it.
- * With only the ones directly before him giving way, that member gets one place further with each,
- * and a leader gives way but once. */
+/* This replica's LiveNode stands directly before that member's, which follows it if it leads, and
+ * it could go to the end of the line: SHARD_YIELD. A leader then takes no votes until all that it
+ * took is committed and on that member's disk, and leaves the lead to him, which costs voters no
+ * more than that and the takeover; if it does not come to that in yield_wait_ns, it leads on.
+ * Nobody is told UNKNOWN_RETRY for it. With only the ones directly before him giving way, that
+ * member gets one place further with each, and a leader gives way but once. */
 bool shard_may_yield(const struct shard *s, uint32_t to);
 /* It has read Commit, holds what that names, and has counted it. */
 bool shard_is_current(const struct shard *s);

@@ -66,9 +66,10 @@ static void count_run(struct shard *s, uint64_t until)
 }
 
 /* I4 and I9: what everybody else counted is what was counted here. */
-static void compare_with_commit(struct shard *s)
+void count_compare(struct shard *s)
 {
-    if (s->commit.round != s->log.round || s->count.tree.size != s->commit.index)
+    if (s->commit.round == 0 || s->commit.round != s->log.round ||
+        s->count.tree.size != s->commit.index)
         return;
     struct hash root = merkle_root(&s->count.tree);
     if (!hash_eq(&root, &s->commit.root))
@@ -89,7 +90,7 @@ void count_committed(struct shard *s)
     while (s->failed == NULL && s->count.tree.size < until && is_at_hand(s, s->count.tree.size))
         count_run(s, until);
     if (s->failed == NULL && s->count.tree.size > before)
-        compare_with_commit(s);
+        count_compare(s);
 }
 
 /* The choice that `r` takes the place of; -1 = none. */

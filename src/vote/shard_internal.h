@@ -151,7 +151,8 @@ void log_forget(struct shard *s); /* memory that nobody wants any more */
 
 /* ---- shard_count.c ---- */
 void count_reset(struct shard *s);
-void count_committed(struct shard *s);
+void count_committed(struct shard *s); /* and compares, when it has counted all */
+void count_compare(struct shard *s);
 bool count_is_current(const struct shard *s);
 bool count_can_go_on(const struct shard *s); /* there is more to count than one step does */
 /* What Commit has to say when the records below `index` are committed. */

@@ -87,8 +87,10 @@ void stream_ack(struct shard *s, uint32_t from, const struct message *m)
         return;
     if (!is_old && m->index > p->match)
         p->match = m->index;
-    if (m->index > p->flow)
-        p->flow = m->index;
+    /* What it has from an earlier stream may lie beyond what was sent in this one. */
+    uint64_t arrived = m->index < p->next ? m->index : p->next;
+    if (arrived > p->flow)
+        p->flow = arrived;
 }
 
 static void send_to_peer(struct shard *s, struct shard_effects *fx, uint32_t to)

@@ -190,7 +190,10 @@ void view_read(struct shard *s, struct shard_effects *fx, const struct coord_vie
     s->view = *view;
     s->view.commit = NULL;
     s->known = true;
+    uint64_t counted = s->count.tree.size;
     view_commit(s, fx, view->commit, view->commit_version);
+    if (s->failed == NULL && s->count.tree.size == counted)
+        count_compare(s); /* nothing was counted, so that nothing was compared */
 
     /* Read before Commit: what is not in there now never will be. */
     bool over = s->view.global.phase == PHASE_CLOSED || s->view.global.round != s->log.round;

@@ -326,11 +326,19 @@ static void only_who_stands_directly_before_gives_way(void **state)
     assert_true(status_of(0).admitting);
     assert_true(may_yield(0, 2));
 
-    act(ACTION_LINK_DOWN, 0, 2);
+    new_vote(0, 1, 1);
+    act(ACTION_CAST, 0, 0);
     act(ACTION_YIELD, 0, 2);
     assert_false(status_of(0).admitting);
-    act(ACTION_TIMEOUT, 0, 0);
+    act(ACTION_TIMEOUT, 0, 0); /* nobody says that he has it */
     assert_true(status_of(0).admitting);
+    act(ACTION_YIELD, 0, 2);
+    assert_false(status_of(0).admitting);
+    act(ACTION_LINK_DOWN, 0, 2);
+    assert_true(status_of(0).admitting);
+    assert_false(may_yield(0, 2));
+    settle();
+    assert_int_equal(w.coord.commit.index, 1);
 }
 
 /* Its roll is not the others': a round would begin with it. */
@@ -405,6 +413,30 @@ static void who_can_do_nothing_waits_for_no_moment(void **state)
     assert_true(w.replicas[1].deadline_ns == INT64_MAX);
     settle();
     assert_int_equal(status_of(1).committed, 1);
+}
+
+/* What the others have committed is counted before the own disk has it, and said so: the file may
+ * have something else there. */
+static void what_is_counted_may_not_be_on_disk_yet(void **state)
+{
+    (void)state;
+    open_election();
+    new_vote(0, 1, 1);
+    act(ACTION_CAST, 0, 0);
+    act(ACTION_SYNC, 0, 0);
+    for (uint32_t a = 1; a < 3; a++)
+        act(ACTION_DELIVER, 0, a);
+    act(ACTION_SYNC, 2, 0);
+    act(ACTION_DELIVER, 2, 0);
+    act(ACTION_PROCESS, 0, 0);
+    act(ACTION_RESULT, 0, 0);
+    act(ACTION_CHANGED, 1, 0);
+    act(ACTION_PROCESS, 1, 0);
+    act(ACTION_RESULT, 1, 0);
+    assert_int_equal(status_of(1).counted, 1);
+    assert_int_equal(status_of(1).durable, 0);
+    act(ACTION_SYNC, 1, 0);
+    assert_int_equal(status_of(1).durable, 1);
 }
 
 /* ---- what comes over a link ---- */
@@ -507,6 +539,82 @@ static void a_batch_that_cannot_be_counted_is_not_acknowledged(void **state)
     }
 }
 
+static void say(struct shard *s, struct shard_effects *fx, uint32_t from, const struct message *m)
+{
+    struct buf out = {0};
+    message_encode(m, &out);
+    struct shard_event ev = {.type = SHARD_PEER_MESSAGE, .peer = {from, buf_slice(&out)}};
+    shard_effects_clear(fx);
+    shard_step(s, &ev, fx);
+    buf_deinit(&out);
+}
+
+/* It greets with a log that parts from the leader's early, and an ack of before is still on its
+ * way: the rest of the log is sent all the same. */
+static void an_ack_from_beyond_the_stream_does_not_end_it(void **state)
+{
+    struct world_options o = {.replicas = 3,
+                              .copies_min = 2,
+                              .voters = 4,
+                              .quorum_wait_ns = 1000,
+                              .tight = true,
+                              .seed = 4};
+    end(state);
+    world_init(&w, &o);
+    settle();
+    open_election();
+    struct hash genesis = status_of(0).chain;
+    assert_int_equal(cast_new(0, 1, 1).type, ANSWER_COMMITTED);
+    assert_int_equal(cast_new(1, 1, 2).type, ANSWER_COMMITTED);
+
+    struct shard *copy = shard_copy(w.replicas[0].shard, &w.replicas[0]);
+    struct shard_effects fx = {0};
+    struct message hello = {.type = MESSAGE_HELLO, .round = 1, .epoch = 1, .index = 3};
+    hello.chain2 = genesis;
+    say(copy, &fx, 1, &hello);
+    assert_int_equal(fx.send_count, 2); /* a probe, and a batch, as many as may be under way */
+    struct message ack = {.type = MESSAGE_ACK, .round = 1, .epoch = 1, .index = 2};
+    ack.chain = status_of(0).chain;
+    say(copy, &fx, 1, &ack);
+    assert_int_equal(fx.send_count, 1);
+    struct message sent;
+    assert_true(message_decode(buf_part(&fx.bytes, fx.sends[0].at, fx.sends[0].len), &sent));
+    assert_int_equal(sent.type, MESSAGE_APPEND);
+    shard_effects_deinit(&fx);
+    shard_free(copy);
+}
+
+/* Commit with the same records and another count: whoever wrote that cannot count, or we cannot. */
+static void a_count_that_changes_without_a_vote_is_noticed(void **state)
+{
+    (void)state;
+    open_election();
+    assert_int_equal(cast_new(0, 1, 1).type, ANSWER_COMMITTED);
+    struct coord_view view;
+    for (uint32_t a = 0; a < 2; a++) { /* who leads, and who follows */
+        for (int wrong = 0; wrong < 3; wrong++) {
+            world_view(&w, w.replicas[a].session, &view);
+            struct commit other = w.coord.commit;
+            other.root.bytes[0] ^= wrong == 1;
+            other.tally.votes[1] -= wrong == 2;
+            other.tally.votes[2] += wrong == 2;
+            view.commit = &other;
+            struct shard *copy = shard_copy(w.replicas[a].shard, &w.replicas[a]);
+            struct shard_effects fx = {0};
+            struct shard_event ev = {.type = SHARD_CHANGED, .changed = SHARD_NODE_GLOBAL};
+            shard_effects_clear(&fx);
+            shard_step(copy, &ev, &fx);
+            assert_int_equal(fx.coord.type, COORD_READ);
+            ev = (struct shard_event){.type = SHARD_COORD, .coord = {.view = &view}};
+            shard_effects_clear(&fx);
+            shard_step(copy, &ev, &fx);
+            assert_true((fx.failed != NULL) == (wrong != 0));
+            shard_effects_deinit(&fx);
+            shard_free(copy);
+        }
+    }
+}
+
 /* A member that lies about the epoch it leads in gets a promise, until the next read of Commit
  * shows that it was a lie: then it is cut off, and who leads truly is followed again. */
 static void a_promise_to_a_liar_does_not_last(void **state)
@@ -564,8 +672,11 @@ int main(void)
         TEST(a_disputed_replica_begins_no_round_and_follows_one),
         TEST(a_leader_that_was_idle_takes_the_next_vote),
         TEST(who_can_do_nothing_waits_for_no_moment),
+        TEST(what_is_counted_may_not_be_on_disk_yet),
         TEST(no_message_harms_a_replica),
         TEST(a_batch_that_cannot_be_counted_is_not_acknowledged),
+        TEST(an_ack_from_beyond_the_stream_does_not_end_it),
+        TEST(a_count_that_changes_without_a_vote_is_noticed),
         TEST(a_promise_to_a_liar_does_not_last),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
