@@ -338,7 +338,11 @@ static int disk_sync_dir(struct files *fs, const char *path)
     struct crash_disk *d = disk_of(fs);
     int begun = begin_call(d);
     int rc = begun < 0 ? begun : d->sync_rc;
+    int fd = begun == 0 && rc == 0 ? open_fd(d, 0) : 0; /* it takes one while it lasts */
+    if (fd < 0)
+        rc = fd;
     if (begun == 0 && rc == 0) {
+        d->fds[fd] = -1;
         size_t kept = 0;
         for (size_t c = 0; c < d->change_count; c++) {
             struct change *change = &d->changes[c];

@@ -1,4 +1,4 @@
-/* links: election */
+/* links: testlib election */
 #include <fcntl.h>
 #include <semaphore.h>
 #include <setjmp.h>
@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "crash_disk.h"
 #include "election/disk.h"
 #include "vote_kit.h"
 
@@ -23,6 +24,8 @@ enum {
 
 struct rig {
     char dir[32], dirs[LOGS][64];
+    struct files *fs;
+    struct crash_disk *crash; /* NULL: the files are real */
     struct journal *journal;
     struct kit_log kits[LOGS];
     struct votelog *logs[LOGS];
@@ -44,27 +47,57 @@ static uint64_t start(struct rig *r)
     struct disk_options o = {.on_report = on_report, .arg = r};
     struct journal_found found;
     struct err err = {""};
-    if (journal_open(files_posix(), r->dir, HALF_BYTES, &r->journal, &found, &err) < 0)
+    if (journal_open(r->fs, r->dir, HALF_BYTES, &r->journal, &found, &err) < 0)
         fail_msg("%s", err.text);
     r->disk = disk_start(r->journal, &o);
     return found.records;
 }
 
-static int begin(void **state)
+static struct rig *rig_new(void)
 {
     struct rig *r = calloc(1, sizeof *r);
     assert_non_null(r);
     sem_init(&r->reports, 0, 0);
+    for (size_t i = 0; i < LOGS; i++)
+        kit_log_init(&r->kits[i]);
+    return r;
+}
+
+static void open_logs(struct rig *r)
+{
+    for (size_t i = 0; i < LOGS; i++) {
+        struct err err = {""};
+        snprintf(r->dirs[i], sizeof r->dirs[i], "%s/S%zu", r->dir, i);
+        if (votelog_open(r->fs, r->dirs[i], &r->logs[i], &err) < 0)
+            fail_msg("%s", err.text);
+        r->queues[i] = disk_add(r->disk, r->logs[i], &r->durable[i]);
+    }
+}
+
+static void close_logs(struct rig *r)
+{
+    disk_stop(r->disk);
+    journal_close(r->journal);
+    for (size_t i = 0; i < LOGS; i++)
+        votelog_close(r->logs[i]);
+}
+
+static void rig_free(struct rig *r)
+{
+    for (size_t i = 0; i < LOGS; i++)
+        kit_log_deinit(&r->kits[i]);
+    sem_destroy(&r->reports);
+    free(r);
+}
+
+static int begin(void **state)
+{
+    struct rig *r = rig_new();
+    r->fs = files_posix();
     memcpy(r->dir, "/tmp/disk-XXXXXX", 17);
     assert_non_null(mkdtemp(r->dir));
     start(r);
-    for (size_t i = 0; i < LOGS; i++) {
-        struct err err;
-        snprintf(r->dirs[i], sizeof r->dirs[i], "%s/S%zu", r->dir, i);
-        kit_log_init(&r->kits[i]);
-        assert_int_equal(votelog_open(files_posix(), r->dirs[i], &r->logs[i], &err), 0);
-        r->queues[i] = disk_add(r->disk, r->logs[i], &r->durable[i]);
-    }
+    open_logs(r);
     *state = r;
     return 0;
 }
@@ -73,11 +106,8 @@ static int end(void **state)
 {
     struct rig *r = *state;
     char path[96];
-    disk_stop(r->disk);
-    journal_close(r->journal);
+    close_logs(r);
     for (size_t i = 0; i < LOGS; i++) {
-        votelog_close(r->logs[i]);
-        kit_log_deinit(&r->kits[i]);
         snprintf(path, sizeof path, "%s/log-%016x", r->dirs[i], 7);
         unlink(path);
         snprintf(path, sizeof path, "%s/notes", r->dirs[i]);
@@ -87,8 +117,28 @@ static int end(void **state)
     snprintf(path, sizeof path, "%s/journal", r->dir);
     unlink(path);
     assert_int_equal(rmdir(r->dir), 0);
-    sem_destroy(&r->reports);
-    free(r);
+    rig_free(r);
+    return 0;
+}
+
+static int begin_on_crash_disk(void **state)
+{
+    struct rig *r = rig_new();
+    r->crash = crash_disk_create();
+    r->fs = crash_disk_files(r->crash);
+    memcpy(r->dir, "/d", 3);
+    start(r);
+    open_logs(r);
+    *state = r;
+    return 0;
+}
+
+static int end_on_crash_disk(void **state)
+{
+    struct rig *r = *state;
+    close_logs(r);
+    crash_disk_free(r->crash);
+    rig_free(r);
     return 0;
 }
 
@@ -175,7 +225,7 @@ static void what_was_put_is_on_disk_when_it_stops(void **state)
     journal_close(r->journal);
     votelog_close(r->logs[0]);
     assert_int_equal(start(r), 0);
-    assert_int_equal(votelog_open(files_posix(), r->dirs[0], &r->logs[0], &err), 0);
+    assert_int_equal(votelog_open(r->fs, r->dirs[0], &r->logs[0], &err), 0);
     assert_int_equal(votelog_found(r->logs[0])->mark_count, 5);
 }
 
@@ -202,6 +252,50 @@ static void a_failure_ends_it(void **state)
     assert_int_equal(r->durable[1], 0);
 }
 
+static uint64_t batches_found(const struct votelog *l)
+{
+    return votelog_found(l)->mark_count;
+}
+
+/* The journal turns faster than files are synced; then power fails. */
+static void a_generation_is_given_up_when_the_files_are_on_disk(void **state)
+{
+    struct rig *r = *state;
+    for (size_t i = 0; i < LOGS; i++)
+        begin_round(r, i);
+    for (int n = 0; n < 6 * HALF_BYTES / 4096; n++) {
+        for (size_t i = 0; i < LOGS; i++)
+            put_batch(r, i, n);
+        disk_submit(r->disk);
+        for (size_t i = 0; i < LOGS; i++)
+            wait_durable(r, i);
+    }
+    uint64_t durable = r->tickets[0] - 1; /* and the round */
+    crash_disk_fail_at(r->crash, crash_disk_calls(r->crash) + 1);
+    close_logs(r);
+    crash_disk_power_cycle(r->crash, 1);
+    crash_disk_fail_at(r->crash, 0);
+    start(r);
+    open_logs(r);
+    for (size_t i = 0; i < LOGS; i++)
+        assert_int_equal(batches_found(r->logs[i]), durable);
+}
+
+static void what_could_not_be_synced_is_not_durable(void **state)
+{
+    struct rig *r = *state;
+    begin_round(r, 0);
+    disk_submit(r->disk);
+    wait_durable(r, 0);
+    crash_disk_fail_syncs(r->crash, -5);
+    put_batch(r, 0, 0);
+    disk_submit(r->disk);
+    while (disk_status(r->disk, NULL) == 0)
+        sem_wait(&r->reports);
+    take_reports(r);
+    assert_int_equal(r->durable[0], r->tickets[0] - 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +303,10 @@ int main(void)
                                         end),
         cmocka_unit_test_setup_teardown(what_was_put_is_on_disk_when_it_stops, begin, end),
         cmocka_unit_test_setup_teardown(a_failure_ends_it, begin, end),
+        cmocka_unit_test_setup_teardown(a_generation_is_given_up_when_the_files_are_on_disk,
+                                        begin_on_crash_disk, end_on_crash_disk),
+        cmocka_unit_test_setup_teardown(what_could_not_be_synced_is_not_durable,
+                                        begin_on_crash_disk, end_on_crash_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

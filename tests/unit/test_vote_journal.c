@@ -431,12 +431,18 @@ static void assert_found(struct rig *r, uint64_t records)
     judge(r, 0);
 }
 
+static uint8_t *copy_of_journal(struct rig *r, size_t *ret_len)
+{
+    const uint8_t *bytes = crash_disk_bytes(r->disk, "/d/journal", ret_len);
+    assert_non_null(bytes);
+    return mem_dup(bytes, *ret_len);
+}
+
 static void damage_journal(struct rig *r, size_t at)
 {
     size_t len;
-    const uint8_t *bytes = crash_disk_bytes(r->disk, "/d/journal", &len);
-    assert_true(bytes != NULL && at < len);
-    uint8_t *copy = mem_dup(bytes, len);
+    uint8_t *copy = copy_of_journal(r, &len);
+    assert_true(at < len);
     copy[at] ^= 1;
     crash_disk_put(r->disk, "/d/journal", copy, len);
     free(copy);
@@ -482,6 +488,57 @@ static void damage_is_refused_with_its_place(void **state)
     damage_journal(r, HALF_BYTES + 20); /* 2 is whole, and 3 has blocks behind its first */
     assert_refused(r, "byte 65536: damaged, and whole blocks behind it");
     rig_free(r);
+}
+
+/* A write that went elsewhere: each of the blocks is whole. */
+static void a_block_in_the_place_of_another_is_refused(void **state)
+{
+    (void)state;
+    struct rig *r = rig_with_batches(3);
+    size_t len;
+    uint8_t *copy = copy_of_journal(r, &len);
+    assert_true(len > 4 * 4096);
+    memcpy(copy + 2 * 4096, copy + 4096, 4096);
+    crash_disk_put(r->disk, "/d/journal", copy, len);
+    free(copy);
+    assert_refused(r, "byte 8192: damaged, and whole blocks behind it");
+    rig_free(r);
+}
+
+/* The last block was written and not synced when the process was killed, and cuts what only the
+ * files have. Power fails when it is carried out: it must be on disk by then, or not have been. */
+static void a_block_is_on_disk_before_it_is_carried_out(void **state)
+{
+    (void)state;
+    bool failed = true;
+    for (uint64_t call = 1; failed; call++) {
+        struct rig *r = rig_with_batches(3);
+        struct err err = {""};
+        assert_int_equal(settle(r), 0);
+        assert_int_equal(journal_turn(r->journal, &err), 0);
+        batches(r, 1);
+        assert_int_equal(settle(r), 0);
+        batches(r, 1); /* from here on the first half is not needed */
+        struct state *s = next_state(&r->replicas[0]);
+        s->marks = 1;
+        assert_int_equal(persist(r, 0, SHARD_PERSIST_TRUNCATE, end_of(s), slice_str("")), 0);
+        crash_disk_fail_syncs(r->disk, -5);
+        assert_int_equal(journal_commit(r->journal, &err), ERR_IO);
+        crash_disk_fail_syncs(r->disk, 0);
+        close_all(r);
+        crash_disk_restart(r->disk);
+
+        crash_disk_fail_at(r->disk, crash_disk_calls(r->disk) + call);
+        failed = open_all(r, &err) < 0;
+        crash_disk_fail_at(r->disk, 0);
+        close_all(r);
+        crash_disk_power_cycle(r->disk, call);
+        if (open_all(r, &err) < 0)
+            fail_msg("call %llu: %s", (unsigned long long)call, err.text);
+        judge(r, call);
+        rig_free(r);
+        assert_true(call < 100);
+    }
 }
 
 /* What the last write was to be is in no file, so nobody was told. */
@@ -633,6 +690,8 @@ int main(void)
         cmocka_unit_test(what_only_the_journal_has_is_found),
         cmocka_unit_test(after_an_orderly_end_nothing_is_carried_out),
         cmocka_unit_test(damage_is_refused_with_its_place),
+        cmocka_unit_test(a_block_in_the_place_of_another_is_refused),
+        cmocka_unit_test(a_block_is_on_disk_before_it_is_carried_out),
         cmocka_unit_test(a_torn_last_block_is_passed_over),
         cmocka_unit_test(a_generation_is_needed_until_it_is_settled),
         cmocka_unit_test(a_log_that_is_gone_is_missed),

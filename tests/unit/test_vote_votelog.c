@@ -279,6 +279,31 @@ static void notes_of_a_boundary_that_is_not_there_are_refused(void **state)
     assert_refused(p, "what was committed is not whole");
 }
 
+/* Each batch is whole and belongs behind the one before, but no leader writes so. */
+static void a_log_whose_epochs_fall_ends_there(void **state)
+{
+    struct place *p = *state;
+    uint8_t heading[LOG_HEADING_BYTES];
+    struct hash chain = log_genesis(&p->kit.heading);
+    struct buf b = {0};
+    write_all_batches(p, 0);
+    log_heading_encode(&p->kit.heading, heading);
+    buf_put(&b, heading, sizeof heading);
+    size_t at = 0;
+    for (uint64_t i = 0; i < 2; i++) {
+        at = b.len;
+        batch_begin(&b, 7, 2 - i, i, &chain);
+        buf_put_slice(&b, batch_record(&p->batches[i], 0));
+        chain = batch_end_writing(&b, at).chain;
+    }
+    write_file(p->log, buf_slice(&b));
+    struct votelog *l = open_log(p);
+    assert_int_equal(votelog_found(l)->mark_count, 1);
+    assert_int_equal(votelog_bytes_cut(l), b.len - at);
+    votelog_close(l);
+    buf_deinit(&b);
+}
+
 /* A slot that is torn costs what it was to say; the other one is as it was. */
 static void a_torn_note_leaves_the_one_before(void **state)
 {
@@ -330,6 +355,7 @@ int main(void)
         TEST(damage_is_refused),
         TEST(logs_without_notes_are_refused),
         TEST(notes_of_a_boundary_that_is_not_there_are_refused),
+        TEST(a_log_whose_epochs_fall_ends_there),
         TEST(a_torn_note_leaves_the_one_before),
         TEST(what_is_not_the_next_batch_is_not_written),
     };

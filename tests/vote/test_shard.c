@@ -341,6 +341,72 @@ static void only_who_stands_directly_before_gives_way(void **state)
     assert_int_equal(w.coord.commit.index, 1);
 }
 
+/* A link that has just come up: nobody knows yet what is on the other's disk. */
+static void who_may_not_have_everything_is_waited_for(void **state)
+{
+    (void)state;
+    open_election();
+    assert_int_equal(cast_new(0, 1, 1).type, ANSWER_COMMITTED);
+    act(ACTION_LINK_DOWN, 0, 1);
+    act(ACTION_LINK_UP, 0, 1);
+    act(ACTION_DELIVER, 1, 0);
+    act(ACTION_YIELD, 0, 1);
+    assert_true(status_of(0).leading);
+    assert_false(status_of(0).admitting);
+    settle();
+    assert_false(status_of(0).leading);
+    assert_true(status_of(1).admitting);
+}
+
+static void a_state_is_sealed_when_what_it_took_is_committed(void **state)
+{
+    (void)state;
+    open_election();
+    new_vote(0, 1, 1);
+    act(ACTION_CAST, 0, 0);
+    act(ACTION_SYNC, 0, 0);
+    act(ACTION_PHASE, 0, PHASE_CLOSING);
+    act(ACTION_CHANGED, 0, 0);
+    act(ACTION_PROCESS, 0, 0);
+    act(ACTION_RESULT, 0, 0);
+    struct action commit = {ACTION_PROCESS, 0, 0};
+    assert_false(world_can(&w, &commit)); /* it asks for nothing, before others have it */
+    settle();
+    assert_true(w.coord.commit.sealed);
+    assert_int_equal(w.coord.commit.index, 1);
+    assert_true(w.votes[0].told_committed);
+}
+
+/* Of a coordination service that was restored from a copy, whatever it was. */
+static void what_the_coordination_service_forgets_is_noticed(void **state)
+{
+    (void)state;
+    open_election();
+    assert_int_equal(cast_new(0, 1, 1).type, ANSWER_COMMITTED);
+    for (int forgotten = 0; forgotten < 6; forgotten++) {
+        struct coord_view view;
+        world_view(&w, w.replicas[1].session, &view);
+        struct commit other = w.coord.commit;
+        other.index -= forgotten == 1;
+        other.epoch -= forgotten == 2;
+        other.round -= forgotten == 3;
+        view.commit_version -= forgotten == 4;
+        view.global_version -= forgotten == 5;
+        view.commit = &other;
+        struct shard *copy = shard_copy(w.replicas[1].shard, &w.replicas[1]);
+        struct shard_effects fx = {0};
+        struct shard_event ev = {.type = SHARD_CHANGED, .changed = SHARD_NODE_GLOBAL};
+        shard_effects_clear(&fx);
+        shard_step(copy, &ev, &fx);
+        ev = (struct shard_event){.type = SHARD_COORD, .coord = {.view = &view}};
+        shard_effects_clear(&fx);
+        shard_step(copy, &ev, &fx);
+        assert_true((fx.failed != NULL) == (forgotten != 0));
+        shard_effects_deinit(&fx);
+        shard_free(copy);
+    }
+}
+
 /* Its roll is not the others': a round would begin with it. */
 static void a_disputed_replica_begins_no_round_and_follows_one(void **state)
 {
@@ -415,6 +481,30 @@ static void who_can_do_nothing_waits_for_no_moment(void **state)
     assert_int_equal(status_of(1).committed, 1);
 }
 
+static void say(struct shard *s, struct shard_effects *fx, uint32_t from, const struct message *m)
+{
+    struct buf out = {0};
+    message_encode(m, &out);
+    struct shard_event ev = {.type = SHARD_PEER_MESSAGE, .peer = {from, buf_slice(&out)}};
+    shard_effects_clear(fx);
+    shard_step(s, &ev, fx);
+    buf_deinit(&out);
+}
+
+/* A batch of one record, in the message that brings it. */
+static struct message with_batch(enum message_type type, uint64_t epoch, const struct record *r,
+                                 uint64_t batch_epoch, const struct hash *before, struct buf *b)
+{
+    uint8_t bytes[RECORD_BYTES];
+    buf_clear(b);
+    batch_begin(b, 1, batch_epoch, 0, before);
+    record_encode(r, bytes);
+    buf_put(b, bytes, sizeof bytes);
+    struct message m = {.type = type, .round = 1, .epoch = epoch};
+    m.bytes = batch_end_writing(b, 0).bytes;
+    return m;
+}
+
 /* What the others have committed is counted before the own disk has it, and said so: the file may
  * have something else there. */
 static void what_is_counted_may_not_be_on_disk_yet(void **state)
@@ -435,6 +525,15 @@ static void what_is_counted_may_not_be_on_disk_yet(void **state)
     act(ACTION_RESULT, 1, 0);
     assert_int_equal(status_of(1).counted, 1);
     assert_int_equal(status_of(1).durable, 0);
+
+    struct shard *copy = shard_copy(w.replicas[1].shard, &w.replicas[1]);
+    struct shard_effects fx = {0};
+    struct message fetch = {.type = MESSAGE_FETCH, .round = 1, .index2 = 1};
+    say(copy, &fx, 2, &fetch);
+    assert_int_equal(fx.send_count, 1);
+    assert_int_equal(fx.sends[0].log_until, 0); /* nor is it given to others yet */
+    shard_effects_deinit(&fx);
+    shard_free(copy);
     act(ACTION_SYNC, 1, 0);
     assert_int_equal(status_of(1).durable, 1);
 }
@@ -505,48 +604,106 @@ static void a_batch_that_cannot_be_counted_is_not_acknowledged(void **state)
 {
     (void)state;
     open_election();
-    for (int wrong = 0; wrong < 7; wrong++) {
-        struct pseudonym voter = world_pseudonym(1);
-        struct record r = {
-            .voter = voter, .epoch = 1, .candidate = 1, .district = 1, .revision = 1};
+    struct buf b = {0};
+    for (int wrong = 0; wrong < 11; wrong++) {
+        struct record r = {.voter = world_pseudonym(1),
+                           .epoch = wrong == 2 || wrong == 9 ? 2 : 1,
+                           .candidate = wrong == 3 ? WORLD_CANDIDATES : 1,
+                           .district = wrong == 7 ? 0 : 1,
+                           .revision = wrong == 5   ? 0
+                                       : wrong == 6 ? 17
+                                                    : 1};
         r.index += wrong == 1;
-        r.epoch += wrong == 2;
-        r.candidate = wrong == 3 ? WORLD_CANDIDATES : 1;
         r.voter.bytes[0] ^= wrong == 4;
-        r.revision = wrong == 5 ? 0 : wrong == 6 ? 17 : 1;
-        uint8_t bytes[RECORD_BYTES];
-        struct buf b = {0};
-        struct shard_status s = status_of(1);
-        batch_begin(&b, 1, 1, 0, &s.chain);
-        record_encode(&r, bytes);
-        buf_put(&b, bytes, sizeof bytes);
-        struct batch batch = batch_end_writing(&b, 0);
-        struct message m = {.type = MESSAGE_APPEND, .round = 1, .epoch = 1, .bytes = batch.bytes};
-        struct buf out = {0};
-        message_encode(&m, &out);
+        r.before = wrong == 8;
+        struct hash before = status_of(1).chain;
+        before.bytes[0] ^= wrong == 10; /* it may belong behind what is not here */
+        struct message m = with_batch(MESSAGE_APPEND, 1, &r, wrong == 9 ? 2 : 1, &before, &b);
 
         struct shard *copy = shard_copy(w.replicas[1].shard, &w.replicas[1]);
         struct shard_effects fx = {0};
-        struct shard_event ev = {.type = SHARD_PEER_MESSAGE, .peer = {0, buf_slice(&out)}};
-        shard_effects_clear(&fx);
-        shard_step(copy, &ev, &fx);
-        assert_int_equal(fx.drop_peers, wrong == 0 ? 0 : 1);
-        assert_int_equal(fx.send_count, wrong == 0 ? 1 : 0);
+        say(copy, &fx, 0, &m);
+        assert_int_equal(fx.drop_peers, wrong == 0 || wrong == 10 ? 0 : 1);
+        assert_int_equal(shard_status(copy).last, wrong == 0);
+        for (size_t i = 0; i < fx.send_count; i++)
+            assert_int_equal(fx.bytes.ptr[fx.sends[i].at] == MESSAGE_ACK, wrong == 0);
+        assert_int_equal(fx.send_count, wrong == 0 || wrong == 10);
         shard_effects_deinit(&fx);
         shard_free(copy);
-        buf_deinit(&b);
-        buf_deinit(&out);
+    }
+    buf_deinit(&b);
+}
+
+/* Two that lead in one epoch: one of them is wrong, and not we. */
+static void an_epoch_has_one_leader(void **state)
+{
+    (void)state;
+    open_election();
+    struct shard *copy = shard_copy(w.replicas[0].shard, &w.replicas[0]);
+    struct shard_effects fx = {0};
+    struct message m = {.type = MESSAGE_PROBE, .round = 1, .epoch = 1, .chain = status_of(0).chain};
+    say(copy, &fx, 1, &m);
+    assert_int_equal(fx.drop_peers, 1 << 1);
+    assert_int_equal(fx.send_count, 0);
+    assert_true(shard_status(copy).admitting);
+    shard_effects_deinit(&fx);
+    shard_free(copy);
+}
+
+/* What was acknowledged to another leader may have been cut since. */
+static void an_ack_of_another_epoch_counts_for_nothing(void **state)
+{
+    (void)state;
+    open_election();
+    new_vote(0, 1, 1);
+    act(ACTION_CAST, 0, 0);
+    act(ACTION_SYNC, 0, 0);
+    for (uint64_t epoch = 0; epoch < 3; epoch++) {
+        struct shard *copy = shard_copy(w.replicas[0].shard, &w.replicas[0]);
+        struct shard_effects fx = {0};
+        struct message m = {.type = MESSAGE_ACK, .round = 1, .epoch = epoch, .index = 1};
+        m.chain = status_of(0).chain;
+        say(copy, &fx, 1, &m);
+        assert_int_equal(fx.coord.type, epoch == 1 ? COORD_COMMIT : COORD_NOTHING);
+        shard_effects_deinit(&fx);
+        shard_free(copy);
     }
 }
 
-static void say(struct shard *s, struct shard_effects *fx, uint32_t from, const struct message *m)
+/* A member that gives what is asked for, of an epoch that never was. */
+static void what_is_fetched_is_not_newer_than_commit(void **state)
 {
-    struct buf out = {0};
-    message_encode(m, &out);
-    struct shard_event ev = {.type = SHARD_PEER_MESSAGE, .peer = {from, buf_slice(&out)}};
-    shard_effects_clear(fx);
-    shard_step(s, &ev, fx);
-    buf_deinit(&out);
+    (void)state;
+    open_election();
+    struct hash genesis = status_of(1).chain;
+    act(ACTION_LINK_DOWN, 0, 1);
+    act(ACTION_LINK_DOWN, 1, 2);
+    new_vote(0, 1, 1);
+    act(ACTION_CAST, 0, 0);
+    act(ACTION_SYNC, 0, 0);
+    act(ACTION_DELIVER, 0, 2);
+    act(ACTION_SYNC, 2, 0);
+    act(ACTION_DELIVER, 2, 0);
+    act(ACTION_PROCESS, 0, 0);
+    act(ACTION_RESULT, 0, 0);
+    act(ACTION_CHANGED, 1, 0);
+    act(ACTION_PROCESS, 1, 0);
+    act(ACTION_RESULT, 1, 0);
+    act(ACTION_LINK_UP, 1, 2); /* now it asks */
+    struct buf b = {0};
+    struct record r = {.voter = world_pseudonym(0), .candidate = 1, .district = 0, .revision = 1};
+    for (uint32_t epoch = 1; epoch < 3; epoch++) {
+        r.epoch = epoch;
+        struct message m = with_batch(MESSAGE_FETCHED, 0, &r, epoch, &genesis, &b);
+        struct shard *copy = shard_copy(w.replicas[1].shard, &w.replicas[1]);
+        struct shard_effects fx = {0};
+        say(copy, &fx, 2, &m);
+        assert_int_equal(shard_status(copy).last, epoch == 1);
+        assert_int_equal(fx.drop_peers, epoch == 1 ? 0 : 1 << 2);
+        shard_effects_deinit(&fx);
+        shard_free(copy);
+    }
+    buf_deinit(&b);
 }
 
 /* It greets with a log that parts from the leader's early, and an ack of before is still on its
@@ -645,6 +802,19 @@ static void a_promise_to_a_liar_does_not_last(void **state)
         assert_int_equal(fx.drop_peers, 1 << 2);
         assert_int_equal(fx.send_count, 1); /* a hello to who leads */
     }
+
+    struct buf b = {0};
+    struct record r = {
+        .voter = world_pseudonym(1), .epoch = 7, .candidate = 1, .district = 1, .revision = 1};
+    struct hash genesis = status_of(1).chain;
+    m = with_batch(MESSAGE_APPEND, 7, &r, 7, &genesis, &b);
+    say(copy, &fx, 2, &m);
+    assert_int_equal(shard_status(copy).last, 1);
+    struct shard_event read = {.type = SHARD_COORD, .coord = {.view = &view}};
+    shard_effects_clear(&fx);
+    shard_step(copy, &read, &fx);
+    assert_int_equal(shard_status(copy).last, 0); /* and what was written for him is cut */
+    buf_deinit(&b);
     shard_effects_deinit(&fx);
     shard_free(copy);
     buf_deinit(&out);
@@ -669,12 +839,18 @@ int main(void)
         TEST(a_leader_without_copies_steps_back),
         TEST(a_leader_gives_way_to_the_next_and_owes_nobody_an_answer),
         TEST(only_who_stands_directly_before_gives_way),
+        TEST(who_may_not_have_everything_is_waited_for),
+        TEST(a_state_is_sealed_when_what_it_took_is_committed),
+        TEST(what_the_coordination_service_forgets_is_noticed),
         TEST(a_disputed_replica_begins_no_round_and_follows_one),
         TEST(a_leader_that_was_idle_takes_the_next_vote),
         TEST(who_can_do_nothing_waits_for_no_moment),
         TEST(what_is_counted_may_not_be_on_disk_yet),
         TEST(no_message_harms_a_replica),
         TEST(a_batch_that_cannot_be_counted_is_not_acknowledged),
+        TEST(an_epoch_has_one_leader),
+        TEST(an_ack_of_another_epoch_counts_for_nothing),
+        TEST(what_is_fetched_is_not_newer_than_commit),
         TEST(an_ack_from_beyond_the_stream_does_not_end_it),
         TEST(a_count_that_changes_without_a_vote_is_noticed),
         TEST(a_promise_to_a_liar_does_not_last),
