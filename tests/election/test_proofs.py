@@ -228,6 +228,7 @@ def test_what_is_in_the_log_can_be_proved(election, tmp_path):
 
     election.close()
     wait_phase(servers[2], "CLOSED")
+    ask(servers[2], "/v1/states/CA/status?linearizable=1")  # it has heard of the end
     status, headers, data = get(servers[2], "/v1/log/CA/tile/entries/001?round=1")
     assert status == 200 and headers["Cache-Control"].startswith("private")
     assert data == b"".join(struct.pack(">H", 80) + e for e in entries[256:512])
