@@ -213,6 +213,12 @@ def test_conditions_are_conditions(standing, electors, root, backend):
     assert a.read().seat == 0
     assert a.ask("stats", "stats")[1:] == ["2", "3", "0"]
     assert a.joined() == 3
+    a.read()
+    with raw(server) as s:  # as who takes it for dead does, before it hears of it
+        node, = (name for name in names(s, f"{root}/CA/LiveNodes") if name.endswith("-0-0000000002"))
+        s.ok(rawzk.delete(f"{root}/CA/LiveNodes/{node}"))
+    assert a.answer("takeover")[0] == "REFUSED"  # it leads no more
+    assert a.joined() == 4
     a.quit()
     b.wait_for_live(1)
 
@@ -322,6 +328,13 @@ def test_a_live_node_whose_creation_was_not_answered_is_one(standing, electors, 
     assert a.read().seat == 0
     assert a.joined() == 2
     assert b.wait_for_live(1).live == {"2": "0"}
+    proxy.lose(CREATE2)
+    a.say("join CA")
+    assert proxy.lost.wait(60)
+    a.hear("event CONNECTED CA")
+    assert a.joined() == 4
+    assert a.read().seat == 4  # of its nodes one is meant, and the others go
+    assert b.wait_for_live(1).live == {"4": "0"}
 
 
 @backends

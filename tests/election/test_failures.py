@@ -118,6 +118,33 @@ def test_f13_a_failed_sync_ends_the_server_and_a_slow_disk_slows_nobody(start_el
     election.check(voters)
 
 
+def test_nothing_counts_that_one_disk_alone_has(start_election, tmp_path):
+    """The followers have the vote in memory and say nothing, until the leader gives up."""
+    disks = []
+
+    def with_disks(election):
+        for server in election.servers:
+            folder = tmp_path / f"disk-of-{server.name}"
+            folder.mkdir()
+            disks.append(ShimDisk(folder))
+            server.env = disks[-1].env
+
+    election = start_election(CA, before=with_disks)
+    leader = election.leader("CA")
+    before = election.commit("CA")[0].index
+    with contextlib.ExitStack() as held:
+        for server, disk in zip(election.servers, disks):
+            if server is not leader:
+                held.enter_context(disk.held())
+        with Voters(election, "CA", width=1) as voters:
+            leader.wait_log(r"event=leads_no_more .*state=CA")
+            assert voters.acknowledged == 0 and election.commit("CA")[0].index == before
+            held.close()
+            voters.wait_acknowledged(1)
+    election.close()
+    election.check(voters)
+
+
 @pytest.mark.on_apache
 def test_f18_f20_nothing_is_counted_after_the_cut_and_the_next_round_begins_at_nothing(start_election):
     election = start_election(CA)
