@@ -59,6 +59,26 @@ def test_a_second_link_of_a_server_takes_the_place_of_the_first(election):
         pass
 
 
+def test_who_dies_takes_nobody_along(election):
+    """The dead server's name, with the life of one that lives: his LiveNodes are deleted for nobody's word but his own."""
+    dead, asked, other = election.servers
+    live = "/Election/CA/LiveNodes"
+    dead.kill()
+    died = r"event=server_died .*peer=server1"
+    asked.wait_log(died)
+    line = election.wait_line("CA", lambda line: len(line) == 2, "the dead one has left")
+    names = {int(name.split("-")[2]): name for name in election.client.get_children(live)}
+    number = next(n for n, s in election.members("CA").items() if s is other)
+    link = Link(election, asked, name=dead.name, incarnation=(dead.data / "incarnation").read_bytes(),
+                life=int(names[number].split("-")[1][:16], 16))
+    assert link.receive()[0] == HELLO
+    link.close()
+    asked.wait_log(rf"{died}[^\0]*{died}")
+    with Voters(election, "CA", voters=200) as voters:
+        voters.wait_acknowledged(20)
+    assert election.line("CA") == line and names[number] in election.client.get_children(live)
+
+
 ODD = {
     "no frame": struct.pack(">I", 0),
     "a frame without an end": struct.pack(">IB", 1 << 31, SHARD),

@@ -450,7 +450,7 @@ class Link:
 
     _serial = 0
 
-    def __init__(self, election, server, name=None, config=None, incarnation=None):
+    def __init__(self, election, server, name=None, config=None, incarnation=None, life=None):
         Link._serial += 1
         self.name = name or f"a-client-{os.getpid()}-{Link._serial}"
         self.socket = socket.create_connection((server.host, server.port("peer")), timeout=WAIT_S)
@@ -460,7 +460,7 @@ class Link:
         self.bytes = b""
         me, them = self.name.encode(), server.name.encode()
         self.send(HELLO, struct.pack(">4sI32s16sQ", b"CVLK", 1, config or election.config,
-                                     incarnation or os.urandom(16), random.getrandbits(64)) +
+                                     incarnation or os.urandom(16), random.getrandbits(64) if life is None else life) +
                   bytes([len(me)]) + me + bytes([len(them)]) + them)
 
     def send(self, kind, body):
