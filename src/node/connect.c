@@ -137,7 +137,7 @@ static void wait_for_earlier_writes(struct node *n, struct client *c)
 
 /* What the throttler holds of the older connection belongs to the session, and comes first: it may
  * even close it. */
-static void take_from_owner(struct node *n, struct session *s, struct effects *fx)
+void session_take(struct node *n, struct session *s, struct effects *fx)
 {
     const char *reason = "session moved to a new connection";
     struct client *c = client_find(n, s->owner);
@@ -158,7 +158,7 @@ static void reopen_session(struct node *n, struct client *c, int64_t session_id,
     if (s == NULL && n->local_sessions != NULL)
         s = session_find(n->local_sessions, session_id);
     if (s != NULL && s->owner != 0)
-        take_from_owner(n, s, fx);
+        session_take(n, s, fx);
 
     uint8_t expected[SESSION_PASSWORD_BYTES];
     session_password(session_id, expected);
@@ -191,8 +191,9 @@ void connect_revalidated(struct node *n, struct client *c, bool valid, struct ef
     /* The leader may know of a session whose creation has not come to us yet. */
     struct session *s = session_add(n->sessions, c->session_id, c->timeout_ms, node_now_ms(n));
     if (s->owner != 0)
-        take_from_owner(n, s, fx);
+        session_take(n, s, fx);
     session_attach(c, s);
+    s->owner_sid = (int16_t)n->options.server_id; /* not an observer of ours */
     wait_for_earlier_writes(n, c);
     fx_trace(fx, (struct trace_effect){
                      .type = TRACE_SESSION_MOVED, .session_id = s->id, .client = c->id});

@@ -204,6 +204,8 @@ void connect_hold(struct client *c, struct effects *fx);
 /* The createSession is on its way (zxid 0: to the leader). */
 void connect_wait_for_session(struct node *n, struct client *c, int64_t zxid, struct effects *fx);
 void connect_refuse(struct node *n, struct client *c, struct effects *fx);
+/* Closes the connection that has it, if any is left; what that one left unsaid comes first. */
+void session_take(struct node *n, struct session *s, struct effects *fx);
 void session_detach_owner(struct node *n, struct session *s, const char *reason,
                           struct effects *fx);
 

@@ -60,6 +60,36 @@ static bool revalidate(void *arg, int64_t sid, int64_t session_id, int32_t timeo
     return true;
 }
 
+/* ---- of observers that we serve ---- */
+
+/* What a connection here left unsaid goes to the leader before the observer's question. */
+static void observer_asks(void *arg, int64_t sid, int64_t session_id)
+{
+    struct node *n = arg;
+    (void)sid;
+    struct session *s = session_find(n->sessions, session_id);
+    if (s != NULL && s->owner != 0)
+        session_take(n, s, n->fx);
+}
+
+static void observer_has(void *arg, int64_t sid, int64_t session_id)
+{
+    struct node *n = arg;
+    struct session *s = session_find(n->sessions, session_id);
+    if (s != NULL)
+        s->owner_sid = (int16_t)sid;
+}
+
+/* ZooKeeper's follower lets everything pass. */
+static bool observer_may_write(void *arg, int64_t sid, int64_t session_id)
+{
+    struct node *n = arg;
+    struct session *s = session_find(n->sessions, session_id);
+    return s == NULL || check_owner(s, sid) != ZK_SESSIONMOVED;
+}
+
+/* ---- */
+
 /* Its sessions stay its own until somebody revalidates them: if they were anybody's, a request that
  * a client left behind on an older connection could overtake what it asked for since. (In ZooKeeper
  * the owner is then a handler that is gone, which nobody else equals.) */
@@ -187,5 +217,8 @@ void owner_host(struct zab_host *host)
     host->request = request;
     host->touch = touch;
     host->revalidate = revalidate;
+    host->observer_asks = observer_asks;
+    host->observer_has = observer_has;
+    host->observer_may_write = observer_may_write;
     host->learner_gone = learner_gone;
 }

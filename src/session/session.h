@@ -30,7 +30,9 @@ struct session {
     bool committed : 1; /* its createSession is committed: it belongs into snapshots */
     bool local : 1;     /* known to this server only (localSessionsEnabled) */
     bool heard : 1;     /* on a learner: the leader will be told that it lives */
-    int16_t owner_sid;  /* on a leader: the server it is attached to, -1 = none has said so */
+    /* On a leader, and on a follower for itself and its observers: the server that it is attached
+     * to, -1 = none has said so. */
+    int16_t owner_sid;
     uint64_t owner;     /* client connection, 0 = none */
     int64_t expires_ms; /* bucket, monotonic */
     struct list bucket; /* intrusive */

@@ -7,6 +7,8 @@
  * INFORM, when this server commits. What its clients want goes to the leader as ours; the leader
  * answers syncs and revalidations in the order in which they were asked, so two queues say whose
  * the next answer is. */
+#include <string.h>
+
 #include "wire/zk.h"
 #include "zab/zab_internal.h"
 
@@ -55,16 +57,41 @@ static void pass_on(struct zab *z, const struct rec_quorum_packet *p)
     zab_send(z, z->follow.link, buf_slice(&z->out));
 }
 
+/* The observer waits for a transaction of the session and with the number of its request, so the
+ * leader is asked for what it can only refuse. */
+static void pass_on_spoiled(struct zab *z, const struct rec_quorum_packet *p)
+{
+    uint8_t data[16 + 12];
+    memcpy(data, p->data.ptr, 12);
+    store_be32(data + 12, ZK_OP_SET_DATA);
+    rec_store_set_data_request(data + 16, &(struct rec_set_data_request){.version = -1});
+    struct rec_quorum_packet spoiled = *p;
+    spoiled.data = slice_of(data, sizeof data);
+    pass_on(z, &spoiled);
+}
+
+static bool is_any_write(int32_t op)
+{
+    return op != ZK_OP_SYNC && op != ZK_OP_CREATE_SESSION && op != ZK_OP_CLOSE_SESSION;
+}
+
 void master_request(struct zab *z, struct zab_link *l, const struct rec_quorum_packet *p)
 {
-    if ((int32_t)load_be32(p->data.ptr + 12) == ZK_OP_SYNC)
+    int64_t session_id = (int64_t)load_be64(p->data.ptr);
+    int32_t op = (int32_t)load_be32(p->data.ptr + 12);
+    if (op == ZK_OP_SYNC)
         pending_push(&z->lead.syncs, (struct pending){0, l->id});
-    pass_on(z, p);
+    if (is_any_write(op) && !z->host.observer_may_write(z->host.arg, l->sid, session_id))
+        pass_on_spoiled(z, p);
+    else
+        pass_on(z, p);
 }
 
 void master_revalidate(struct zab *z, struct zab_link *l, const struct rec_quorum_packet *p)
 {
-    pending_push(&z->lead.revalidations, (struct pending){(int64_t)load_be64(p->data.ptr), l->id});
+    int64_t session_id = (int64_t)load_be64(p->data.ptr);
+    z->host.observer_asks(z->host.arg, l->sid, session_id);
+    pending_push(&z->lead.revalidations, (struct pending){session_id, l->id});
     pass_on(z, p);
 }
 
@@ -104,7 +131,10 @@ bool master_revalidated(struct zab *z, const struct rec_quorum_packet *p)
     r->first++;
     if (asked->link == 0)
         return false;
-    if (link_find(z, asked->link) != NULL) {
+    const struct zab_link *l = link_find(z, asked->link);
+    if (l != NULL) {
+        if (p->data.len > 8 && p->data.ptr[8] != 0)
+            z->host.observer_has(z->host.arg, l->sid, session_id);
         buf_clear(&z->out);
         rec_put_quorum_packet(&z->out, p);
         zab_send(z, asked->link, buf_slice(&z->out));

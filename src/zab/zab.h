@@ -118,6 +118,13 @@ struct zab_host {
     void (*request)(void *arg, int64_t sid, const struct zab_request *r);
     void (*touch)(void *arg, int64_t sid, int64_t session_id, int32_t timeout_ms);
     bool (*revalidate)(void *arg, int64_t sid, int64_t session_id, int32_t timeout_ms);
+    /* A follower that serves observers. To the leader they and we are one, so it is here that a
+     * request which a client left behind on one of us is kept from overtaking what it asks for on
+     * another: an observer's client wants the session (asked), has it (agreed); may a write of the
+     * session, that comes from the observer, go on to the leader? */
+    void (*observer_asks)(void *arg, int64_t sid, int64_t session_id);
+    void (*observer_has)(void *arg, int64_t sid, int64_t session_id);
+    bool (*observer_may_write)(void *arg, int64_t sid, int64_t session_id);
     /* The learner's link is gone: its sessions have no owner now. */
     void (*learner_gone)(void *arg, int64_t sid);
     /* A picture of the tree for learners: zxid of it, or -1 = another walk is running

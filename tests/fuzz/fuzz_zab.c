@@ -249,6 +249,17 @@ static bool revalidate(void *arg, int64_t sid, int64_t session_id, int32_t timeo
     return session_id & 1;
 }
 
+static void observer_session(void *arg, int64_t sid, int64_t session_id)
+{
+    (void)arg, (void)sid, (void)session_id;
+}
+
+static bool observer_may_write(void *arg, int64_t sid, int64_t session_id)
+{
+    (void)arg, (void)sid;
+    return session_id & 1;
+}
+
 static void learner_gone(void *arg, int64_t sid)
 {
     (void)arg, (void)sid;
@@ -735,6 +746,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                             request,
                             touch,
                             revalidate,
+                            observer_session,
+                            observer_session,
+                            observer_may_write,
                             learner_gone,
                             snapshot_begin,
                             snapshot_next,

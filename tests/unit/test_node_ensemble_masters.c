@@ -171,6 +171,50 @@ static void its_clients_may_come_with_sessions_of_others(void **state)
     ens_close(k);
 }
 
+/* To the leader both are one. The client left a connection to the observer behind, which has not
+ * noticed yet, and goes on by the follower. */
+static void what_was_left_at_it_does_not_overtake(void **state)
+{
+    (void)state;
+    struct ens *k = up(with_masters(4, 1));
+    ens_connect(k, 1, OBSERVER);
+    ens_create(k, 1, 1, "/before");
+    ens_settle(k);
+    assert_int_equal(ens_err(k, 1, 1), 0);
+    ens_move(k, 2, 1, master(k));
+    ens_create(k, 1, 2, "/late");
+    ens_path_request(k, 1, 3, ZK_OP_SYNC, "/");
+    ens_create(k, 2, 4, "/after");
+    ens_settle(k);
+    assert_int_equal(ens_err(k, 2, 4), 0);
+    assert_int_equal(ens_err(k, 1, 2), ZK_BADARGUMENTS);
+    assert_int_equal(ens_err(k, 1, 3), 0);
+    assert_false(ens_has(k, 1, "/late"));
+
+    ens_move(k, 3, 2, OBSERVER);
+    ens_create(k, 3, 5, "/back");
+    ens_settle(k);
+    assert_int_equal(ens_err(k, 3, 5), 0);
+    ens_same(k);
+    ens_close(k);
+}
+
+static void a_connection_to_the_follower_ends_when_it_takes_the_session(void **state)
+{
+    (void)state;
+    struct ens *k = up(with_masters(4, 1));
+    ens_connect(k, 1, master(k));
+    ens_create(k, 1, 1, "/before");
+    ens_settle(k);
+    assert_int_equal(ens_err(k, 1, 1), 0);
+    ens_move(k, 2, 1, OBSERVER);
+    assert_true(k->clients[1].closed);
+    ens_create(k, 2, 2, "/after");
+    ens_settle(k);
+    assert_int_equal(ens_err(k, 2, 2), 0);
+    ens_close(k);
+}
+
 static void what_it_missed_comes_from_the_follower(void **state)
 {
     (void)state;
@@ -296,6 +340,8 @@ int main(void)
         cmocka_unit_test(syncs_of_both_are_answered_to_who_asked),
         cmocka_unit_test(its_sessions_live_as_long_as_it_is_heard),
         cmocka_unit_test(its_clients_may_come_with_sessions_of_others),
+        cmocka_unit_test(what_was_left_at_it_does_not_overtake),
+        cmocka_unit_test(a_connection_to_the_follower_ends_when_it_takes_the_session),
         cmocka_unit_test(what_it_missed_comes_from_the_follower),
         cmocka_unit_test(an_empty_one_gets_the_followers_tree),
         cmocka_unit_test(when_its_follower_is_gone_it_goes_to_the_other),

@@ -49,6 +49,7 @@ struct kit {
     int picture_slices;
     bool refuse_picture, quiet_proposals;
     bool accept_fails, install_fails, session_valid;
+    int64_t session_elsewhere; /* not with an observer */
     const char *touches;
     struct {
         uint64_t id;
@@ -297,6 +298,23 @@ static bool kit_revalidate(void *arg, int64_t sid, int64_t session_id, int32_t t
     return k->session_valid;
 }
 
+static void kit_observer_asks(void *arg, int64_t sid, int64_t session_id)
+{
+    note(arg, "observer %d asks for session %" PRIx64, (int)sid, session_id);
+}
+
+static void kit_observer_has(void *arg, int64_t sid, int64_t session_id)
+{
+    note(arg, "observer %d has session %" PRIx64, (int)sid, session_id);
+}
+
+static bool kit_observer_may_write(void *arg, int64_t sid, int64_t session_id)
+{
+    struct kit *k = arg;
+    (void)sid;
+    return session_id != k->session_elsewhere;
+}
+
 static void kit_learner_gone(void *arg, int64_t sid)
 {
     note(arg, "learner %d gone", (int)sid);
@@ -436,6 +454,9 @@ static struct zab *kit_zab(struct kit *k, struct kit_options ko, const struct qu
         .request = kit_request,
         .touch = kit_touch,
         .revalidate = kit_revalidate,
+        .observer_asks = kit_observer_asks,
+        .observer_has = kit_observer_has,
+        .observer_may_write = kit_observer_may_write,
         .learner_gone = kit_learner_gone,
         .snapshot_begin = kit_snapshot_begin,
         .snapshot_next = kit_snapshot_next,

@@ -505,6 +505,21 @@ static bool host_revalidate(void *arg, int64_t sid, int64_t session_id, int32_t 
     return true;
 }
 
+static void host_observer_session(void *arg, int64_t sid, int64_t session_id)
+{
+    (void)arg;
+    (void)sid;
+    (void)session_id;
+}
+
+static bool host_observer_may_write(void *arg, int64_t sid, int64_t session_id)
+{
+    (void)arg;
+    (void)sid;
+    (void)session_id;
+    return true;
+}
+
 static void host_learner_gone(void *arg, int64_t sid)
 {
     (void)arg;
@@ -601,6 +616,9 @@ static struct zab_host net_host(struct server *s)
         .request = host_request,
         .touch = host_touch,
         .revalidate = host_revalidate,
+        .observer_asks = host_observer_session,
+        .observer_has = host_observer_session,
+        .observer_may_write = host_observer_may_write,
         .learner_gone = host_learner_gone,
         .snapshot_begin = host_snapshot_begin,
         .snapshot_next = host_snapshot_next,
