@@ -17,6 +17,8 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LOGS = os.path.join(ROOT, "build", "test-logs")
 JOBS = str(os.cpu_count() or 2)
+# Of parts in which a test waits for servers more than it computes: for elections, timeouts, Java.
+WAITING_JOBS = str((os.cpu_count() or 2) * 3 // 2)
 
 
 class Result:
@@ -57,11 +59,11 @@ def ctest(log, preset, label, jobs=JOBS, targets=""):
     return Result(total - failed, failed if status or not failed else failed)
 
 
-def pytest(log, paths, preset="release", extra="", targets="", **env):
+def pytest(log, paths, preset="release", extra="", targets="", jobs=JOBS, **env):
     if build(log, preset, targets):
         return Result(failed=1)
     sh(log, "build/venv/bin/python tests/lib/class_archives.py")  # without them everything runs, but slower
-    status, out = sh(log, f"build/venv/bin/python -m pytest -q -n {JOBS} {extra} {paths}", COLUMNS=200,
+    status, out = sh(log, f"build/venv/bin/python -m pytest -q -n {jobs} {extra} {paths}", COLUMNS=200,
                      CAUCUSD=os.path.join(ROOT, f"build/{preset}/bin/caucusd"), **env)
     count = lambda word: int((re.findall(rf"(\d+) {word}", out.splitlines()[-1] if out else "") or [0])[0])
     result = Result(count("passed"), count("failed") + count("error"), count("skipped"))
@@ -172,12 +174,12 @@ def part_ensemble(log):
 
 def part_mixed(log):
     """Ensembles of caucusd and Apache servers, 3.8.0, 3.8.6 and 3.9.5, each kind leading."""
-    return pytest(log, "tests/interop/test_mixed*.py")
+    return pytest(log, "tests/interop/test_mixed*.py", extra="--no-loadscope-reorder", jobs=WAITING_JOBS)
 
 
 def part_faults(log):
     """Crashes, cut networks, full disks and jumping clocks on ensembles under load; histories are checked."""
-    return pytest(log, "tests/faults")
+    return pytest(log, "tests/faults", jobs=WAITING_JOBS)
 
 
 def cause(lines):
