@@ -10,7 +10,7 @@ import grpc
 import grpc_peer
 import pytest
 import rawzk
-from election import ELECTIOND, Election
+from election import ELECTIOND, Election, Server
 from election_grpc import MESSAGE, m
 
 pytestmark = pytest.mark.timeout(60)
@@ -127,6 +127,14 @@ def test_an_election_by_grpc(election):
     nation = first.committee.GlobalStatus(m("Empty"), timeout=30)
     assert sum(c.votes for c in nation.popular) == 101
     assert first.health.Check(MESSAGE("grpc.health.v1.HealthCheckRequest")(), timeout=30).status == 1
+
+
+def test_a_folder_is_one_servers(election):
+    twin = Server(election, 1)
+    twin.log_path = election.folder / "twin.log"
+    twin.start(wait=False)
+    assert twin.wait_end() == 1
+    assert f"another server uses '{twin.data}'" in twin.log()
 
 
 def test_who_leaves_as_asked_hands_over_at_once(election):
