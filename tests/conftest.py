@@ -11,6 +11,7 @@ own for each test; `start_server` and `start_ensemble` start further ones, which
 """
 
 import itertools
+import os
 
 import pytest
 import rawzk
@@ -21,6 +22,12 @@ from server import BACKENDS, Server
 
 def pytest_addoption(parser):
     parser.addoption("--server", choices=BACKENDS, default="caucusd")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def tools_tmp(tmp_path_factory):
+    """Where browsers, linters and the like leave what they do not remove: among the folders of this run, which pytest does."""
+    os.environ["TMPDIR"] = str(tmp_path_factory.mktemp("tools"))
 
 
 @pytest.fixture(scope="session")
