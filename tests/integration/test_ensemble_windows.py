@@ -13,6 +13,7 @@ from ports import free_port
 from rawzk import EPHEMERAL, create, get_data, set_data
 
 ROLES = ("leader", "follower", "observer")
+SESSION_MS = 3_600_000  # all tests here have them, and nobody pings
 # Java's own properties, not in the file.
 READ_ONLY = {"JDK_JAVA_OPTIONS": "-Dreadonlymode.enabled=true"}
 
@@ -23,10 +24,11 @@ class Site:
     def __init__(self, folder, kind, config=None, env=None):
         own = {sid: {"admin.enableServer": "true", "admin.serverPort": free_port()}
                for sid in range(1, 5)}
-        self.ensemble = Ensemble(folder, [kind] * 3, [kind], config=(config or {}) | own,
+        self.ensemble = Ensemble(folder, [kind] * 3, [kind],
+                                 config={"maxSessionTimeout": SESSION_MS} | (config or {}) | own,
                                  how={sid: {"env": env} for sid in own})
         self.ensemble.start(leader=3)
-        self.sessions = {m.sid: m.session(timeout_ms=60_000) for m in self.ensemble}
+        self.sessions = {m.sid: m.session(timeout_ms=SESSION_MS) for m in self.ensemble}
         for sid, s in self.sessions.items():
             s.ok(create(f"/e{sid}", b"12345", flags=EPHEMERAL))
             s.ok(get_data(f"/e{sid}", watch=True))
@@ -122,7 +124,7 @@ def test_dump_of_a_learner_lists_the_sessions_of_all_with_their_timeouts(ours, r
     dump = ours.at(role).word("dump")
     assert dump.startswith("SessionTracker dump:\nGlobal Sessions(4):\n")
     for s in ours.sessions.values():
-        assert f"\n0x{s.id & (2**64 - 1):x}\t60000ms\n" in dump
+        assert f"\n0x{s.id & (2**64 - 1):x}\t{SESSION_MS}ms\n" in dump
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -26,7 +26,7 @@ import zkfiles
 from ports import free_port
 from server import Server
 
-SETTLE_TIMEOUT_S = 40
+SETTLE_TIMEOUT_S = 60
 POLL_S = 0.1
 
 CONFIG = {

@@ -574,6 +574,17 @@ def decode(op, reply):
     return value
 
 
+def moves_zxid_by(s, count, act):
+    """Whether that many transactions come of it. A session of a test before may expire meanwhile, which is one more: of three
+    tries one is enough."""
+    for _ in range(3):
+        before = s.call(exists("/")).zxid
+        act()
+        if s.call(exists("/")).zxid == before + count:
+            return True
+    return False
+
+
 # --- java.util.Random, which makes session passwords ---------------------------------
 
 

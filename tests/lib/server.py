@@ -29,9 +29,9 @@ from ports import free_port
 BACKENDS = ("caucusd", "apache38", "apache386", "apache39")
 APACHE_RELEASE = {"apache38": "3.8", "apache386": "3.8.6", "apache39": "3.9"}
 
-START_TIMEOUT_S = 30
+START_TIMEOUT_S = 60  # a JVM on a busy machine
 STOP_TIMEOUT_S = 20
-LOG_TIMEOUT_S = 20
+LOG_TIMEOUT_S = 40
 
 # zoo.cfg turns a key k into the system property zookeeper.k; these are read without prefix.
 PLAIN_SYSTEM_PROPERTIES = (
