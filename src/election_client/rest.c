@@ -76,8 +76,8 @@ static size_t on_bytes(struct conn *c, struct slice bytes, size_t *ret_want)
 {
     struct attempt *t = c->owner;
     struct http_answer h;
-    enum http_verdict verdict =
-        tls_is_spoken(bytes.ptr[0]) ? HTTP_WRONG : http_read(bytes, REST_BODY_BYTES_MAX, &h);
+    bool tls = tls_is_spoken(bytes.ptr[0]);
+    enum http_verdict verdict = tls ? HTTP_WRONG : http_read(bytes, REST_BODY_BYTES_MAX, &h);
     t->heard = true;
     if (verdict == HTTP_MORE) {
         *ret_want = h.bytes;
@@ -86,9 +86,9 @@ static size_t on_bytes(struct conn *c, struct slice bytes, size_t *ret_want)
     if (verdict == HTTP_WHOLE)
         take(t, &h);
     conn_close(c);
-    end(t, verdict == HTTP_WHOLE         ? NULL
-           : tls_is_spoken(bytes.ptr[0]) ? "the server speaks TLS"
-                                         : "this is no server of the election");
+    end(t, verdict == HTTP_WHOLE ? NULL
+           : tls                 ? "the server speaks TLS"
+                                 : "this is no server of the election");
     return bytes.len;
 }
 
