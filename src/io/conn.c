@@ -7,6 +7,7 @@
 #include "base/mem.h"
 
 enum {
+    LAST_WORDS_MAX = 16, /* reads */
     IN_CAP_MIN = 256,
     OUT_CAP_MIN = 4096,
 };
@@ -139,6 +140,18 @@ const struct tls_link *conn_tls(const struct conn *c)
 
 /* ---- output ---- */
 
+/* What the peer said before it went away may still be there: that it does not like our certificate.
+ */
+static void mark_gone(struct conn *c)
+{
+    uint8_t said[4096];
+    ssize_t got = c->secure != NULL ? 1 : 0;
+    for (int i = 0; got > 0 && i < LAST_WORDS_MAX; i++)
+        got = layer_recv(c->top, said, sizeof said);
+    const char *why = got == LAYER_BROKEN ? layer_trouble(c->top) : NULL;
+    mark_broken(c, why != NULL ? why : "peer went away");
+}
+
 static bool out_grow(struct conn *c, size_t more)
 {
     if (c->out_at > 0) {
@@ -188,7 +201,7 @@ void conn_send(struct conn *c, const void *bytes, size_t len)
     if (conn_unsent(c) == 0) {
         ssize_t sent = layer_send(c->top, at, len);
         if (sent == LAYER_BROKEN) {
-            mark_broken(c, "peer went away");
+            mark_gone(c);
             return;
         }
         if (sent > 0) {
@@ -234,7 +247,7 @@ static void flush(struct conn *c)
 {
     ssize_t sent = layer_send(c->top, c->out + c->out_at, conn_unsent(c));
     if (sent == LAYER_BROKEN) {
-        mark_broken(c, "peer went away");
+        mark_gone(c);
         return;
     }
     if (sent <= 0)
@@ -414,7 +427,7 @@ static void on_poll(uv_poll_t *handle, int status, int events)
     if (c->broken)
         return;
     if (status < 0) {
-        mark_broken(c, "peer went away");
+        mark_gone(c);
         return;
     }
     int to_read = layer_events(c->top, LAYER_READ); /* before flush may change it */
