@@ -8,7 +8,8 @@ build_packages="gcc make cmake ninja-build pkg-config libuv1-dev libssl-dev zlib
 libmicrohttpd-dev libgnutls28-dev libxxhash-dev libedit-dev libsasl2-dev libsasl2-modules libnghttp2-dev
 libprotobuf-c-dev protobuf-c-compiler"
 test_packages="libcmocka-dev clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev python3
-python3-venv curl binutils zsh mandoc krb5-kdc krb5-admin-server krb5-user libsasl2-modules-gssapi-mit"
+python3-venv g++ curl iproute2 netcat-openbsd procps binutils zsh mandoc krb5-kdc krb5-admin-server krb5-user
+libsasl2-modules-gssapi-mit"
 
 what=${1:-build}
 case $what in

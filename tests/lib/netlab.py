@@ -32,6 +32,7 @@ def require():
     """Skips the test, loudly, where networks cannot be made."""
     if os.geteuid() != 0:
         pytest.skip("NOT TESTED: cutting networks needs root (network namespaces)")
+    program("ip")  # without it nothing is known of the kernel
     done = subprocess.run(
         [program("unshare"), "--net", "sh", "-c",
          "ip link set lo up && ip link add name a type veth peer name b"
