@@ -62,6 +62,7 @@ function(caucus_unit_tests)
     file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/unit/test_*.c)
     foreach(test ${tests})
         get_filename_component(name ${test} NAME_WE)
+        set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${test}) # its first line
         file(STRINGS ${test} first LIMIT_COUNT 1)
         if(NOT first MATCHES "^/\\* links: ([a-z_ ]+) \\*/$")
             message(FATAL_ERROR "${test}: the first line must be /* links: MODULE... */")

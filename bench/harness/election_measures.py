@@ -110,7 +110,7 @@ class ElectionBench:
         self.say(f"2024 at {scale}, three leaders killed, on three of {server.name}")
         with self.fresh(server, scale) as nation:
             over = threading.Event()
-            killer = Killer(nation, over, 1 if self.quick else 30)
+            killer = Killer(nation, over, 1 if self.quick else 12)
             killer.start()
             began = time.monotonic()
             try:
