@@ -193,24 +193,27 @@ static void out_keep(struct conn *c, const uint8_t *bytes, size_t len)
     wait_for(c);
 }
 
+bool conn_sends_at_once(const struct conn *c)
+{
+    return !c->broken && !c->closing && c->secure == NULL && conn_unsent(c) == 0;
+}
+
+void conn_sent(struct conn *c, const void *bytes, size_t len, ssize_t sent)
+{
+    if (sent == LAYER_BROKEN) {
+        mark_gone(c);
+        return;
+    }
+    size_t out = sent > 0 ? (size_t)sent : 0;
+    if (out < len)
+        out_keep(c, (const uint8_t *)bytes + out, len - out);
+}
+
 void conn_send(struct conn *c, const void *bytes, size_t len)
 {
     if (c->broken || c->closing || len == 0)
         return;
-    const uint8_t *at = bytes;
-    if (conn_unsent(c) == 0) {
-        ssize_t sent = layer_send(c->top, at, len);
-        if (sent == LAYER_BROKEN) {
-            mark_gone(c);
-            return;
-        }
-        if (sent > 0) {
-            at += sent;
-            len -= (size_t)sent;
-        }
-    }
-    if (len > 0)
-        out_keep(c, at, len);
+    conn_sent(c, bytes, len, conn_unsent(c) == 0 ? layer_send(c->top, bytes, len) : LAYER_AGAIN);
 }
 
 /* May be served again, if there is something to serve. */

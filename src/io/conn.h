@@ -85,6 +85,10 @@ struct conn *conn_open_secure_client(struct loop *l, int fd, struct tls_context 
 const struct tls_link *conn_tls(const struct conn *c);
 
 void conn_send(struct conn *c, const void *bytes, size_t len);
+/* conn_send in two halves, for many at once (fan.h): where conn_sends_at_once, layer_send on c->top
+ * by whichever thread, then conn_sent with its answer by the owner's. */
+bool conn_sends_at_once(const struct conn *c);
+void conn_sent(struct conn *c, const void *bytes, size_t len, ssize_t sent);
 void conn_close(struct conn *c); /* after what has been sent to it is out */
 
 void conn_be_link(struct conn *c);

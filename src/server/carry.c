@@ -2,7 +2,8 @@
  * order.
  *
  * Sends of one connection leave in one write: straight from the effects' arena when they stand
- * together there (the usual case: one connection's answers), else gathered. */
+ * together there (the usual case: one connection's answers), else gathered. When very many
+ * connections are told one thing each, several threads do it (io/fan.h). */
 #include <stdlib.h>
 
 #include "base/assert.h"
@@ -54,6 +55,32 @@ static void send_chain(struct server *s, struct peer *p)
     p->chain_head = CHAIN_END;
 }
 
+/* Who is told one thing, on plain TCP with nothing waiting: by several threads. The others stay in
+ * `touched`. */
+static void send_wide(struct server *s)
+{
+    struct carry *c = &s->carry;
+    struct fan_send *sends = mem_alloc(c->touched_count * sizeof *sends);
+    uint32_t count = 0, left = 0;
+    for (uint32_t i = 0; i < c->touched_count; i++) {
+        struct peer *p = c->touched[i];
+        const struct send_effect *e = &s->fx.sends[p->chain_head];
+        if (c->next[p->chain_head] != CHAIN_END || !conn_sends_at_once(p->conn)) {
+            c->touched[left++] = p;
+            continue;
+        }
+        p->chain_head = CHAIN_END;
+        sends[count++] = (struct fan_send){p->conn, s->fx.send_bytes.ptr + e->at, e->len, 0};
+    }
+    c->touched_count = left;
+    if (c->fan == NULL)
+        c->fan = fan_create();
+    fan_out(c->fan, sends, count);
+    for (uint32_t i = 0; i < count; i++)
+        conn_sent(sends[i].conn, sends[i].bytes, sends[i].len, sends[i].sent);
+    free(sends);
+}
+
 static void carry_sends(struct server *s)
 {
     struct effects *fx = &s->fx;
@@ -78,6 +105,8 @@ static void carry_sends(struct server *s)
         if (p != NULL)
             chain_append(c, p, i);
     }
+    if (c->touched_count >= FAN_SENDS_MIN)
+        send_wide(s);
     for (uint32_t i = 0; i < c->touched_count; i++)
         send_chain(s, c->touched[i]);
     c->touched_count = 0;
@@ -162,5 +191,6 @@ void carry_deinit(struct carry *c)
     free(c->touched);
     free(c->closed);
     free(c->gather);
+    fan_destroy(c->fan);
     *c = (struct carry){0};
 }

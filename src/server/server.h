@@ -17,6 +17,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "io/conn.h"
+#include "io/fan.h"
 #include "io/listen.h"
 #include "io/log.h"
 #include "io/logthread.h"
@@ -110,6 +111,7 @@ struct carry {
     uint64_t *closed; /* ids the node must hear NODE_CLIENT_CLOSED of */
     uint32_t closed_count, closed_cap;
     uint8_t *gather;
+    struct fan *fan; /* NULL until so many are told at once */
     bool running;
 };
 

@@ -24,6 +24,7 @@ from rawzk import (
     add_watch,
     check_watches,
     create,
+    decode,
     delete,
     exists,
     get_children,
@@ -37,13 +38,36 @@ from rawzk import (
     ustr,
 )
 
-SERVER_CONFIG = {"extendedTypesEnabled": "true"}
+SERVER_CONFIG = {"extendedTypesEnabled": "true", "maxClientCnxns": "0"}
 
 
 @pytest.fixture
 def w(server):
     """The session that watches; `s` is the one that acts."""
     return server.session()
+
+
+# --- very many --------------------------------------------------------------------------
+
+
+def test_very_many_are_told_once_and_before_they_read(server, s, root):
+    """So many that a server may share the telling among threads. One of them has gone meanwhile."""
+    watchers = [server.session() for _ in range(700)]
+    for watcher in watchers:
+        watcher.send(get_data(root, watch=True))
+    for watcher in watchers:
+        assert watcher.reply().err == 0
+    gone = watchers.pop(100)
+    gone.close()
+    s.send_all([set_data(root, b"1"), set_data(root, b"2")])
+    assert s.reply().err == 0 and s.reply().err == 0
+    for watcher in watchers:
+        watcher.send(get_data(root))
+    for watcher in watchers:
+        event = watcher.event()
+        assert (event.type, event.path) == (NODE_DATA_CHANGED, root)
+        assert decode(get_data(root), watcher.recv())[0] == b"2"
+        assert watcher.drain_events() == []
 
 
 # --- one-shot watches ----------------------------------------------------------------

@@ -1,0 +1,127 @@
+#include "io/fan.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "io/conn.h"
+
+enum {
+    HELPERS_MAX = 3,
+    SHARE = 32, /* sends that are taken at a time */
+};
+
+struct fan {
+    pthread_mutex_t lock;
+    pthread_cond_t called, done;
+    struct fan_send *sends; /* NULL = no call is under way, or all of it has been taken */
+    size_t count;
+    _Atomic size_t next;
+    unsigned busy; /* helpers that may hold a share */
+    bool stopping, started;
+    unsigned helper_count;
+    pthread_t helpers[HELPERS_MAX];
+};
+
+static void work(struct fan *f, struct fan_send *sends, size_t count)
+{
+    for (;;) {
+        size_t from = atomic_fetch_add_explicit(&f->next, SHARE, memory_order_relaxed);
+        if (from >= count)
+            return;
+        size_t until = count - from < SHARE ? count : from + SHARE;
+        for (size_t i = from; i < until; i++)
+            sends[i].sent = layer_send(sends[i].conn->top, sends[i].bytes, sends[i].len);
+    }
+}
+
+static void *helper_main(void *arg)
+{
+    struct fan *f = arg;
+    pthread_mutex_lock(&f->lock);
+    while (!f->stopping) {
+        if (f->sends == NULL) {
+            pthread_cond_wait(&f->called, &f->lock);
+            continue;
+        }
+        struct fan_send *sends = f->sends;
+        size_t count = f->count;
+        f->busy++;
+        pthread_mutex_unlock(&f->lock);
+        work(f, sends, count);
+        pthread_mutex_lock(&f->lock);
+        f->sends = NULL; /* all of it has been taken */
+        if (--f->busy == 0)
+            pthread_cond_signal(&f->done);
+    }
+    pthread_mutex_unlock(&f->lock);
+    return NULL;
+}
+
+static unsigned processors(void)
+{
+    cpu_set_t mine;
+    return sched_getaffinity(0, sizeof mine, &mine) == 0 ? (unsigned)CPU_COUNT(&mine) : 1;
+}
+
+static void start_helpers(struct fan *f)
+{
+    f->started = true;
+    unsigned want = processors() - 1;
+    if (want > HELPERS_MAX)
+        want = HELPERS_MAX;
+    while (f->helper_count < want) {
+        pthread_t *helper = &f->helpers[f->helper_count];
+        if (pthread_create(helper, NULL, helper_main, f) != 0)
+            break;
+        pthread_setname_np(*helper, "caucus-fan");
+        f->helper_count++;
+    }
+}
+
+struct fan *fan_create(void)
+{
+    struct fan *f = mem_calloc(1, sizeof *f);
+    pthread_mutex_init(&f->lock, NULL);
+    pthread_cond_init(&f->called, NULL);
+    pthread_cond_init(&f->done, NULL);
+    return f;
+}
+
+void fan_destroy(struct fan *f)
+{
+    if (f == NULL)
+        return;
+    pthread_mutex_lock(&f->lock);
+    f->stopping = true;
+    pthread_mutex_unlock(&f->lock);
+    pthread_cond_broadcast(&f->called);
+    for (unsigned i = 0; i < f->helper_count; i++)
+        pthread_join(f->helpers[i], NULL);
+    pthread_cond_destroy(&f->called);
+    pthread_cond_destroy(&f->done);
+    pthread_mutex_destroy(&f->lock);
+    free(f);
+}
+
+void fan_out(struct fan *f, struct fan_send *sends, size_t count)
+{
+    if (!f->started)
+        start_helpers(f);
+    pthread_mutex_lock(&f->lock);
+    f->sends = sends;
+    f->count = count;
+    atomic_store_explicit(&f->next, 0, memory_order_relaxed);
+    pthread_mutex_unlock(&f->lock);
+    pthread_cond_broadcast(&f->called);
+
+    work(f, sends, count);
+
+    pthread_mutex_lock(&f->lock);
+    f->sends = NULL;
+    while (f->busy > 0)
+        pthread_cond_wait(&f->done, &f->lock);
+    pthread_mutex_unlock(&f->lock);
+}
