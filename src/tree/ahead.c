@@ -1,5 +1,6 @@
 #include "tree/ahead.h"
 
+#include "base/prefetch.h"
 #include "tree/table.h"
 #include "tree/tree_internal.h"
 
@@ -22,7 +23,7 @@ void tree_ahead_add(struct tree_ahead *a, const struct tree *t, struct slice rec
     if (path.len <= 1 || a->count == TREE_AHEAD_MAX)
         return;
     uint32_t hash = tree_path_hash(t, path);
-    __builtin_prefetch(table_bucket(&t->table, hash));
+    prefetch(table_bucket(&t->table, hash));
     a->hashes[a->count++] = hash;
 }
 
@@ -45,10 +46,10 @@ void tree_ahead_run(const struct tree_ahead *a, const struct tree *t)
         if (nodes[i] == NULL)
             continue;
         for (size_t at = 0; at < sizeof *nodes[i]; at += CACHE_LINE_BYTES)
-            __builtin_prefetch((const char *)nodes[i] + at);
+            prefetch((const char *)nodes[i] + at);
     }
     for (size_t i = 0; i < a->count; i++) {
         if (nodes[i] != NULL && nodes[i]->data != NULL)
-            __builtin_prefetch(nodes[i]->data);
+            prefetch(nodes[i]->data);
     }
 }

@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/prefetch.h"
 #include "tree/tree_internal.h"
 #include "wire/zk.h"
 
@@ -89,7 +90,7 @@ struct znode *tree_find_child(const struct tree *t, const struct znode *parent, 
 
 void tree_prefetch_child(const struct tree *t, const struct znode *parent, struct slice name)
 {
-    __builtin_prefetch(table_bucket(&t->table, hash_component(t, parent->hash, name)));
+    prefetch(table_bucket(&t->table, hash_component(t, parent->hash, name)));
 }
 
 struct znode *znode_next_skipping(const struct znode *top, const struct znode *n)

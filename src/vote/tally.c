@@ -103,22 +103,26 @@ const char *count_record(struct count *c, const struct record *r, const struct h
 }
 
 enum {
-    AHEAD = 8 /* records */
+    AHEAD = 8 /* records: the voter; twice as many, his place in the index */
 };
 
-static void fetch_voter(const struct voters *v, struct slice records, size_t i)
+static void fetch(const struct voters *v, struct slice records, size_t i,
+                  void (*what)(const struct voters *, const struct pseudonym *))
 {
     if ((i + 1) * RECORD_BYTES > records.len)
         return;
     struct pseudonym p = record_voter(records.ptr + i * RECORD_BYTES);
-    voters_prefetch(v, &p);
+    what(v, &p);
 }
 
 void count_look_ahead(const struct voters *v, struct slice records, size_t i)
 {
+    for (size_t first = 0; i == 0 && first < 2 * AHEAD; first++)
+        fetch(v, records, first, voters_prefetch_index);
     for (size_t first = 0; i == 0 && first < AHEAD; first++)
-        fetch_voter(v, records, first);
-    fetch_voter(v, records, i + AHEAD);
+        fetch(v, records, first, voters_prefetch);
+    fetch(v, records, i + 2 * AHEAD, voters_prefetch_index);
+    fetch(v, records, i + AHEAD, voters_prefetch);
 }
 
 /* ---- from the files ---- */

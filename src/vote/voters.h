@@ -59,7 +59,9 @@ struct hash voters_hash(const struct voters *v);
 
 /* Place of a voter, or -1. Sorted. */
 int64_t voters_find(const struct voters *v, const struct pseudonym *p);
-/* He will be looked for soon. */
+/* He will be looked for soon: first the index, which is waited for here unless it was fetched a
+ * while before, then the lines where he may be. */
+void voters_prefetch_index(const struct voters *v, const struct pseudonym *p);
 void voters_prefetch(const struct voters *v, const struct pseudonym *p);
 
 #endif

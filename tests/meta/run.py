@@ -301,6 +301,12 @@ def check_compat_metrics(source, code):
     return bad
 
 
+def check_prefetch(files):
+    """A bare __builtin_prefetch may be left out with the call of the function that it is in."""
+    return [f"{path}: __builtin_prefetch: by base/prefetch.h" for path, source in files
+            if "__builtin_prefetch" in source and path != "src/base/prefetch.h"]
+
+
 def report(name, bad):
     print(("FAILED " if bad else "ok ") + name, flush=True)
     for line in bad[:20]:
@@ -321,6 +327,7 @@ def self_test():
         check_words([("src/x.c", "/* TO" + "DO later */")]),
         check_links([("docs/x.md", "[gone](nowhere.md)")]),
         check_guards([("src/x/y.h", "#ifndef Y_H\n")]),
+        check_prefetch([("src/x/y.c", "__builtin_prefetch(p);")]),
         check_named_tests("x.md", "`tests/unit/test_nothing.c`"),
         check_named_tests("x.md", "`tests/meta/run.py::no_such_test`"),
         check_promises("| I1 | nothing |\n"),
@@ -363,6 +370,7 @@ def main(argv):
         ("pure archives hold no writable data",
          [] if missing else check_no_globals({m: a.writable for m, a in pure.items()})),
         ("headers are guarded by their path", check_guards(headers)),
+        ("prefetches are ones that happen", check_prefetch(code)),
         ("generated code is fresh", check_generated()),
         ("every folder of src has a README of one screen", check_readmes(folders)),
         ("links in documents lead somewhere", check_links(documents)),
