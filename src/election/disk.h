@@ -4,7 +4,7 @@
  *   writer:  take all that waits, over all logs -> one block of the journal, one sync -> on_report
  *   loop:    (woken) disk_poll -> SHARD_DURABLE to each whose ticket rose
  *   writer:  the logs' own files, from memory: when nothing has come for a moment, and at least
- *            ten times a second
+ *            ten times a second. Then room for the journal's next blocks
  *   settler: when half of the journal is full: syncs the files of the logs that are in it, with
  *            pauses in between unless the writer waits for it
  *

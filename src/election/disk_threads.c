@@ -255,10 +255,16 @@ static bool nothing_is_late(const struct disk *d)
     return list_is_empty(&d->late) && list_is_empty(&d->in_block);
 }
 
+/* What is done when nothing has come for a moment. */
+static int use_quiet(struct disk *d, struct err *err)
+{
+    return nothing_is_late(d) ? journal_go_ahead(d->journal, err) : flush_late(d, err);
+}
+
 /* With d->lock. False: time is up. */
 static bool wait_for_work(struct disk *d)
 {
-    if (nothing_is_late(d)) {
+    if (nothing_is_late(d) && !journal_wants_ahead(d->journal)) {
         pthread_cond_wait(&d->work, &d->lock);
         return true;
     }
@@ -295,11 +301,12 @@ static int end(struct disk *d, struct err *err)
     return rc < 0 ? rc : journal_finish(d->journal, err);
 }
 
-/* The files get theirs when nothing else is to be done, or when it is time. */
+/* The files get theirs when nothing else is to be done, or when it is time; the journal its room.
+ */
 static int work(struct disk *d, struct list *taken, struct err *err)
 {
     if (list_is_empty(taken))
-        return flush_late(d, err);
+        return use_quiet(d, err);
     if (nothing_is_late(d))
         d->flush_by_ns = clock_ns() + FLUSH_NS;
     int rc = make_durable(d, taken, err);

@@ -78,15 +78,34 @@ static void clear_block(struct journal *j)
 }
 
 /* A sync of bytes that are in the file already costs half of one that makes the file longer. */
-static int write_ahead(struct journal *j, uint64_t end)
+static int write_ahead(struct journal *j)
 {
     uint64_t *ahead = &j->ahead[j->generation & 1];
-    if (end <= *ahead || end >= j->half_bytes)
-        return 0;
-    uint64_t len = j->half_bytes - end < AHEAD_BYTES ? j->half_bytes - end : AHEAD_BYTES;
+    uint64_t len = j->half_bytes / 8 < AHEAD_BYTES ? j->half_bytes / 8 : AHEAD_BYTES;
+    if (len > j->half_bytes - *ahead)
+        len = j->half_bytes - *ahead;
     struct iovec zeros = {j->zeros, (size_t)len};
-    *ahead = end + len;
-    return file_write_full(j->fs, j->fd, &zeros, 1, (int64_t)journal_place(j, j->generation, end));
+    uint64_t at = journal_place(j, j->generation, *ahead);
+    *ahead += len;
+    return len > 0 ? file_write_full(j->fs, j->fd, &zeros, 1, (int64_t)at) : 0;
+}
+
+bool journal_wants_ahead(const struct journal *j)
+{
+    uint64_t ahead = j->ahead[j->generation & 1];
+    uint64_t most = j->at < j->half_bytes / 4 ? j->at : j->half_bytes / 4;
+    return ahead < j->half_bytes && ahead < j->at + most;
+}
+
+int journal_go_ahead(struct journal *j, struct err *err)
+{
+    if (j->failed != 0)
+        return err_set(err, ERR_POISONED, "'%s' failed before", j->path);
+    int rc = write_ahead(j);
+    if (rc < 0)
+        return journal_fail(j, err, rc, "write");
+    rc = j->fs->sync(j->fs, j->fd);
+    return rc < 0 ? journal_fail(j, err, rc, "sync") : 0;
 }
 
 int journal_write(struct journal *j, uint32_t flags, struct err *err)
@@ -99,8 +118,11 @@ int journal_write(struct journal *j, uint32_t flags, struct err *err)
     };
     int rc = file_write_full(j->fs, j->fd, parts, parts[1].iov_len > 0 ? 2 : 1,
                              (int64_t)journal_place(j, j->generation, j->at));
-    if (rc == 0 && (flags & BLOCK_LAST) == 0)
-        rc = write_ahead(j, end);
+    uint64_t *ahead = &j->ahead[j->generation & 1];
+    if (rc == 0 && end > *ahead) {
+        *ahead = end;
+        rc = (flags & BLOCK_LAST) == 0 ? write_ahead(j) : 0;
+    }
     if (rc < 0)
         return journal_fail(j, err, rc, "write");
     rc = j->fs->sync(j->fs, j->fd);

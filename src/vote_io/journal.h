@@ -68,6 +68,12 @@ bool journal_has_room(const struct journal *j);
 /* The block is on disk when it returns. ERR_TOOBIG: it fits nowhere. */
 int journal_commit(struct journal *j, struct err *err);
 
+/* Room for what comes next, written as zeros and synced, so that the sync of a block need not wait
+ * for it: to be done when nobody waits for one. Wanted: as much as the half has blocks, at most a
+ * quarter of it. */
+bool journal_wants_ahead(const struct journal *j);
+int journal_go_ahead(struct journal *j, struct err *err); /* a piece of it */
+
 /* All files that generations before this one changed are on disk. */
 void journal_settled(struct journal *j);
 bool journal_is_settled(const struct journal *j);

@@ -8,8 +8,8 @@
 enum {
     BLOCK_HEADING_BYTES = 48,
     BLOCK_ALIGN = 4096,
-    BLOCK_LAST = 1, /* of its generation */
-    AHEAD_BYTES = 2 << 20,
+    BLOCK_LAST = 1,          /* of its generation */
+    AHEAD_BYTES = 256 << 10, /* zeros written at a time */
 };
 
 struct journal {

@@ -270,7 +270,9 @@ static int act(struct rig *r)
 {
     struct err err;
     size_t i = chance(r, LOGS);
-    switch (chance(r, 12)) {
+    switch (chance(r, 13)) {
+    case 12:
+        return journal_wants_ahead(r->journal) ? journal_go_ahead(r->journal, &err) : 0;
     case 0:
         return votelog_flush(r->replicas[i].log, &err);
     case 1:
@@ -683,6 +685,26 @@ static void after_a_failed_sync_nothing_is_written(void **state)
     rig_free(r);
 }
 
+static void room_is_made_ahead_and_is_no_block(void **state)
+{
+    (void)state;
+    struct rig *r = rig_with_batches(1);
+    struct err err = {""};
+    assert_true(journal_wants_ahead(r->journal));
+    for (int pieces = 0; journal_wants_ahead(r->journal); pieces++) {
+        assert_in_range(pieces, 0, 100);
+        assert_int_equal(journal_go_ahead(r->journal, &err), 0);
+    }
+    batches(r, 1);
+    crash_disk_fail_syncs(r->disk, -5);
+    assert_int_equal(journal_go_ahead(r->journal, &err), ERR_IO);
+    crash_disk_fail_syncs(r->disk, 0);
+    assert_int_equal(journal_go_ahead(r->journal, &err), ERR_POISONED);
+    assert_int_equal(journal_commit(r->journal, &err), ERR_POISONED);
+    assert_found(r, 4);
+    rig_free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -699,6 +721,7 @@ int main(void)
         cmocka_unit_test(a_round_that_is_over_needs_no_descriptor),
         cmocka_unit_test(records_that_are_none_are_refused),
         cmocka_unit_test(after_a_failed_sync_nothing_is_written),
+        cmocka_unit_test(room_is_made_ahead_and_is_no_block),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
