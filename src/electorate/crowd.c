@@ -37,7 +37,7 @@ struct crowd {
     struct queue pauses[CROWD_PAUSES];
     uint64_t next_person;
     bool finishing;
-    int64_t next_ns; /* of the pace */
+    int64_t next_ns; /* of the pace; 0 = it has not begun */
     /* People who will vote again: a ring. */
     uint64_t *thoughts;
     uint64_t thoughts_room, thoughts_first, thoughts_count;
@@ -131,11 +131,14 @@ static uint32_t seat_new_person(struct crowd *c, int64_t now_ns)
     return seat(c, person, twice ? PLAN_FIRST_THOUGHT : PLAN_LAST_WORD, now_ns);
 }
 
-/* Whether the pace allows one more, which is then counted. */
+/* Whether the pace allows one more, which is then counted. What could not be sent in time is sent
+ * as soon as it can be, in arrears; at the beginning nothing is. */
 static bool keeps_pace(struct crowd *c, int64_t now_ns)
 {
     if (c->o.rate <= 0)
         return true;
+    if (c->next_ns == 0)
+        c->next_ns = now_ns;
     if (c->next_ns > now_ns)
         return false;
     if (c->next_ns < now_ns - ARREARS_NS_MAX)

@@ -215,26 +215,44 @@ static void no_second_thought_after_a_first_that_was_given_up(void **state)
     end(&w);
 }
 
+/* Ballots until the pace allows no more. */
+static int ballots_now(struct world *w, int64_t *ret_again_ns)
+{
+    struct errand e;
+    int ballots = 0;
+    for (; take(w, &e, ret_again_ns) == CROWD_BALLOT; ballots++)
+        crowd_answer(w->crowd, e.slot, CAST_COMMITTED, 0, w->now_ns);
+    return ballots;
+}
+
 static void a_pace_is_kept(void **state)
 {
     (void)state;
     struct world w;
-    struct errand e;
     int64_t again_ns = 0;
     int ballots = 0;
     begin(&w, 64, 0, 100); /* one each 10 ms */
     int64_t until_ns = w.now_ns + INT64_C(1000) * MS;
-    while (w.now_ns < until_ns) {
-        switch (take(&w, &e, &again_ns)) {
-        case CROWD_BALLOT:
-            ballots++;
-            crowd_answer(w.crowd, e.slot, CAST_COMMITTED, 0, w.now_ns);
-            break;
-        default:
-            w.now_ns = again_ns;
-        }
+    for (; w.now_ns < until_ns; w.now_ns = again_ns) {
+        int now = ballots_now(&w, &again_ns);
+        assert_int_equal(now, 1);
+        ballots += now;
     }
-    assert_in_range(ballots, 98, 112);
+    assert_int_equal(ballots, 100);
+    end(&w);
+}
+
+static void a_pace_that_fell_behind_is_caught_up_with_but_not_for_ever(void **state)
+{
+    (void)state;
+    struct world w;
+    int64_t again_ns;
+    begin(&w, 64, 0, 100);
+    assert_int_equal(ballots_now(&w, &again_ns), 1);
+    w.now_ns += INT64_C(50) * MS;
+    assert_int_equal(ballots_now(&w, &again_ns), 5);
+    w.now_ns += INT64_C(1000) * MS;
+    assert_int_equal(ballots_now(&w, &again_ns), 11); /* a tenth of a second's, and the one due */
     end(&w);
 }
 
@@ -324,6 +342,7 @@ int main(void)
         cmocka_unit_test(a_second_thought_waits_for_the_first),
         cmocka_unit_test(no_second_thought_after_a_first_that_was_given_up),
         cmocka_unit_test(a_pace_is_kept),
+        cmocka_unit_test(a_pace_that_fell_behind_is_caught_up_with_but_not_for_ever),
         cmocka_unit_test(who_is_told_to_finish_begins_nothing_new),
         cmocka_unit_test(a_pause_is_time_in_which_ballots_wait_and_none_is_acknowledged),
         cmocka_unit_test(the_crowd_tells_of_pauses),
