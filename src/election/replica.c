@@ -76,7 +76,6 @@ static void make_shard(struct replica *r)
 {
     struct service *s = r->service;
     const struct state_info *state = &s->definition->info.states[r->state];
-    int64_t gap_ms = s->options.commit_gap_ms > 0 ? s->options.commit_gap_ms : 20;
     struct shard_options o = {
         .self = r->member,
         .members = s->definition->replicas,
@@ -87,11 +86,7 @@ static void make_shard(struct replica *r)
         .on_ballot = state->on_ballot,
         .revisions_max = s->definition->revisions_max,
         .pending_max = PENDING_MAX,
-        /* Batches set the pace: once enough have one on disk, nothing more is waited for, unless
-           batches are full before their time. */
-        .batch_gap_ns = gap_ms * 1000 * 1000,
-        .commit_gap_ns = gap_ms * 1000 * 1000 / 2,
-        .follow_gap_ns = gap_ms * 1000 * 1000 * FOLLOW_GAPS,
+        .follow_gap_ns = pace_full_gap_ns(s) * FOLLOW_GAPS,
         .quorum_wait_ns = 2 * second_ns,
         .fetch_wait_ns = second_ns,
         .rejoin_wait_ns = second_ns,
@@ -104,6 +99,7 @@ static void make_shard(struct replica *r)
     by_chance(&o.seed, sizeof o.seed);
     by_chance(o.salt_key, sizeof o.salt_key);
     r->shard = shard_create(&o, votelog_found(r->log), &r->roll, service_now_ns(s));
+    pace_tell(r);
     explicit_bzero(o.salt_key, sizeof o.salt_key);
 }
 

@@ -35,7 +35,7 @@ struct service_options {
     struct tls_context *accept_tls, *dial_tls;
     int32_t session_timeout_ms;
     int32_t commit_gap_ms; /* a state's votes are collected for so long and committed
-                              together; 0: 20 */
+                              together, or down to half as long (pace.c); 0: 20 */
     int32_t hand_back_ms;  /* who should lead a state has been back for so long (balance.h); 0:
                               10,000;  negative: states stay with who leads them */
     bool replace;          /* the disk that went by this name is lost */

@@ -369,6 +369,7 @@ int service_open(const struct service_options *options, struct service **ret, st
     by_chance(&s->life, sizeof s->life);
     castings_init(s);
     balance_init(s);
+    pace_init(s);
     make_keys(s);
     int rc = open_identity(s, err);
     if (rc == 0)
@@ -576,6 +577,7 @@ void service_turn(struct service *s)
     question_turn(s);
     pulse_turn(s);
     balance_turn(s);
+    pace_turn(s);
     cast_turn(s);
     run_later(s);
     int64_t next_ns = tick_replicas(s); /* last, as votes that were taken wait for it */

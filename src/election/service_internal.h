@@ -7,6 +7,7 @@
  *   questions.c     what servers ask each other
  *   pulse.c         whether a server that is not heard any more is dead
  *   balance.c       no server leads most of the states
+ *   pace.c          for how long votes are collected
  *   results.c       counts, replicas, commands, watches
  *   recount.c       counting again from files
  *   voter.c         one voter's own record, credentials
@@ -196,6 +197,13 @@ void pulse_turn(struct service *s);
 int64_t pulse_deadline(const struct service *s);
 void pulses_end(struct service *s);
 
+/* ---- pace.c ---- */
+void pace_init(struct service *s);
+int64_t pace_full_gap_ns(const struct service *s);
+int64_t pace_gap_ns(int64_t full_gap_ns, uint32_t busy); /* while so many states take votes */
+void pace_tell(struct replica *r);                       /* its shard, the gaps as they are now */
+void pace_turn(struct service *s);
+
 /* ---- balance.c ---- */
 void balance_init(struct service *s);
 void balance_changed(struct service *s); /* who is in line, or a member, or the phase */
@@ -258,6 +266,11 @@ struct service {
         uint64_t handed_epoch;
         int64_t handed_until_ns;
     } balance;
+    struct {
+        int64_t at_ns;  /* when it is looked at next */
+        int64_t gap_ns; /* between two batches of a state */
+        uint64_t seen[STATES_MAX];
+    } pace;
     struct { /* who reads the nation; results.c */
         struct list waiting, reading;
         bool is_reading;

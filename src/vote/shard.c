@@ -78,6 +78,12 @@ void shard_set_disputed(struct shard *s, bool disputed)
     s->disputed = disputed;
 }
 
+void shard_set_pace(struct shard *s, int64_t batch_gap_ns, int64_t commit_gap_ns)
+{
+    s->options.batch_gap_ns = batch_gap_ns;
+    s->options.commit_gap_ns = commit_gap_ns;
+}
+
 struct hash shard_roll(const struct shard *s, uint64_t *ret_voters)
 {
     *ret_voters = s->voters.count;

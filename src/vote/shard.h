@@ -104,6 +104,8 @@ void shard_change_roll(struct shard *s, struct voters *voters);
  * another roll than its own it has nothing to say anyway: the chain of its log would be another.)
  */
 void shard_set_disputed(struct shard *s, bool disputed);
+/* Other gaps, from the next batch and the next write of Commit on. */
+void shard_set_pace(struct shard *s, int64_t batch_gap_ns, int64_t commit_gap_ns);
 /* As it is in the headings of logs. */
 struct hash shard_roll(const struct shard *s, uint64_t *ret_voters);
 
