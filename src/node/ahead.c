@@ -39,3 +39,17 @@ size_t commit_look_ahead(const struct node *n)
         tree_ahead_run(&a, n->tree);
     return count;
 }
+
+size_t drain_look_ahead(const struct node *n, const struct fifo *f)
+{
+    struct tree_ahead a = {.count = 0};
+    uint32_t count = 0;
+    const struct fifo_entry *e;
+    while (count < TREE_AHEAD_MAX && (e = fifo_at(f, count)) != NULL && e->kind == FIFO_READ) {
+        tree_ahead_add(&a, n->tree, fifo_bytes(f, e));
+        count++;
+    }
+    if (count > 1)
+        tree_ahead_run(&a, n->tree);
+    return count;
+}

@@ -187,11 +187,15 @@ void clients_let_go(struct node *n, const char *reason, struct effects *fx)
 
 void client_drain(struct node *n, struct client *c, struct effects *fx)
 {
-    size_t begun = fx->send_bytes.len;
+    size_t begun = fx->send_bytes.len, hinted = 0;
     struct fifo_entry *e;
     while (c->state == CLIENT_READY && (e = fifo_head(&c->fifo)) != NULL &&
            (e->kind == FIFO_READ || e->kind == FIFO_ERROR)) {
         struct fifo_entry entry = *e;
+        if (hinted == 0)
+            hinted = drain_look_ahead(n, &c->fifo);
+        if (hinted > 0)
+            hinted--;
         answer_ready(n, c, &entry, fx);
         client_popped(n, c, &entry, fx);
         if (fx->send_bytes.len - begun > DRAIN_BYTES_MAX)

@@ -46,6 +46,11 @@ struct fifo_entry *fifo_head(struct fifo *f)
     return f->count ? &f->entries[f->head] : NULL;
 }
 
+const struct fifo_entry *fifo_at(const struct fifo *f, uint32_t place)
+{
+    return place < f->count ? &f->entries[(f->head + place) & (f->cap - 1)] : NULL;
+}
+
 struct fifo_entry *fifo_first(struct fifo *f, enum fifo_kind kind)
 {
     for (uint32_t i = 0; i < f->count; i++) {

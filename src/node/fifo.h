@@ -42,6 +42,8 @@ void fifo_deinit(struct fifo *f);
 void fifo_push(struct fifo *f, struct fifo_entry entry, struct slice bytes);
 /* The oldest entry, or NULL. Borrowed until the next push or pop. */
 struct fifo_entry *fifo_head(struct fifo *f);
+/* The one that many places behind the oldest, or NULL. */
+const struct fifo_entry *fifo_at(const struct fifo *f, uint32_t place);
 /* The oldest entry of a kind, or NULL. */
 struct fifo_entry *fifo_first(struct fifo *f, enum fifo_kind kind);
 struct slice fifo_bytes(const struct fifo *f, const struct fifo_entry *e);

@@ -270,6 +270,8 @@ void commit_all(struct node *n, struct effects *fx);
 bool commit_is_behind(const struct node *n);
 /* How many of the oldest it has looked at, one at least if any is committed. */
 size_t commit_look_ahead(const struct node *n);
+/* How many of the oldest it has looked at; 0: the oldest is no read. */
+size_t drain_look_ahead(const struct node *n, const struct fifo *f);
 /* Whether everything up to zxid that we know of is applied. */
 bool commit_has_reached(const struct node *n, int64_t zxid);
 void proposals_drop_after(struct node *n, int64_t zxid);
