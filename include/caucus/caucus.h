@@ -215,8 +215,10 @@ struct caucus_op_result {
     const char *path; /* create */
     const void *data; /* get; NULL: the node's data is null */
     size_t data_bytes;
-    const struct caucus_stat *stat; /* create, set, get. Servers before 3.8.4 leave it out: NULL */
-    const char *const *names;       /* get children */
+    /* set, get. Of a create NULL: telling it takes create2, and a server of 3.8.0 to 3.8.3 that
+     * follows a newer leader passes over a transaction with a create2 in it. */
+    const struct caucus_stat *stat;
+    const char *const *names; /* get children */
     size_t name_count;
 };
 

@@ -269,9 +269,15 @@ int call_ephemerals(const struct call_scope *s, const char *prefix, struct call 
     return rc;
 }
 
+/* Plain create and not create2, though that would tell the stat: a leader of 3.8.4 or later logs a
+ * create2 as one, and a follower before that, which knows none within a multi, passes over the
+ * whole transaction and says that it succeeded. */
 static int32_t part_op(const struct caucus_op *op)
 {
-    return op->type == CAUCUS_OP_CREATE ? create_op(op->options.mode) : (int32_t)op->type;
+    if (op->type != CAUCUS_OP_CREATE)
+        return (int32_t)op->type;
+    int32_t create = create_op(op->options.mode);
+    return create == ZK_OP_CREATE2 ? ZK_OP_CREATE : create;
 }
 
 static bool part_put(struct buf *b, const struct call_scope *s, const struct caucus_op *op)

@@ -188,8 +188,8 @@ static bool get_identities(struct outcome *o, struct dec *d)
     return true;
 }
 
-/* One part of a multi's answer. Its kind is what the server says: servers before 3.8.4 answer
- * create2 as create. */
+/* One part of a multi's answer. Its kind is what the server says: servers before 3.8.4 answer all
+ * kinds of create as create. */
 static bool get_part(struct outcome *o, struct dec *d, struct slice chroot,
                      const struct rec_multi_header *h, struct caucus_op_result *r)
 {
@@ -231,7 +231,7 @@ static void name_part(struct caucus_op_result *r, int32_t op)
 {
     if (r->type != 0)
         return;
-    bool creates = op == ZK_OP_CREATE2 || op == ZK_OP_CREATE_TTL || op == ZK_OP_CREATE_CONTAINER;
+    bool creates = op == ZK_OP_CREATE_TTL || op == ZK_OP_CREATE_CONTAINER;
     r->type = creates ? CAUCUS_OP_CREATE : (enum caucus_op_type)op;
 }
 
@@ -246,7 +246,7 @@ static int32_t asked_part(struct dec *asked)
     struct rec_set_data_request set;
     struct rec_delete_request delete;
     struct rec_exists_request read;
-    if (h.type == ZK_OP_CREATE2 || h.type == ZK_OP_CREATE_CONTAINER)
+    if (h.type == ZK_OP_CREATE || h.type == ZK_OP_CREATE_CONTAINER)
         rec_get_create_request(asked, &create);
     else if (h.type == ZK_OP_CREATE_TTL)
         rec_get_create_ttl_request(asked, &ttl);

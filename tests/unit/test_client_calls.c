@@ -248,6 +248,30 @@ static const struct caucus_op three_ops[] = {
     {.type = CAUCUS_OP_SET, .path = "/a", .data = "y", .data_bytes = 1, .version = -1},
 };
 
+static void a_create_in_a_multi_is_one_that_every_server_knows(void **state)
+{
+    (void)state;
+    static const int32_t wanted[] = {ZK_OP_CREATE, ZK_OP_CREATE, ZK_OP_CREATE_CONTAINER,
+                                     ZK_OP_CREATE_TTL};
+    const struct caucus_op ops[] = {
+        {.type = CAUCUS_OP_CREATE, .path = "/a"},
+        {.type = CAUCUS_OP_CREATE, .path = "/a", .options.mode = CAUCUS_EPHEMERAL_SEQUENTIAL},
+        {.type = CAUCUS_OP_CREATE, .path = "/a", .options.mode = CAUCUS_CONTAINER},
+        {.type = CAUCUS_OP_CREATE,
+         .path = "/a",
+         .options = {.mode = CAUCUS_PERSISTENT_TTL, .ttl_ms = 1}},
+    };
+    for (size_t i = 0; i < 4; i++) {
+        struct call *c;
+        struct rec_multi_header h;
+        assert_int_equal(call_multi(&plain, ZK_OP_MULTI, &ops[i], 1, &c), 0);
+        struct dec d = body_of(c, ZK_OP_MULTI);
+        assert_true(rec_get_multi_header(&d, &h));
+        assert_int_equal(h.type, wanted[i]);
+        call_free(c);
+    }
+}
+
 static void put_part(struct buf *b, int32_t op, int32_t err)
 {
     rec_put_multi_header(b, &(struct rec_multi_header){op, false, err});
@@ -543,6 +567,7 @@ int main(void)
         cmocka_unit_test(lists_come_as_they_are),
         cmocka_unit_test(a_null_list_is_empty),
         cmocka_unit_test(reconfig_tells_absent_lists_from_empty_ones),
+        cmocka_unit_test(a_create_in_a_multi_is_one_that_every_server_knows),
         cmocka_unit_test(the_parts_of_a_multi_are_told_apart),
         cmocka_unit_test(a_failed_multi_has_the_code_of_the_part_that_failed),
         cmocka_unit_test(reads_of_a_multi_fail_one_by_one),
