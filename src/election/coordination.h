@@ -175,6 +175,9 @@ void coordination_shard_begin(struct coordination_shard *s);
 /* The hash of the roll that the replica has, for the other members to see: after `claimed`, and
  * when it changes. Until it stands there the replica hears of no connection. */
 void coordination_shard_set_roll(struct coordination_shard *s, const struct hash *roll);
+/* What stands in Loss/<epoch> when the shard asks for COORD_ADMIT, which it does after SHARD_ADMIT.
+ */
+void coordination_shard_set_loss(struct coordination_shard *s, struct slice document);
 /* What a step wants of the service (not COORD_NOTHING); nothing else is outstanding. Answered by
  * SHARD_COORD, unless SHARD_DISCONNECTED or SHARD_EXPIRED comes first: then it has no answer. */
 void coordination_shard_ask(struct coordination_shard *s, const struct coord_request *request);

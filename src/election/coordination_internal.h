@@ -228,6 +228,7 @@ struct coordination_shard {
     uint32_t own_serial; /* of our LiveNode in this session; 0 = none was asked for */
     uint64_t own_seat;   /* 0 = not known to be there */
     struct alarm again;
+    struct buf loss;   /* the document for the next COORD_ADMIT */
     struct alarm soon; /* an answer that needs no request */
     enum coord_outcome soon_outcome;
 };

@@ -10,7 +10,8 @@
 
 static const char *const global_names[] = {"Global", "Global/Config", "Global/LiveNodes",
                                            "Global/Commands", "Global/Commit"};
-static const char *const state_names[] = {"", "/Members", "/LiveNodes", "/Seal", "/Commit"};
+static const char *const state_names[] = {"",      "/Members", "/LiveNodes",
+                                          "/Seal", "/Loss",    "/Commit"};
 
 enum {
     GLOBAL_NAMES = sizeof global_names / sizeof global_names[0],

@@ -288,12 +288,19 @@ static void on_written(void *owner, uint32_t slot, const struct caucus_result *r
     if (r->rc == 0 && r->result_count > 0) {
         note_written(s, r);
         answer(s, COORD_OK, 0, NULL);
-    } else if (r->rc == CAUCUS_BADVERSION || r->rc == CAUCUS_NONODE) {
+    } else if (r->rc == CAUCUS_BADVERSION || r->rc == CAUCUS_NONODE || r->rc == CAUCUS_NODEEXISTS) {
         s->c->stats.writes_refused++;
         answer(s, COORD_REFUSED, 0, NULL);
     } else {
         lose(s, r->rc);
     }
+}
+
+static struct coord_path loss_path(const struct coordination_shard *s, uint64_t epoch)
+{
+    return coord_path(s->c, "%s/Loss/%llu",
+                      s->c->options.election->states[s->options.state].names.code,
+                      (unsigned long long)epoch);
 }
 
 /* The set stands last: note_written looks there. */
@@ -310,11 +317,20 @@ static void write_commit(struct coordination_shard *s)
     struct seat_name n = own_name(s, s->own_serial);
     n.seat = s->own_seat;
     struct coord_path live = live_path(s, &n), global = coord_path(s->c, "Global/Commit"),
-                      commit = coord_state_path(s->c, s->options.state, "Commit");
+                      commit = coord_state_path(s->c, s->options.state, "Commit"),
+                      loss = loss_path(s, q->commit.epoch);
     struct buf data = {0};
     commit_encode(&q->commit, &data);
-    struct caucus_op ops[3] = {{.type = CAUCUS_OP_CHECK, .path = live.text, .version = 0}};
-    size_t count = takes_over ? 1 : 0;
+    struct caucus_op ops[3];
+    size_t count = 0;
+    if (takes_over)
+        ops[count++] = (struct caucus_op){.type = CAUCUS_OP_CHECK, .path = live.text, .version = 0};
+    if (q->type == COORD_ADMIT)
+        ops[count++] = (struct caucus_op){.type = CAUCUS_OP_CREATE,
+                                          .path = loss.text,
+                                          .data = s->loss.ptr,
+                                          .data_bytes = s->loss.len,
+                                          .options = coord_create_options(s->c, CAUCUS_PERSISTENT)};
     ops[count++] = (struct caucus_op){
         .type = CAUCUS_OP_CHECK, .path = global.text, .version = (int32_t)q->global_version};
     ops[count++] = (struct caucus_op){.type = CAUCUS_OP_SET,
@@ -351,6 +367,12 @@ static void seal(struct coordination_shard *s)
     buf_deinit(&data);
 }
 
+void coordination_shard_set_loss(struct coordination_shard *s, struct slice document)
+{
+    buf_clear(&s->loss);
+    buf_put_slice(&s->loss, document);
+}
+
 void coordination_shard_ask(struct coordination_shard *s, const struct coord_request *request)
 {
     invariant(s->begun && !s->closed && s->asked == COORD_NOTHING);
@@ -373,6 +395,7 @@ void coordination_shard_ask(struct coordination_shard *s, const struct coord_req
         return;
     case COORD_COMMIT:
     case COORD_TAKEOVER:
+    case COORD_ADMIT:
         write_commit(s);
         return;
     case COORD_SEAL:
@@ -427,6 +450,8 @@ void coordination_shard_close(struct coordination_shard *s)
 
 void shards_free(struct coordination *c)
 {
-    for (size_t i = 0; i < c->shard_count; i++)
+    for (size_t i = 0; i < c->shard_count; i++) {
+        buf_deinit(&c->shards[i]->loss);
         free(c->shards[i]);
+    }
 }

@@ -43,6 +43,15 @@ static size_t cells_of(const struct tally *t)
     return (size_t)t->candidates * t->districts;
 }
 
+static void loss_encode(const struct loss *l, struct buf *b)
+{
+    buf_put_i64(b, (int64_t)l->epoch);
+    buf_put_i64(b, (int64_t)l->from);
+    buf_put_i64(b, (int64_t)l->to);
+    buf_put_i64(b, (int64_t)l->batches);
+    buf_put(b, l->chain.bytes, SHA256_BYTES);
+}
+
 void commit_encode(const struct commit *c, struct buf *b)
 {
     uint8_t p[COMMIT_HEAD_BYTES] = {0};
@@ -57,13 +66,33 @@ void commit_encode(const struct commit *c, struct buf *b)
     memcpy(p + 56, c->chain.bytes, SHA256_BYTES);
     memcpy(p + 88, c->root.bytes, SHA256_BYTES);
     store_be32(p + 120, c->holders);
-    store_be32(p + 124, c->sealed ? 1 : 0);
+    store_be32(p + 124, (c->sealed ? 1 : 0) | c->loss_count << 8);
     store_be64(p + 128, c->tally.voters);
     store_be32(p + 136, c->tally.candidates);
     store_be32(p + 140, c->tally.districts);
     buf_put(b, p, sizeof p);
     for (size_t i = 0; i < cells_of(&c->tally); i++)
         buf_put_i64(b, (int64_t)c->tally.votes[i]);
+    for (uint32_t i = 0; i < c->loss_count; i++)
+        loss_encode(&c->losses[i], b);
+}
+
+/* What is in the file goes back by each of them, and was never less. */
+static bool losses_decode(const uint8_t *p, struct commit *c)
+{
+    uint64_t epoch = 0;
+    for (uint32_t i = 0; i < c->loss_count; i++, p += LOSS_BYTES) {
+        struct loss *l = &c->losses[i];
+        l->epoch = load_be64(p);
+        l->from = load_be64(p + 8);
+        l->to = load_be64(p + 16);
+        l->batches = load_be64(p + 24);
+        memcpy(l->chain.bytes, p + 32, SHA256_BYTES);
+        if (l->epoch <= epoch || l->epoch > c->epoch || l->from <= l->to)
+            return false;
+        epoch = l->epoch;
+    }
+    return true;
 }
 
 static bool tally_decode(const uint8_t *p, size_t len, struct tally *ret)
@@ -73,7 +102,7 @@ static bool tally_decode(const uint8_t *p, size_t len, struct tally *ret)
     ret->candidates = load_be32(p + 136);
     ret->districts = load_be32(p + 140);
     if (ret->candidates == 0 || ret->candidates > CANDIDATES_MAX || ret->districts == 0 ||
-        ret->districts > DISTRICTS_MAX || len != COMMIT_HEAD_BYTES + 8 * cells_of(ret))
+        ret->districts > DISTRICTS_MAX || len < COMMIT_HEAD_BYTES + 8 * cells_of(ret))
         return false;
     uint64_t sum = 0;
     for (size_t i = 0; i < cells_of(ret); i++) {
@@ -90,7 +119,13 @@ bool commit_decode(struct slice bytes, struct commit *ret)
     struct commit c;
     memset(&c, 0, sizeof c); /* padding too: commits are compared as bytes in tests */
     if (bytes.len < COMMIT_HEAD_BYTES || memcmp(p, commit_magic, sizeof commit_magic) != 0 ||
-        load_be32(p + 124) > 1 || !tally_decode(p, bytes.len, &c.tally))
+        !tally_decode(p, bytes.len, &c.tally))
+        return false;
+    uint32_t flags = load_be32(p + 124);
+    size_t counted = COMMIT_HEAD_BYTES + 8 * cells_of(&c.tally);
+    c.loss_count = flags >> 8;
+    if ((flags & 0xff) > 1 || c.loss_count > LOSSES_MAX ||
+        bytes.len != counted + (size_t)LOSS_BYTES * c.loss_count)
         return false;
     c.leader = load_be32(p + 4);
     c.round = load_be64(p + 8);
@@ -102,9 +137,19 @@ bool commit_decode(struct slice bytes, struct commit *ret)
     memcpy(c.chain.bytes, p + 56, SHA256_BYTES);
     memcpy(c.root.bytes, p + 88, SHA256_BYTES);
     c.holders = load_be32(p + 120);
-    c.sealed = load_be32(p + 124) == 1;
+    c.sealed = (flags & 1) != 0;
+    if (!losses_decode(p + counted, &c))
+        return false;
     *ret = c;
     return true;
+}
+
+uint64_t commit_lost(const struct commit *c)
+{
+    uint64_t lost = 0;
+    for (uint32_t i = 0; i < c->loss_count; i++)
+        lost += c->losses[i].from - c->losses[i].to;
+    return lost;
 }
 
 struct hash commit_closing(const struct commit *c)

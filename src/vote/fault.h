@@ -20,9 +20,14 @@
     X(CUT_ON_READ, 7, "cut-on-read") /* what is above Commit is forgotten when it is read */       \
     X(NO_CUT, 8, "no-cut")           /* commits do not ask whether the election is open */         \
     X(FORGET_PENDING, 9, "forget-pending") /* retries are compared with committed votes only */    \
-    X(OWN_END, 10, "own-end")     /* a follower counts its whole log, not what Commit says */      \
-    X(BLIND_ACK, 11, "blind-ack") /* acks count whatever epoch and chain they name */              \
-    X(OLD_SEAT, 12, "old-seat")   /* a restarted leader goes on in its epoch */
+    X(OWN_END, 10, "own-end")         /* a follower counts its whole log, not what Commit says */  \
+    X(BLIND_ACK, 11, "blind-ack")     /* acks count whatever epoch and chain they name */          \
+    X(OLD_SEAT, 12, "old-seat")       /* a restarted leader goes on in its epoch */                \
+    X(BLIND_ADMIT, 13, "blind-admit") /* a loss is admitted of a Commit that people did not see */ \
+    X(KEPT_END, 14, "kept-end")       /* whatever is in a log remains, of whatever epoch */        \
+    X(NO_ASIDE, 15, "no-aside")       /* what was given up is cut before it is put aside */        \
+    X(OVERLOOK_LOSS, 16, "overlook-loss") /* who was away goes on behind a loss as before */       \
+    X(TAIL_GOES, 17, "tail-goes")         /* ... and what it did not know to be committed goes */
 
 enum shard_fault {
 #define SHARD_FAULT_ENUM(name, bit, text) SHARD_FAULT_##name = 1 << (bit),

@@ -20,7 +20,8 @@ enum message_type {
                      */
     /* To anybody, and back. */
     MESSAGE_FETCH,   /* committed batches from index to second index */
-    MESSAGE_FETCHED, /* index: where they begin; bytes: none if there are none; whole batches */
+    MESSAGE_FETCHED, /* index: where they begin; bytes: none if there are none; whole batches;
+                        epoch: of the newest loss that the sender has read of */
     MESSAGE_TYPE_END,
 };
 

@@ -16,8 +16,10 @@ static void recover_log(struct shard *s, const struct shard_disk *disk)
     struct shard_log *l = &s->log;
     l->cap = l->count = l->bare = disk->mark_count;
     l->entries = mem_calloc(l->cap ? l->cap : 1, sizeof *l->entries);
-    if (disk->base.end > 0)
+    if (disk->base.end > 0) {
         l->base = disk->base;
+        l->base_batches = disk->base_batches;
+    }
     uint64_t first = l->base.end;
     for (size_t i = 0; i < disk->mark_count; i++) {
         invariant(disk->marks[i].end > first);
@@ -281,8 +283,15 @@ static void ask_next(struct shard *s, struct shard_effects *fx)
         s->moved_at_ns = INT64_MAX;
         s->read_ns = s->now_ns;
         ask(s, fx, COORD_READ);
+    } else if (s->admitting) {
+        if (loss_is_proposed(s, fx))
+            ask(s, fx, COORD_ADMIT)->commit = s->proposal;
     } else if (!view_is_ours(s)) {
         s->behind_since_ns = INT64_MAX;
+    } else if (s->superseded) {
+        s->behind_since_ns = INT64_MAX;
+        if (s->view.own_seat != 0)
+            leave(s, fx, s->now_ns);
     } else if (s->disputed && view_begins(s)) {
         s->behind_since_ns = INT64_MAX;
         if (time_reached(s, doubt_ends_at(s)))
@@ -332,13 +341,27 @@ static void on_coord(struct shard *s, const struct shard_event *ev, struct shard
     case COORD_SEAL:
         s->view.has_seal = s->view.has_seal || done;
         return;
+    case COORD_ADMIT:
+        s->admitting = false;
+        fx->admitted = done ? ADMIT_DONE : ADMIT_REFUSED;
+        if (done)
+            view_commit(s, fx, &s->proposal, s->view.commit_version + 1);
+        return;
     }
+}
+
+static void admission_is_lost(struct shard *s, struct shard_effects *fx)
+{
+    if (s->admitting)
+        fx->admitted = ADMIT_UNKNOWN;
+    s->admitting = false;
 }
 
 static void on_disconnected(struct shard *s, struct shard_effects *fx)
 {
     if (s->asked == COORD_COMMIT && shard_fault(s, SHARD_FAULT_ASSUME))
         view_commit(s, fx, &s->proposal, s->view.commit_version + 1);
+    admission_is_lost(s, fx);
     s->connected = false;
     s->asked = COORD_NOTHING;
     s->stale = true;
@@ -348,6 +371,7 @@ static void on_expired(struct shard *s, struct shard_effects *fx)
 {
     if (s->leading)
         lead_end(s, fx, ANSWER_UNKNOWN_RETRY);
+    admission_is_lost(s, fx);
     s->connected = false;
     s->asked = COORD_NOTHING;
     s->stale = true;
@@ -361,6 +385,20 @@ static void on_yield(struct shard *s, uint32_t to)
         return;
     s->yield_to = (int32_t)to;
     s->yield_until_ns = s->now_ns + s->options.yield_wait_ns;
+}
+
+static void on_admit(struct shard *s, const struct shard_event *ev, struct shard_effects *fx)
+{
+    invariant(!s->admitting);
+    if (!s->connected || !s->known) {
+        fx->admitted = ADMIT_REFUSED;
+        return;
+    }
+    s->admitting = true;
+    s->stale = true; /* who asks has read what may not be known here yet */
+    s->admit_version = ev->admit.commit_version;
+    s->admit_kept = ev->admit.kept;
+    s->admit_lacking = ev->admit.lacking | UINT32_C(1) << s->options.self;
 }
 
 static void on_changed(struct shard *s, uint32_t changed)
@@ -427,6 +465,12 @@ static void handle(struct shard *s, const struct shard_event *ev, struct shard_e
         return;
     case SHARD_YIELD:
         on_yield(s, ev->yield_to);
+        return;
+    case SHARD_ADMIT:
+        on_admit(s, ev, fx);
+        return;
+    case SHARD_SET_ASIDE:
+        loss_set_aside(s, fx);
         return;
     }
 }
@@ -546,5 +590,7 @@ struct shard_status shard_status(const struct shard *s)
         .tally = &s->count.tally,
         .chain = log_tip(&s->log)->chain,
         .root = merkle_root(&s->count.tree),
+        .superseded_from = s->superseded ? s->superseder.to : 0,
+        .superseded_by = s->superseded ? s->superseder.epoch : 0,
     };
 }

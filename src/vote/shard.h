@@ -82,6 +82,7 @@ struct shard_mark {
 struct shard_disk {
     uint64_t round;         /* of the log; 0 = there is none */
     struct shard_mark base; /* the marks follow it; end 0 = they are all there are */
+    uint64_t base_batches;  /* up to there */
     uint64_t promised;
     /* The newest commit that was noted; base does not lie behind it. */
     uint64_t seen_round, seen_epoch, seen_index;
@@ -123,6 +124,9 @@ enum shard_event_type {
     SHARD_DISK_FAILED, /* nothing will be any more */
     SHARD_CAST,
     SHARD_YIELD, /* make room in the line for member `yield_to` (shard_may_yield) */
+    SHARD_ADMIT, /* give up what nobody has: `admit`. fx.admitted tells what became of it, in this
+                    step or a later one */
+    SHARD_SET_ASIDE, /* what status.superseded is about is in a file elsewhere, durably */
 };
 
 enum shard_node {
@@ -184,6 +188,10 @@ struct shard_event {
         uint64_t ticket;
         struct ballot cast;
         uint32_t yield_to;
+        struct { /* of shard_kept, as people have seen it */
+            uint64_t commit_version, kept;
+            uint32_t lacking; /* members that said they have not what Commit names */
+        } admit;
     };
 };
 
@@ -201,8 +209,22 @@ struct shard_status {
     enum phase phase;
     const struct tally *tally; /* of `counted` records */
     struct hash chain, root;   /* of the log's end; of `counted` records */
+    /* A loss was admitted of records that are in this log, or may be (it was away). The replica
+     * takes no part until they are in a file elsewhere: records [superseded_from, last) of this
+     * round, admitted in epoch superseded_by (0: that is not so). SHARD_SET_ASIDE then. What is
+     * aside of a loss stays there: after a restart it may be asked for once more, when the log goes
+     * on differently already. */
+    uint64_t superseded_from, superseded_by;
 };
 struct shard_status shard_status(const struct shard *s);
+
+bool shard_is_superseded(const struct shard *s);
+
+/* What this replica has, durably, of the log that Commit names: records [0, *ret_index). Less than
+ * Commit names only where that is all that can be proved: what was seen committed, or else came
+ * from the leader of Commit's epoch, whose log is the one that Commit names. false: it cannot be
+ * said now. */
+bool shard_kept(const struct shard *s, uint64_t *ret_index, struct hash *ret_chain);
 
 /* Of that, for who asks often: whether it leads, in which epoch (of Commit, if it does not). */
 bool shard_leads(const struct shard *s, uint64_t *ret_epoch);

@@ -23,7 +23,7 @@ static bool is_at_hand(const struct shard *s, uint64_t index)
 
 bool count_can_go_on(const struct shard *s)
 {
-    return s->count.tree.size < s->committed && is_at_hand(s, s->count.tree.size);
+    return !s->superseded && s->count.tree.size < s->committed && is_at_hand(s, s->count.tree.size);
 }
 
 static void count_one(struct shard *s, const uint8_t bytes[RECORD_BYTES])
@@ -68,7 +68,7 @@ static void count_run(struct shard *s, uint64_t until)
 /* I4 and I9: what everybody else counted is what was counted here. */
 void count_compare(struct shard *s)
 {
-    if (s->commit.round == 0 || s->commit.round != s->log.round ||
+    if (s->commit.round == 0 || s->commit.round != s->log.round || s->superseded ||
         s->count.tree.size != s->commit.index)
         return;
     struct hash root = merkle_root(&s->count.tree);
@@ -87,7 +87,8 @@ void count_committed(struct shard *s)
         until = s->count.tree.size + s->options.bounds.count_records;
 
     uint64_t before = s->count.tree.size;
-    while (s->failed == NULL && s->count.tree.size < until && is_at_hand(s, s->count.tree.size))
+    while (s->failed == NULL && !s->superseded && s->count.tree.size < until &&
+           is_at_hand(s, s->count.tree.size))
         count_run(s, until);
     if (s->failed == NULL && s->count.tree.size > before)
         count_compare(s);
@@ -127,9 +128,10 @@ static bool propose_one(struct shard *s, const uint8_t bytes[RECORD_BYTES], stru
 
 bool count_propose(struct shard *s, uint64_t index, struct commit *ret)
 {
-    invariant(count_is_current(s) && s->commit.index == s->committed);
+    invariant(count_is_current(s));
     struct merkle tree = s->count.tree;
     *ret = s->commit;
+    ret->tally = s->count.tally;
     uint8_t room[RECORD_BYTES];
     for (struct slice run; tree.size < index;) {
         run = records_from(s, tree.size, index, room);
@@ -140,14 +142,11 @@ bool count_propose(struct shard *s, uint64_t index, struct commit *ret)
                 return false;
         }
     }
-    for (size_t e = log_entry_of(&s->log, s->committed);
-         e < s->log.count && s->log.entries[e].mark.end <= index; e++) {
-        ret->bytes += s->log.entries[e].len;
-        ret->batches++;
-    }
     const struct shard_mark *mark = log_mark(&s->log, index);
     invariant(mark != NULL);
     ret->index = index;
+    ret->batches = log_batches(&s->log, index);
+    ret->bytes = index * RECORD_BYTES + ret->batches * (BATCH_HEADING_BYTES + SHA256_BYTES);
     ret->chain = mark->chain;
     ret->root = merkle_root(&tree);
     ret->holders = lead_holders(s, index);

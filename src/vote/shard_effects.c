@@ -15,6 +15,7 @@ void shard_effects_clear(struct shard_effects *fx)
 {
     fx->persist_count = fx->send_count = fx->answer_count = 0;
     fx->coord.type = COORD_NOTHING;
+    fx->admitted = ADMIT_NOTHING;
     fx->drop_peers = 0;
     fx->failed = NULL;
     fx->deadline_ns = INT64_MAX;

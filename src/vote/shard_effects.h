@@ -48,6 +48,7 @@ enum coord_type {
     COORD_COMMIT,   /* write Commit, if its version and that of the nation's node are these */
     COORD_TAKEOVER, /* the same, if moreover the own LiveNode `seat` is there */
     COORD_SEAL,     /* create Seal/<round>; if it is there it stays (COORD_OK) */
+    COORD_ADMIT,    /* as COORD_COMMIT, and create Loss/<epoch of it>: all or nothing */
 };
 
 struct coord_request {
@@ -92,6 +93,14 @@ struct answer {
     struct receipt receipt; /* of COMMITTED and DUPLICATE; of CLOSED the round */
 };
 
+/* What became of a SHARD_ADMIT. */
+enum shard_admitted {
+    ADMIT_NOTHING,
+    ADMIT_DONE,
+    ADMIT_REFUSED, /* it is not as the event says; nothing was changed */
+    ADMIT_UNKNOWN, /* the service was lost: Commit tells */
+};
+
 struct shard_effects {
     struct shard_persist *persists;
     size_t persist_count, persist_cap;
@@ -100,6 +109,7 @@ struct shard_effects {
     struct answer *answers;
     size_t answer_count, answer_cap;
     struct coord_request coord;
+    enum shard_admitted admitted;
     uint32_t drop_peers; /* bit per member whose link is to be closed: it does not make sense */
     const char *failed;  /* not NULL: why the shard is over; static */
     struct buf bytes;

@@ -46,12 +46,15 @@ enum fit {
 
 /* Puts a batch where it belongs, in the place of what is there: I6. What an earlier epoch left goes
  * when the leader of a later one writes in its place, for his takeover is in Commit; and so does
- * whatever is not as a member has it that knows its log to be the one in Commit (UINT64_MAX). */
+ * whatever is not as a member has it that knows its log to be the one in Commit (UINT64_MAX). But
+ * nothing goes for a leader whose takeover is still to be read here: there may be a loss with it,
+ * and what was given up be kept first (loss_look). */
 static enum fit install(struct shard *s, struct shard_effects *fx, const struct batch *b,
                         uint64_t epoch)
 {
+    bool unread = epoch != UINT64_MAX && epoch > s->commit.epoch;
     if (batch_end(b) <= s->log.base.end)
-        return FITS;
+        return unread ? FITS_NOT : FITS;
     const struct shard_mark *before = log_mark(&s->log, b->first);
     if (before == NULL || !hash_eq(&before->chain, &b->before))
         return FITS_NOT;
@@ -63,6 +66,8 @@ static enum fit install(struct shard *s, struct shard_effects *fx, const struct 
         const struct shard_mark *there = &s->log.entries[i].mark;
         if (hash_eq(&there->chain, &b->chain))
             return FITS;
+        if (unread)
+            return FITS_NOT;
         bool may_go = there->epoch < epoch || shard_fault(s, SHARD_FAULT_OLD_EPOCH);
         if (b->first < s->committed || !may_go)
             return FITS_NEVER;
@@ -189,8 +194,9 @@ static void on_fetch(struct shard *s, struct shard_effects *fx, uint32_t from,
     memset(&reply, 0, sizeof reply);
     reply.type = MESSAGE_FETCHED;
     reply.round = m->round;
+    reply.epoch = loss_newest(s);
     reply.index = m->index;
-    if (m->round != s->log.round || until <= m->index)
+    if (!s->known || m->round != s->log.round || until <= m->index)
         shard_send(fx, from, 0, &reply);
     else
         shard_send_log(fx, from, &reply, until);
@@ -201,6 +207,11 @@ static void on_fetched(struct shard *s, struct shard_effects *fx, uint32_t from,
 {
     if (!s->fetching || m->round != s->log.round)
         return;
+    /* What is committed is one log from one loss to the next only: somebody has not read of one. */
+    if (m->epoch != loss_newest(s)) {
+        s->stale = s->stale || m->epoch > loss_newest(s);
+        return;
+    }
     struct slice rest = m->bytes;
     struct batch b;
     bool any = false;
@@ -247,8 +258,9 @@ static int32_t whom_to_ask(const struct shard *s)
 
 bool follow_wants_to_fetch(const struct shard *s)
 {
-    return s->connected && s->known && !s->leading && s->commit.round == s->log.round &&
-           s->committed < s->commit.index && !follow_is_streamed(s);
+    return s->connected && s->known && !s->leading && !s->superseded &&
+           s->commit.round == s->log.round && s->committed < s->commit.index &&
+           !follow_is_streamed(s);
 }
 
 void follow_fetch(struct shard *s, struct shard_effects *fx)
@@ -287,8 +299,8 @@ static bool is_same_greeting(const struct message *a, const struct message *b)
 void follow_greet(struct shard *s, struct shard_effects *fx)
 {
     int32_t leader = view_leader(s);
-    if (leader < 0 || (uint32_t)leader == s->options.self || s->leading || !s->peers[leader].up ||
-        follow_is_streamed(s))
+    if (leader < 0 || (uint32_t)leader == s->options.self || s->leading || s->superseded ||
+        !s->peers[leader].up || follow_is_streamed(s))
         return;
     const struct shard_mark *end = log_tip(&s->log);
     const struct shard_mark *committed = log_mark(&s->log, s->committed);
@@ -314,6 +326,8 @@ void follow_greet(struct shard *s, struct shard_effects *fx)
 void follow_message(struct shard *s, struct shard_effects *fx, uint32_t from,
                     const struct message *m)
 {
+    if (s->superseded)
+        return;
     switch (m->type) {
     case MESSAGE_APPEND:
     case MESSAGE_PROBE:

@@ -7,6 +7,7 @@
  *   shard_follow.c  the others' side: appends, probes, fetching
  *   shard_log.c     the log as the shard knows it
  *   shard_count.c   counting what is committed
+ *   shard_loss.c    what nobody has any more is given up
  */
 #ifndef CAUCUS_VOTE_SHARD_INTERNAL_H
 #define CAUCUS_VOTE_SHARD_INTERNAL_H
@@ -29,6 +30,7 @@ struct entry {
 struct shard_log {
     uint64_t round;
     struct shard_mark base;
+    uint64_t base_batches; /* up to there */
     struct entry *entries;
     size_t count, cap;
     size_t bare;  /* so many of the first have no bytes */
@@ -110,6 +112,16 @@ struct shard {
     bool disputed;       /* the roll */
     int64_t disputed_ns; /* since then */
 
+    /* Losses (shard_loss.c). */
+    bool superseded; /* what is beyond superseder.to may be what Commit names no more */
+    struct loss superseder;
+    bool goes_back; /* it is, and is known here as committed beyond back_to.to */
+    struct loss back_to;
+    uint64_t aside_epoch; /* of the newest loss of which that is in a file; 0 = none in this life */
+    bool admitting;       /* a SHARD_ADMIT waits for its answer */
+    uint64_t admit_version, admit_kept;
+    uint32_t admit_lacking;
+
     int32_t yield_to; /* who is to lead instead; -1 = nobody */
     int64_t yield_until_ns;
 
@@ -140,6 +152,10 @@ size_t log_entry_at(const struct shard_log *l, uint64_t index);
 size_t log_entry_of(const struct shard_log *l, uint64_t index);
 void log_append(struct shard *s, struct shard_effects *fx, const struct batch *b);
 void log_truncate(struct shard *s, struct shard_effects *fx, uint64_t index);
+/* To where a loss was admitted from, also behind `committed`. */
+void log_go_back(struct shard *s, struct shard_effects *fx, const struct loss *loss);
+/* Batches up to `index`, which is a boundary. */
+uint64_t log_batches(const struct shard_log *l, uint64_t index);
 /* A new, empty log for `round`. */
 void log_begin_round(struct shard *s, struct shard_effects *fx, uint64_t round);
 uint64_t log_durable(const struct shard *s); /* records that are on disk */
@@ -158,8 +174,20 @@ bool count_can_go_on(const struct shard *s); /* there is more to count than one 
 /* What Commit has to say when the records below `index` are committed. */
 bool count_propose(struct shard *s, uint64_t index, struct commit *ret);
 
+/* ---- shard_loss.c ---- */
+/* What a SHARD_ADMIT wants stands in `proposal`, to be written. false: not yet, or it was refused.
+ */
+bool loss_is_proposed(struct shard *s, struct shard_effects *fx);
+/* Epoch of the newest loss of this round that was read of; 0 = none. */
+uint64_t loss_newest(const struct shard *s);
+/* Commit was read. */
+void loss_look(struct shard *s);
+void loss_set_aside(struct shard *s, struct shard_effects *fx);
+
 /* ---- shard_view.c ---- */
 void view_read(struct shard *s, struct shard_effects *fx, const struct coord_view *view);
+/* Of Commit, as far as `committed`. */
+void view_note_seen(struct shard *s, struct shard_effects *fx);
 /* Whether the log holds what Commit names. */
 void view_verify(struct shard *s, struct shard_effects *fx);
 bool view_is_ours(const struct shard *s); /* the election is the one this shard is for */

@@ -104,7 +104,7 @@ bool shard_is_idle(const struct shard *s)
 
 bool shard_is_current(const struct shard *s)
 {
-    return s->known && count_is_current(s) &&
+    return s->known && count_is_current(s) && !s->superseded &&
            (s->commit.round == 0 ||
             (s->log.round == s->commit.round && s->committed == s->commit.index));
 }
@@ -284,7 +284,7 @@ static void cast_when_closed(struct shard *s, const struct ballot *b, struct sha
     struct found f;
     if (s->commit.round != s->view.global.round)
         shard_answer(s, fx, b->client, ANSWER_CLOSED); /* nothing was, in this round */
-    else if (s->log.round != s->commit.round || s->committed != s->commit.index ||
+    else if (s->log.round != s->commit.round || s->committed != s->commit.index || s->superseded ||
              !count_is_current(s) || !look_up(s, b, &f))
         shard_answer(s, fx, b->client, ANSWER_UNAVAILABLE);
     else if (f.place < 0)

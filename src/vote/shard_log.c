@@ -103,6 +103,26 @@ void log_truncate(struct shard *s, struct shard_effects *fx, uint64_t index)
     shard_persist(s, fx, SHARD_PERSIST_TRUNCATE, index, slice_str(""));
 }
 
+void log_go_back(struct shard *s, struct shard_effects *fx, const struct loss *loss)
+{
+    struct shard_log *l = &s->log;
+    free_entries(l, log_entry_of(l, loss->to));
+    if (loss->to < l->base.end) { /* not remembered; the file has it */
+        l->base = (struct shard_mark){.end = loss->to, .chain = loss->chain};
+        l->base_batches = loss->batches;
+    }
+    if (log_tip(l)->end != loss->to || !hash_eq(&log_tip(l)->chain, &loss->chain)) {
+        shard_fail(s, "the log was another one already before the loss that Commit admits");
+        return;
+    }
+    shard_persist(s, fx, SHARD_PERSIST_TRUNCATE, loss->to, slice_str(""));
+}
+
+uint64_t log_batches(const struct shard_log *l, uint64_t index)
+{
+    return l->base_batches + (index > l->base.end ? log_entry_of(l, index - 1) + 1 : 0);
+}
+
 static struct log_heading heading_of(const struct shard *s, uint64_t round)
 {
     struct log_heading h = {.round = round, .config = s->options.config, .roll = s->roll_hash};
@@ -203,6 +223,7 @@ void log_forget(struct shard *s)
     if (gone < kept)
         return;
     l->base = l->entries[gone - 1].mark;
+    l->base_batches += gone;
     for (size_t i = 0; i < gone; i++) {
         if (l->entries[i].bytes != NULL)
             l->bytes -= l->entries[i].len;

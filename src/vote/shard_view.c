@@ -70,8 +70,15 @@ bool view_is_caught_up(const struct shard *s)
         return false;
     if (view_begins(s))
         return !s->disputed;
-    return s->log.round == s->commit.round && s->committed == s->commit.index &&
+    return s->log.round == s->commit.round && s->committed == s->commit.index && !s->superseded &&
            log_durable(s) >= s->committed && count_is_current(s);
+}
+
+/* That it goes back behind what was seen. */
+static bool admits_that(const struct shard *s, const struct commit *c)
+{
+    const struct loss *newest = c->loss_count > 0 ? &c->losses[c->loss_count - 1] : NULL;
+    return newest != NULL && newest->epoch > s->seen_epoch;
 }
 
 /* Every read is synced, so an older state than one that was seen is a loss. */
@@ -83,10 +90,10 @@ static bool went_back(const struct shard *s, const struct coord_view *view)
         return true;
     if (c->round != s->seen_round)
         return c->round < s->seen_round;
-    return c->epoch < s->seen_epoch || c->index < s->seen_index;
+    return c->epoch < s->seen_epoch || (c->index < s->seen_index && !admits_that(s, c));
 }
 
-static void note_seen(struct shard *s, struct shard_effects *fx)
+void view_note_seen(struct shard *s, struct shard_effects *fx)
 {
     if (s->seen_round == s->commit.round && s->seen_index == s->committed &&
         s->seen_epoch == s->commit.epoch)
@@ -101,7 +108,7 @@ void view_verify(struct shard *s, struct shard_effects *fx)
 {
     const struct commit *c = &s->commit;
     if (!s->known || c->round == 0 || c->round != s->log.round ||
-        log_tip(&s->log)->end < c->index || c->index < s->committed)
+        log_tip(&s->log)->end < c->index || c->index < s->committed || s->superseded)
         return;
     if (c->tally.candidates != s->options.candidates ||
         c->tally.districts != s->options.districts) {
@@ -117,7 +124,7 @@ void view_verify(struct shard *s, struct shard_effects *fx)
     if (same) {
         s->committed = c->index;
         s->fetching = false;
-        note_seen(s, fx);
+        view_note_seen(s, fx);
         return;
     }
     /* Commit names another log: somewhere behind `committed` ours parts from it. Where, only one
@@ -150,6 +157,9 @@ void view_commit(struct shard *s, struct shard_effects *fx, const struct commit 
         invariant(!s->leading);
         log_begin_round(s, fx, c->round);
     }
+    loss_look(s);
+    if (shard_fault(s, SHARD_FAULT_NO_ASIDE))
+        loss_set_aside(s, fx);
     if (shard_fault(s, SHARD_FAULT_CUT_ON_READ) && !s->leading && c->round == s->log.round)
         log_truncate(s, fx, c->index);
     view_verify(s, fx);

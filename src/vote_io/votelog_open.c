@@ -15,6 +15,7 @@ static void add_mark(struct votelog *l, const struct batch *b)
     /* Of what was seen committed the last boundary is enough. */
     if (l->round == l->seen_round && mark.end <= l->seen_index) {
         l->found.base = mark;
+        l->found.base_batches++;
         return;
     }
     if (l->found.mark_count == l->mark_cap) {

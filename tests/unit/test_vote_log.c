@@ -218,6 +218,59 @@ static void a_commit_is_read_as_it_was_written(void **state)
     buf_deinit(&b);
 }
 
+static struct commit with_losses(void)
+{
+    struct commit c = some_commit();
+    c.loss_count = 2;
+    c.losses[0] = (struct loss){.epoch = 4, .from = 30, .to = 20, .batches = 6};
+    c.losses[1] = (struct loss){.epoch = 9, .from = 41, .to = 40, .batches = 12};
+    memset(c.losses[0].chain.bytes, 0xcc, 32);
+    memset(c.losses[1].chain.bytes, 0xaa, 32);
+    return c;
+}
+
+static void losses_are_read_as_they_were_written(void **state)
+{
+    (void)state;
+    struct commit c = with_losses(), again;
+    struct buf b = {0};
+    commit_encode(&c, &b);
+    assert_int_equal(b.len, 176 + 8 * 6 + 2 * 64);
+    assert_true(commit_decode(buf_slice(&b), &again));
+    assert_memory_equal(&c, &again, sizeof c);
+    assert_int_equal(commit_lost(&again), 11);
+    for (size_t len = 0; len < b.len; len++)
+        assert_false(commit_decode(slice_of(b.ptr, len), &again));
+    buf_deinit(&b);
+}
+
+static void losses_that_cannot_be_are_refused(void **state)
+{
+    (void)state;
+    for (int wrong = 0; wrong < 6; wrong++) {
+        struct commit c = with_losses(), again;
+        struct buf b = {0};
+        if (wrong == 1)
+            c.losses[0].from = c.losses[0].to; /* nothing */
+        else if (wrong == 2)
+            c.losses[1].epoch = 4; /* not after the one before */
+        else if (wrong == 3)
+            c.losses[0].epoch = 0;
+        else if (wrong == 4)
+            c.losses[1].epoch = c.epoch + 1; /* still to come */
+        commit_encode(&c, &b);
+        if (wrong == 5) { /* more than there is room for */
+            uint8_t last[64];
+            memcpy(last, b.ptr + b.len - sizeof last, sizeof last);
+            for (int i = 0; i < LOSSES_MAX - 1; i++)
+                buf_put(&b, last, sizeof last);
+            b.ptr[126] = LOSSES_MAX + 1;
+        }
+        assert_true(commit_decode(buf_slice(&b), &again) == (wrong == 0));
+        buf_deinit(&b);
+    }
+}
+
 static void the_nations_node_is_read_as_it_was_written(void **state)
 {
     (void)state;
@@ -249,6 +302,8 @@ int main(void)
         cmocka_unit_test(the_last_vote_counts_and_each_voter_once),
         cmocka_unit_test(a_recount_refuses_what_does_not_follow),
         cmocka_unit_test(a_commit_is_read_as_it_was_written),
+        cmocka_unit_test(losses_are_read_as_they_were_written),
+        cmocka_unit_test(losses_that_cannot_be_are_refused),
         cmocka_unit_test(the_nations_node_is_read_as_it_was_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,11 +53,14 @@ static void add_record(struct world *w, const struct record *r)
                           request);
     }
     c->records[c->count].voter = (uint8_t)voter;
+    uint8_t bytes[RECORD_BYTES];
+    record_encode(r, bytes);
+    c->leaves[c->count] = merkle_leaf(slice_of(bytes, sizeof bytes));
     c->records[c->count].candidate = (uint8_t)r->candidate;
     c->records[c->count++].request = request;
 }
 
-/* The batch with this chain, on any disk or on its way there. */
+/* The batch with this chain, on any disk or on its way there, or on one that is gone. */
 static bool find_batch(const struct world *w, const struct commit *c, const struct hash *chain,
                        struct batch *ret)
 {
@@ -70,6 +73,11 @@ static bool find_batch(const struct world *w, const struct commit *c, const stru
             if (hash_eq(&h, chain))
                 return batch_read(log[i - 1]->bytes, ret) == BATCH_VALID;
         }
+    }
+    for (uint32_t i = 0; i < w->gone_count; i++) {
+        struct hash h = chain_of(w->gone[i]);
+        if (hash_eq(&h, chain))
+            return batch_read(w->gone[i]->bytes, ret) == BATCH_VALID;
     }
     return false;
 }
@@ -104,7 +112,7 @@ static void read_batches(struct world *w, const struct commit *before, const str
 
 /* ---- I2: copies ---- */
 
-static bool disk_holds(const struct disk *d, const struct commit *c)
+bool check_disk_holds(const struct disk *d, const struct commit *c)
 {
     if (d->round != c->round)
         return c->index == 0;
@@ -116,24 +124,157 @@ static bool disk_holds(const struct disk *d, const struct commit *c)
     return c->index == 0;
 }
 
+static uint32_t holders_of(const struct world *w, const struct commit *c)
+{
+    uint32_t holders = 0;
+    for (uint32_t i = 0; i < w->options.replicas; i++) {
+        if (check_disk_holds(&w->replicas[i].disk, c))
+            holders |= UINT32_C(1) << i;
+    }
+    return holders;
+}
+
+/* Who has it keeps it: as many as there were, but for disks that are gone. */
 static void check_copies(struct world *w)
 {
     const struct commit *c = &w->coord.commit;
-    uint32_t holders = 0;
-    if (c->index == 0)
-        return;
+    uint32_t holders = holders_of(w, c);
+    if ((w->holders & ~holders) != 0)
+        world_violate(w, "I2: a disk lost some of the %" PRIu64 " records that are committed",
+                      c->index);
+    w->holders = holders;
+}
+
+static void forget_disk(struct request *r, uint32_t replica)
+{
+    uint32_t bit = UINT32_C(1) << replica;
+    r->gone |= r->held & bit;
+    r->held &= ~bit;
+}
+
+/* Of a disk that is no more, what somebody may be about to commit is kept by the model. */
+void check_wiped(struct world *w, uint32_t replica)
+{
+    const struct disk *d = &w->replicas[replica].disk;
+    w->holders &= ~(UINT32_C(1) << replica);
     for (uint32_t i = 0; i < w->options.replicas; i++) {
-        if (disk_holds(&w->replicas[i].disk, c))
-            holders++;
+        forget_disk(&w->replicas[i].asked, replica);
+        forget_disk(&w->replicas[i].ghost, replica);
     }
-    if (holders < w->options.copies_min)
-        world_violate(w, "I2: %" PRIu64 " records are committed and on %u disks only", c->index,
-                      holders);
+    for (uint32_t i = 0; i < d->batch_count && d->round == w->committed.round; i++) {
+        if (d->ends[i] <= w->committed.count)
+            continue;
+        if (w->gone_count == WORLD_BATCHES_MAX) {
+            w->full = true;
+            return;
+        }
+        w->gone[w->gone_count++] = d->batches[i];
+    }
+}
+
+/* ---- what is asked for ---- */
+
+void check_asked(struct world *w, uint32_t replica, struct request *r)
+{
+    const struct replica *by = &w->replicas[replica];
+    const struct commit *c = &r->what.commit;
+    bool is_admission = r->what.type == COORD_ADMIT;
+    if (r->what.type != COORD_COMMIT && r->what.type != COORD_TAKEOVER && !is_admission)
+        return;
+    r->held = holders_of(w, c);
+    if (r->what.type != COORD_COMMIT && (r->held >> replica & 1) == 0)
+        world_violate(w, "I5: who is to lead, or to keep, does not have what is committed");
+    if (is_admission && (!by->admitting || by->admit_version != r->what.commit_version ||
+                         by->admit_kept != c->index))
+        world_violate(w, "a loss is to be admitted that is not the one that people have seen");
 }
 
 /* ---- what is written ---- */
 
-void check_commit_written(struct world *w, const struct commit *before, const struct commit *c)
+static void check_count_in(struct world *w, const struct commit *c)
+{
+    const struct committed *known = &w->committed;
+    struct tally want;
+    fold(known, c->index, &want);
+    if (!tally_eq(&want, &c->tally))
+        world_violate(w, "I4: the tally in Commit is not the fold of its records");
+    struct merkle tree = {0};
+    uint64_t batches = 0;
+    for (uint64_t i = 0; i < c->index; i++) {
+        merkle_push(&tree, &known->leaves[i]);
+        batches += known->at_boundary[i + 1];
+    }
+    struct hash root = merkle_root(&tree);
+    if (!hash_eq(&root, &c->root))
+        world_violate(w, "I9: the root in Commit is not that of its records");
+    if (c->batches != batches ||
+        c->bytes != c->index * RECORD_BYTES + batches * (BATCH_HEADING_BYTES + SHA256_BYTES))
+        world_violate(w, "Commit names %" PRIu64 " batches, there are %" PRIu64, c->batches,
+                      batches);
+}
+
+static void check_open(struct world *w, const struct commit *c)
+{
+    const struct global *g = &w->coord.global;
+    if (g->phase != PHASE_OPEN && g->phase != PHASE_CLOSING)
+        world_violate(w, "I7: votes are counted while the election is not open");
+    if (c->round != g->round)
+        world_violate(w, "I7: votes are counted in a round that is over");
+}
+
+static void begin_round(struct world *w, const struct commit *c)
+{
+    memset(&w->committed, 0, sizeof w->committed);
+    memset(w->lost, 0, sizeof w->lost);
+    memset(w->aside, 0, sizeof w->aside);
+    memset(w->gone, 0, sizeof w->gone);
+    w->lost_count = w->aside_count = w->gone_count = 0;
+    w->committed.round = c->round;
+    w->committed.chains[0] = c->chain;
+    w->committed.at_boundary[0] = true;
+    if (c->index != 0)
+        world_violate(w, "I1: a round does not begin at 0");
+}
+
+/* What was told of votes that are given up does not hold any more: their voters may ask again. */
+static void give_up(struct world *w, const struct commit *c)
+{
+    struct committed *now = &w->committed;
+    w->lost[w->lost_count] = *now;
+    w->lost[w->lost_count++].given_up_by = c->epoch;
+    for (uint32_t i = 0; i < w->vote_count; i++) {
+        struct vote *v = &w->votes[i];
+        if (v->told_committed && v->round == c->round && v->index >= c->index) {
+            v->told_committed = false;
+            v->lost = true;
+        }
+    }
+    now->count = (uint32_t)c->index;
+    memset(now->at_boundary + c->index + 1, 0, sizeof now->at_boundary - c->index - 1);
+}
+
+static void check_loss(struct world *w, const struct commit *before, const struct commit *c)
+{
+    const struct committed *known = &w->committed;
+    check_open(w, c);
+    if (c->round != before->round || c->epoch != before->epoch + 1 || c->index >= before->index ||
+        c->seat != 0 || c->sealed || c->loss_count != before->loss_count + 1 ||
+        memcmp(c->losses, before->losses, before->loss_count * sizeof *c->losses) != 0) {
+        world_violate(w, "what is admitted is no loss, or not one");
+        return;
+    }
+    const struct loss *l = &c->losses[c->loss_count - 1];
+    if (l->epoch != c->epoch || l->from != before->index || l->to != c->index ||
+        l->batches != c->batches || !hash_eq(&l->chain, &c->chain))
+        world_violate(w, "the loss is not what Commit goes back by");
+    if (!known->at_boundary[c->index] || !hash_eq(&known->chains[c->index], &c->chain))
+        world_violate(w, "I1: Commit goes back to what never was committed");
+    check_count_in(w, c);
+    if (w->violation[0] == 0)
+        give_up(w, c);
+}
+
+static void check_goes_on(struct world *w, const struct commit *before, const struct commit *c)
 {
     const struct global *g = &w->coord.global;
     if (c->round != g->round && c->round != before->round)
@@ -143,33 +284,101 @@ void check_commit_written(struct world *w, const struct commit *before, const st
         world_violate(w, "I1: Commit goes back");
     if (c->round > before->round && c->epoch <= before->epoch)
         world_violate(w, "I1: a round without an epoch of its own");
-    if (c->round > before->round) {
-        memset(&w->committed, 0, sizeof w->committed);
-        w->committed.round = c->round;
-        if (c->index != 0)
-            world_violate(w, "I1: a round does not begin at 0");
-    }
-    if (c->index > before->index || c->round > before->round) {
-        if (g->phase != PHASE_OPEN && g->phase != PHASE_CLOSING)
-            world_violate(w, "I7: votes are counted while the election is not open");
-        if (c->round != g->round)
-            world_violate(w, "I7: votes are counted in a round that is over");
-    }
+    if (c->loss_count != (c->round == before->round ? before->loss_count : 0) ||
+        memcmp(c->losses, before->losses, c->loss_count * sizeof *c->losses) != 0)
+        world_violate(w, "losses come, or go, without a word");
+    if (c->round > before->round)
+        begin_round(w, c);
+    if (c->index > before->index || c->round > before->round)
+        check_open(w, c);
     if (c->epoch > before->epoch && c->round == before->round &&
         !hash_eq(&c->chain, &before->chain))
         world_violate(w, "I5: a takeover changes what is committed");
-    if (c->epoch > before->epoch && c->round == before->round &&
-        !disk_holds(&w->replicas[c->leader].disk, c))
-        world_violate(w, "I5: the new leader does not have what is committed");
     read_batches(w, before, c);
-    if (w->violation[0] != 0 || w->full)
-        return;
+    if (w->violation[0] == 0 && !w->full)
+        check_count_in(w, c);
+}
 
-    struct tally want;
-    fold(&w->committed, c->index, &want);
-    if (!tally_eq(&want, &c->tally))
-        world_violate(w, "I4: the tally in Commit is not the fold of its records");
+void check_commit_written(struct world *w, const struct commit *before, const struct request *r)
+{
+    const struct commit *c = &r->what.commit;
+    if (r->what.type == COORD_ADMIT)
+        check_loss(w, before, c);
+    else
+        check_goes_on(w, before, c);
+    w->holders =
+        c->round == before->round && c->index == before->index ? w->holders | r->held : r->held;
+    /* A disk that went between asking and writing is nobody's fault. */
+    uint32_t copies = (uint32_t)__builtin_popcount(holders_of(w, c) | r->gone);
+    if (c->index > before->index && copies < w->options.copies_min)
+        world_violate(w, "I2: %" PRIu64 " records are committed and on %u disks only", c->index,
+                      copies);
     check_copies(w);
+}
+
+static bool is_aside(const struct world *w, uint32_t replica, const struct blob *batch)
+{
+    for (uint32_t i = 0; i < w->aside_count; i++) {
+        if (w->aside[i].member == replica && w->aside[i].batch == batch)
+            return true;
+    }
+    return false;
+}
+
+static bool is_given_up(const struct world *w, uint64_t end, const struct hash *chain)
+{
+    for (uint32_t i = 0; i < w->lost_count; i++) {
+        const struct committed *c = &w->lost[i];
+        if (end <= c->count && c->at_boundary[end] && hash_eq(&c->chains[end], chain))
+            return true;
+    }
+    return false;
+}
+
+/* I6: nobody forgets what is committed, nor what he knew to be, unless it was given up and he has
+ * put it aside. */
+static void check_forgotten(struct world *w, uint32_t replica, const struct blob *batch,
+                            const struct batch *b)
+{
+    const struct replica *r = &w->replicas[replica];
+    uint64_t end = batch_end(b);
+    if (end <= w->committed.count && w->committed.at_boundary[end] &&
+        hash_eq(&w->committed.chains[end], &b->chain))
+        world_violate(w, "I6: replica %u forgets committed record %" PRIu64, replica, end - 1);
+    if (is_given_up(w, end, &b->chain) && !is_aside(w, replica, batch))
+        world_violate(w,
+                      "replica %u cuts record %" PRIu64 ", which was given up, and keeps no copy",
+                      replica, end - 1);
+    if (r->was_round == b->round && end <= r->was_committed && !is_aside(w, replica, batch))
+        world_violate(w, "I6: replica %u forgets record %" PRIu64 " which it knew to be committed",
+                      replica, end - 1);
+}
+
+void check_aside(struct world *w, uint32_t replica)
+{
+    const struct blob *log[WORLD_BATCHES_MAX + WORLD_QUEUE_MAX];
+    uint64_t round;
+    struct batch b;
+    struct shard_status s = shard_status(w->replicas[replica].shard);
+    const struct commit *c = &w->coord.commit;
+    bool admitted = false;
+    for (uint32_t i = 0; i < c->loss_count; i++)
+        admitted = admitted ||
+                   (c->losses[i].epoch == s.superseded_by && c->losses[i].to == s.superseded_from);
+    /* A round may have begun that it has not read of. */
+    if (!admitted && s.round == c->round)
+        world_violate(w, "replica %u is superseded by no loss", replica);
+    uint32_t count = world_log(&w->replicas[replica], log, &round);
+    for (uint32_t i = 0; i < count && round == w->committed.round; i++) {
+        if (batch_read(log[i]->bytes, &b) != BATCH_VALID || batch_end(&b) <= s.superseded_from)
+            continue;
+        if (w->aside_count == WORLD_BATCHES_MAX) {
+            w->full = true;
+            return;
+        }
+        w->aside[w->aside_count].member = replica;
+        w->aside[w->aside_count++].batch = log[i];
+    }
 }
 
 /* I6, and that an epoch has one history. */
@@ -181,14 +390,9 @@ void check_persist(struct world *w, uint32_t replica, const struct shard_persist
     struct batch b, other;
     if (p->type == SHARD_PERSIST_TRUNCATE) {
         uint32_t count = world_log(&w->replicas[replica], log, &round);
-        for (uint32_t i = 0; i < count; i++) {
-            if (round != w->committed.round || batch_read(log[i]->bytes, &b) != BATCH_VALID)
-                continue;
-            uint64_t end = batch_end(&b);
-            if (end > p->value && end <= w->committed.count && w->committed.at_boundary[end] &&
-                hash_eq(&w->committed.chains[end], &b.chain))
-                world_violate(w, "I6: replica %u forgets committed record %" PRIu64, replica,
-                              end - 1);
+        for (uint32_t i = 0; i < count && round == w->committed.round; i++) {
+            if (batch_read(log[i]->bytes, &b) == BATCH_VALID && batch_end(&b) > p->value)
+                check_forgotten(w, replica, log[i], &b);
         }
     }
     if (p->type != SHARD_PERSIST_APPEND || batch_read(bytes, &b) != BATCH_VALID)
@@ -207,23 +411,51 @@ void check_persist(struct world *w, uint32_t replica, const struct shard_persist
 
 /* ---- what voters are told ---- */
 
-static void check_receipt(struct world *w, struct vote *v, const struct receipt *r)
+/* What was committed, as far as a replica can know: to one that has not read of a loss what it was
+ * before. */
+static const struct committed *history_of(const struct world *w, const struct replica *r)
 {
-    const struct committed *c = &w->committed;
-    v->told_committed = true;
-    v->index = r->index;
+    struct shard_status s = shard_status(r->shard);
+    uint64_t known = s.epoch;
+    if (r->disk.seen_round == w->committed.round && r->disk.seen_epoch > known)
+        known = r->disk.seen_epoch;
+    for (uint32_t i = 0; i < w->lost_count; i++) {
+        if (w->lost[i].given_up_by > known)
+            return &w->lost[i];
+    }
+    return &w->committed;
+}
+
+static bool is_record_of(const struct committed *c, uint64_t index, const struct vote *v)
+{
+    return index < c->count && c->records[index].voter == v->voter &&
+           c->records[index].request == v->request && c->records[index].candidate == v->candidate;
+}
+
+static void check_receipt(struct world *w, uint32_t replica, struct vote *v,
+                          const struct receipt *r)
+{
+    const struct committed *c = history_of(w, &w->replicas[replica]);
     if (r->round != v->round && r->round != c->round)
         world_violate(w, "a receipt of another round");
-    if (r->round != c->round)
+    if (r->round != c->round) {
+        v->told_committed = true;
+        v->index = r->index;
         return;
-    if (r->index >= c->count || r->index >= w->coord.commit.index) {
+    }
+    if (r->index >= c->count) {
         world_violate(w, "I3: voter %u is told that %" PRIu64 " is committed, and it is not",
                       v->voter, r->index);
         return;
     }
-    if (c->records[r->index].voter != v->voter || c->records[r->index].request != v->request ||
-        c->records[r->index].candidate != v->candidate)
+    if (!is_record_of(c, r->index, v))
         world_violate(w, "I3: the receipt of voter %u is for somebody else's record", v->voter);
+    if (!is_record_of(&w->committed, r->index, v)) {
+        v->lost = true; /* by a loss that the replica has not read of */
+        return;
+    }
+    v->told_committed = true;
+    v->index = r->index;
     if (v->told_closed)
         world_violate(w, "voter %u is told both", v->voter);
 }
@@ -240,7 +472,7 @@ static void check_closed(struct world *w, struct vote *v)
     }
 }
 
-void check_answer(struct world *w, const struct answer *a)
+void check_answer(struct world *w, uint32_t replica, const struct answer *a)
 {
     struct vote *v = &w->votes[a->client - 1];
     w->answers++;
@@ -248,7 +480,7 @@ void check_answer(struct world *w, const struct answer *a)
     switch (a->type) {
     case ANSWER_COMMITTED:
     case ANSWER_DUPLICATE:
-        check_receipt(w, v, &a->receipt);
+        check_receipt(w, replica, v, &a->receipt);
         return;
     case ANSWER_CLOSED:
         if (a->receipt.round == v->round)
@@ -282,16 +514,21 @@ static void check_count(struct world *w, uint32_t a)
 {
     struct replica *r = &w->replicas[a];
     struct shard_status s = shard_status(r->shard);
-    if (s.counted == r->was_counted || s.round != w->committed.round)
+    const struct committed *c = history_of(w, r);
+    r->was_round = s.round;
+    r->was_committed = s.committed;
+    if (s.round != c->round || s.superseded_by != 0)
         return;
-    r->was_counted = s.counted;
-    if (s.counted > w->committed.count) {
+    if (s.counted > c->count || s.committed > c->count) {
         world_violate(w, "I4: replica %u counts %" PRIu64 " records, committed are %u", a,
-                      s.counted, w->committed.count);
+                      s.counted, c->count);
         return;
     }
+    if (s.counted == r->was_counted)
+        return;
+    r->was_counted = s.counted;
     struct tally want;
-    fold(&w->committed, s.counted, &want);
+    fold(c, s.counted, &want);
     if (!tally_eq(&want, s.tally))
         world_violate(w, "I9: replica %u has another tally at %" PRIu64, a, s.counted);
 }
@@ -339,11 +576,16 @@ void check_settled(struct world *w)
 {
     const struct coord *c = &w->coord;
     uint32_t leaders = 0;
+    /* A round that is over cannot be mended, and need not be. */
+    if (c->global.phase == PHASE_CLOSED && world_out_of_reach(w))
+        return;
     for (uint32_t i = 0; i < w->options.replicas; i++) {
         if (!w->replicas[i].up)
             continue;
         struct shard_status s = shard_status(w->replicas[i].shard);
         leaders += s.leading;
+        if (s.superseded_by != 0)
+            world_violate(w, "replica %u is superseded and does not go on", i);
         if (c->commit.round == c->global.round &&
             (s.round != c->commit.round || s.counted != c->commit.index))
             world_violate(w,

@@ -107,7 +107,7 @@ static void mix_leading(struct mix *m, const struct shard *s)
     mix_number(m, s->epoch);
     mix_number(m, s->attempted);
     mix_number(m, s->attempted_seat);
-    if (s->asked == COORD_COMMIT || s->asked == COORD_TAKEOVER)
+    if (s->asked == COORD_COMMIT || s->asked == COORD_TAKEOVER || s->asked == COORD_ADMIT)
         mix_commit(m, &s->proposal);
     for (size_t i = 0; i < s->waiter_count; i++)
         mix_number(m, s->waiters[i].client << 16 | s->waiters[i].index);
@@ -159,6 +159,9 @@ uint64_t shard_fingerprint(const struct shard *s)
     mix_number(&m, s->asked);
     mix_number(&m, s->committed);
     mix_number(&m, s->count.tree.size);
+    mix_number(&m, s->superseded ? s->superseder.epoch : 0);
+    if (s->admitting)
+        mix_number(&m, s->admit_version << 40 | s->admit_kept << 20 | s->admit_lacking);
     mix_view(&m, s);
     mix_leading(&m, s);
     mix_following(&m, s);

@@ -93,7 +93,8 @@ static void offer_for(struct choices *c, const struct world *w, const struct bud
     static const enum action_type alone[] = {ACTION_CONNECT, ACTION_PROCESS, ACTION_RESULT,
                                              ACTION_CHANGED, ACTION_GHOST,   ACTION_SYNC,
                                              ACTION_RESTART};
-    static const enum action_type limited[] = {ACTION_TIMEOUT, ACTION_DISCONNECT};
+    static const enum action_type limited[] = {ACTION_TIMEOUT, ACTION_DISCONNECT, ACTION_WIPE,
+                                               ACTION_ADMIT, ACTION_ASIDE};
     for (size_t i = 0; i < sizeof alone / sizeof *alone; i++)
         offer(c, w, alone[i], a, 0);
     for (size_t i = 0; i < sizeof limited / sizeof *limited; i++) {
@@ -200,6 +201,8 @@ static bool comes_right(struct explorer *e, const struct node *n, uint32_t depth
             if (w->violation[0] == 0 && world_can(w, &x))
                 world_do(w, &x);
         }
+        if (i % 3 == 2 && w->violation[0] == 0)
+            world_admit(w);
     }
     if (w->violation[0] == 0 && !w->full)
         check_settled(w);
@@ -349,6 +352,51 @@ static void yielding(struct world *w)
     act(w, ACTION_YIELD, 0, 1);
 }
 
+static void go_on_with(struct world *w, uint32_t a)
+{
+    static const enum action_type order[] = {ACTION_RESTART, ACTION_CONNECT, ACTION_CHANGED,
+                                             ACTION_PROCESS, ACTION_RESULT,  ACTION_SYNC};
+    for (int i = 0; i < 40; i++) {
+        for (size_t k = 0; k < sizeof order / sizeof *order; k++) {
+            struct action x = {order[k], a, 0};
+            if (world_can(w, &x))
+                world_do(w, &x);
+        }
+    }
+}
+
+/* 2 was away when the last vote was committed; then those who have it went down. */
+static void behind(struct world *w)
+{
+    committing(w);
+    act(w, ACTION_CRASH, 2, 0);
+    go_on_with(w, 0);
+    go_on_with(w, 1);
+    invariant(w->coord.commit.index == 2 && shard_status(w->replicas[1].shard).committed == 2);
+    act(w, ACTION_CRASH, 0, 0);
+    act(w, ACTION_CRASH, 1, 0);
+    act(w, ACTION_EXPIRE, 0, 0);
+    act(w, ACTION_EXPIRE, 1, 0);
+    act(w, ACTION_WIPE, 0, 0);
+    go_on_with(w, 2);
+}
+
+/* What is committed is on no disk. */
+static void lost(struct world *w)
+{
+    behind(w);
+    act(w, ACTION_WIPE, 1, 0);
+}
+
+/* It was on 1's disk all the time, which comes back after people have admitted that it is lost. */
+static void superseded(struct world *w)
+{
+    behind(w);
+    act(w, ACTION_ADMIT, 2, 0);
+    go_on_with(w, 2);
+    invariant(w->coord.commit.index == 1 && w->coord.commit.loss_count == 1);
+}
+
 #define LEFT(disconnects, expires, link_downs, crashes, casts, phases, timeouts)                   \
     {                                                                                              \
         .left = {[ACTION_DISCONNECT] = (disconnects),                                              \
@@ -360,6 +408,14 @@ static void yielding(struct world *w)
                  [ACTION_TIMEOUT] = (timeouts)},                                                   \
         .sends = 2                                                                                 \
     }
+#define LEFT_OF_LOSSES(expires, link_downs, crashes, wipes, admissions, asides, casts)             \
+    {                                                                                              \
+        .left = {[ACTION_EXPIRE] = (expires),   [ACTION_LINK_DOWN] = (link_downs),                 \
+                 [ACTION_CRASH] = (crashes),    [ACTION_WIPE] = (wipes),                           \
+                 [ACTION_ADMIT] = (admissions), [ACTION_ASIDE] = (asides),                         \
+                 [ACTION_CAST] = (casts)},                                                         \
+        .sends = 2                                                                                 \
+    }
 
 static const struct scenario scenarios[] = {
     {"serving", "votes are cast on a shard at rest", serving, LEFT(1, 1, 1, 1, 3, 1, 1), 7},
@@ -369,6 +425,10 @@ static const struct scenario scenarios[] = {
     {"dark", "all were down", dark, LEFT(0, 2, 0, 1, 1, 0, 0), 9},
     {"closing", "the election closes", closing, LEFT(1, 1, 1, 1, 1, 2, 1), 7},
     {"yielding", "the lead is handed over", yielding, LEFT(1, 1, 1, 1, 2, 1, 1), 7},
+    {"lost", "no disk has what is committed", lost, LEFT_OF_LOSSES(1, 0, 1, 1, 2, 1, 1), 8},
+    {"behind", "one who is away has it", behind, LEFT_OF_LOSSES(1, 1, 1, 0, 2, 1, 1), 8},
+    {"superseded", "it comes back, and is given up", superseded,
+     LEFT_OF_LOSSES(1, 1, 1, 1, 1, 2, 1), 8},
 };
 
 /* ---- the program ---- */

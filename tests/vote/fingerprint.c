@@ -18,7 +18,8 @@ static uint64_t hash_request(uint64_t h, const struct world *w, const struct req
     h = hash_u64(r->what.type, hash_u64(world_session_ended(&w->coord, r->session), h));
     if (r->what.type < COORD_COMMIT)
         return h;
-    h = hash_u64(r->what.commit_version, hash_u64(r->what.global_version, h));
+    h = hash_u64(r->what.commit_version,
+                 hash_u64(r->what.global_version, hash_u64(r->gone << 8 | r->held, h)));
     return hash_commit(hash_u64(r->what.seat, h), &r->what.commit);
 }
 
@@ -62,6 +63,8 @@ static uint64_t hash_replica(uint64_t h, const struct world *w, const struct rep
     h = hash_request(h, w, &r->asked);
     h = hash_request(h, w, &r->ghost);
     h = hash_result(h, r);
+    if (r->admitting)
+        h = hash_u64(r->admit_version << 32 | r->admit_kept, h);
     if (r->up)
         h = hash_u64(shard_fingerprint(r->shard), h);
     return h;
@@ -76,6 +79,19 @@ static uint64_t hash_coord(uint64_t h, const struct coord *c)
     return hash_commit(hash_u64(c->seat_last, h), &c->commit);
 }
 
+/* The hash of the log before each loss names all that was given up. */
+static uint64_t hash_losses(uint64_t h, const struct world *w)
+{
+    h = hash_u64(w->holders, h);
+    for (uint32_t i = 0; i < w->lost_count; i++)
+        h = hash_bytes(w->lost[i].chains[w->lost[i].count].bytes, SHA256_BYTES, h);
+    for (uint32_t i = 0; i < w->aside_count; i++)
+        h = hash_u64(w->aside[i].member, hash_u64(w->aside[i].batch->hash, h));
+    for (uint32_t i = 0; i < w->gone_count; i++)
+        h = hash_u64(w->gone[i]->hash, h);
+    return h;
+}
+
 uint64_t world_fingerprint(const struct world *w)
 {
     uint64_t h = hash_coord(1, &w->coord);
@@ -87,10 +103,11 @@ uint64_t world_fingerprint(const struct world *w)
                 h = hash_u64(w->links[a][b].items[i]->hash, h);
         }
     }
+    h = hash_losses(h, w);
     for (uint32_t i = 0; i < w->vote_count; i++) {
         const struct vote *v = &w->votes[i];
-        h = hash_u64(v->round << 16 | v->sent << 4 | v->told_committed | v->told_closed << 1 |
-                         v->settled << 2,
+        h = hash_u64(v->round << 16 | v->sent << 5 | v->told_committed | v->told_closed << 1 |
+                         v->settled << 2 | v->lost << 3,
                      h);
     }
     return h;

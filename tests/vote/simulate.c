@@ -24,10 +24,15 @@ struct run {
     uint32_t requests;
     uint32_t weights[ACTION_TYPE_COUNT];
     uint64_t rounds;
+    bool loses; /* disks go, and people admit it */
+    /* One replica is cut off until the others go down, and alone until they come again. */
+    uint32_t survivor, cut_off, alone; /* actions that are left */
+    uint32_t unheard;                  /* those who run on meanwhile and know of nothing */
 };
 
 struct sum {
     uint64_t actions, commits, answers, records, rounds, full;
+    uint64_t wipes, admissions, asides;
 };
 
 static uint32_t draw(struct run *r, uint32_t below)
@@ -53,6 +58,20 @@ static void draw_weights(struct run *r)
     r->weights[ACTION_CAST] = 20 + draw(r, 100);
     r->weights[ACTION_PHASE] = draw(r, 2) == 0 ? 0 : 1;
     r->weights[ACTION_YIELD] = draw(r, 2) == 0 ? 0 : 1 + draw(r, 20);
+    if (!r->loses)
+        return;
+    static const enum action_type needed[] = {ACTION_SYNC, ACTION_PROCESS, ACTION_RESULT,
+                                              ACTION_CHANGED, ACTION_DELIVER};
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
+        r->weights[needed[i]] = 100; /* what is to be lost must be committed first */
+    r->weights[ACTION_CONNECT] = draw(r, 3) == 0 ? 2 + draw(r, 6) : 100; /* who is late to know */
+    r->weights[ACTION_DISCONNECT] = draw(r, 4);
+    r->weights[ACTION_EXPIRE] = draw(r, 3);
+    r->weights[ACTION_CRASH] = draw(r, 4);
+    r->weights[ACTION_PHASE] = draw(r, 4) == 0;
+    r->weights[ACTION_WIPE] = draw(r, 3) == 0 ? draw(r, 40) : 0;
+    r->weights[ACTION_ADMIT] = 1 + draw(r, 100);
+    r->weights[ACTION_ASIDE] = 1 + draw(r, 60);
 }
 
 /* A new vote, or one that was sent before: with the same request number, or by a voter who changed
@@ -81,11 +100,97 @@ static bool draw_cast(struct run *r, struct action *ret)
     return true;
 }
 
+/* Does it, if it can be. */
+static void try_to(struct run *r, enum action_type type, uint32_t a, uint32_t b)
+{
+    struct action x = {type, a, b};
+    if (r->w->violation[0] == 0 && !r->w->full && world_can(r->w, &x))
+        world_do(r->w, &x);
+}
+
+static void cut_off(struct run *r)
+{
+    r->survivor = draw(r, r->w->options.replicas);
+    const struct replica *s = &r->w->replicas[r->survivor];
+    if (!s->up || shard_status(s->shard).leading || r->w->coord.live_count < 2)
+        return; /* nobody would get ahead of it */
+    r->cut_off = 50 + draw(r, 200);
+    for (uint32_t b = 0; b < r->w->options.replicas; b++) {
+        try_to(r, ACTION_LINK_DOWN, r->survivor, b);
+        try_to(r, ACTION_LINK_DOWN, b, r->survivor);
+    }
+}
+
+/* It runs, and neither the others nor the service hear of it. */
+static void go_silent(struct run *r, uint32_t a)
+{
+    r->unheard |= UINT32_C(1) << a;
+    try_to(r, ACTION_DISCONNECT, a, 0);
+    for (uint32_t b = 0; b < r->w->options.replicas; b++) {
+        try_to(r, ACTION_LINK_DOWN, a, b);
+        try_to(r, ACTION_LINK_DOWN, b, a);
+    }
+}
+
+/* Fire, water: all but one go down or cannot be heard, none, some or all of them for good. */
+static void go_down(struct run *r)
+{
+    const struct replica *s = &r->w->replicas[r->survivor];
+    bool behind = s->up && shard_status(s->shard).committed < r->w->coord.commit.index;
+    if (!behind && draw(r, 4) != 0) {
+        r->cut_off = 50;
+        return;
+    }
+    r->alone = 60 + draw(r, 200);
+    uint32_t wiped = draw(r, 3); /* of 2 */
+    for (uint32_t b = 0; b < r->w->options.replicas; b++) {
+        if (b == r->survivor)
+            continue;
+        bool is_wiped = draw(r, 2) < wiped;
+        if (!is_wiped && draw(r, 2) == 0) {
+            go_silent(r, b);
+        } else {
+            try_to(r, ACTION_CRASH, b, 0);
+            if (is_wiped)
+                try_to(r, ACTION_WIPE, b, 0);
+        }
+        if (draw(r, 10) != 0)
+            try_to(r, ACTION_EXPIRE, b, 0);
+    }
+}
+
+static void disasters(struct run *r)
+{
+    if (r->cut_off > 0 && --r->cut_off == 0)
+        go_down(r);
+    else if (r->alone > 0 && --r->alone == 0)
+        r->unheard = 0;
+    else if (r->alone > 0)
+        return;
+    else if (r->cut_off == 0 && draw(r, 80) == 0)
+        cut_off(r);
+}
+
+static bool is_held_up(const struct run *r, const struct action *x)
+{
+    if (r->cut_off > 0 && x->type == ACTION_LINK_UP)
+        return x->a == r->survivor || x->b == r->survivor;
+    if (r->cut_off > 0 && x->type == ACTION_CRASH)
+        return x->b % 4 != 0;
+    if (r->alone > 0 && (x->type == ACTION_LINK_UP || x->type == ACTION_CONNECT))
+        return (r->unheard >> x->a & 1) != 0 ||
+               (x->type == ACTION_LINK_UP && (r->unheard >> x->b & 1) != 0);
+    if (r->alone > 0 && x->type == ACTION_WIPE)
+        return true;
+    return r->alone > 0 && x->type == (x->a == r->survivor ? ACTION_CRASH : ACTION_RESTART);
+}
+
 static bool draw_action(struct run *r, struct action *ret)
 {
     struct world *w = r->w;
     for (int tries = 0; tries < 200; tries++) {
-        struct action x = {(enum action_type)draw(r, ACTION_TYPE_COUNT), 0, 0};
+        uint32_t types = r->loses ? ACTION_TYPE_COUNT : ACTION_WIPE;
+        struct action x = {(enum action_type)draw(r, types), 0, 0};
         if (draw(r, 100) >= r->weights[x.type])
             continue;
         x.a = draw(r, w->options.replicas);
@@ -101,8 +206,10 @@ static bool draw_action(struct run *r, struct action *ret)
                 continue;
         } else if (x.type == ACTION_EXPIRE) {
             x.b = draw(r, 2);
+        } else if (x.type == ACTION_ADMIT && w->coord.commit.loss_count + 1 >= LOSSES_MAX) {
+            continue; /* finish() may need the last one */
         }
-        if (!world_can(w, &x))
+        if (!world_can(w, &x) || is_held_up(r, &x))
             continue;
         *ret = x;
         return true;
@@ -115,7 +222,7 @@ static void settle(struct run *r)
     struct world *w = r->w;
     uint32_t most = 20000, done = world_settle(w, false, most);
     /* Clocks run on while something waits for them: steps back and comes again, or fetches. */
-    for (int i = 0; i < 40 && w->violation[0] == 0; i++) {
+    for (int i = 0; i < 120 && w->violation[0] == 0; i++) {
         bool any = false;
         for (uint32_t a = 0; a < w->options.replicas; a++) {
             struct action x = {ACTION_TIMEOUT, a, 0};
@@ -130,6 +237,14 @@ static void settle(struct run *r)
     }
     if (done >= most)
         world_violate(w, "it does not settle");
+}
+
+/* And where no disk has what Commit names, people admit it. */
+static void come_right(struct run *r)
+{
+    settle(r);
+    for (int i = 0; i < 4 && r->w->violation[0] == 0 && world_admit(r->w); i++)
+        settle(r);
 }
 
 /* Nothing was found, and the model had room. */
@@ -175,7 +290,7 @@ static void phase(struct run *r, enum phase p)
 static void finish(struct run *r)
 {
     struct world *w = r->w;
-    settle(r);
+    come_right(r);
     if (is_well(w))
         check_settled(w);
     phase(r, PHASE_OPEN);
@@ -212,12 +327,15 @@ static void simulate(struct run *r, uint64_t seed)
     o.copies_min = o.replicas / 2 + 1;
     world_init(w, &o);
     w->trace = r->options->trace;
+    r->loses = seed % 5 == 3;
     draw_weights(r);
     settle(r);
     phase(r, PHASE_OPEN);
     uint32_t length = 200 + draw(r, 1500);
     for (uint32_t i = 0; i < length && w->violation[0] == 0 && !w->full; i++) {
         struct action x;
+        if (r->loses)
+            disasters(r);
         if (draw_action(r, &x))
             world_do(w, &x);
         for (uint32_t a = 0; a < o.replicas; a++) /* time passes */
@@ -251,6 +369,9 @@ static bool run_seed(const struct options *o, uint64_t seed, struct sum *sum)
     sum->records += w.committed.count;
     sum->rounds += r.rounds;
     sum->full += w.full;
+    sum->wipes += w.wipes;
+    sum->admissions += w.admissions;
+    sum->asides += w.asides;
     bool good = w.violation[0] == 0;
     if (!good)
         printf("seed %" PRIu64 ": after %" PRIu64 " actions: %s\n", seed, w.actions, w.violation);
@@ -314,8 +435,10 @@ int main(int argc, char **argv)
     }
     printf("%" PRIu64 " seeds: %" PRIu64 " actions, %" PRIu64 " writes of Commit, %" PRIu64
            " answers, %" PRIu64 " rounds, %" PRIu64 " records of last rounds, %" PRIu64
-           " runs too full for the model: %" PRIu64 " violations\n",
-           done, sum.actions, sum.commits, sum.answers, sum.rounds, sum.records, sum.full, bad);
+           " runs too full for the model; %" PRIu64 " disks wiped, %" PRIu64
+           " losses admitted, %" PRIu64 " put aside: %" PRIu64 " violations\n",
+           done, sum.actions, sum.commits, sum.answers, sum.rounds, sum.records, sum.full,
+           sum.wipes, sum.admissions, sum.asides, bad);
     fflush(stdout);
     _Exit(o.expect || bad > 0 ? 1 : 0); /* what a violated run held is gone with it */
 }

@@ -213,8 +213,10 @@ static bool write_commit(struct world *w, const struct request *r)
     struct commit before = c->commit;
     c->commit = r->what.commit;
     c->commit_version++;
+    w->index_at[c->commit_version % 64] = c->commit.index;
     w->commits++;
-    check_commit_written(w, &before, &c->commit);
+    w->admissions += r->what.type == COORD_ADMIT;
+    check_commit_written(w, &before, r);
     tell_all(w, SHARD_NODE_COMMIT);
     return true;
 }
@@ -266,6 +268,7 @@ static void process(struct world *w, uint32_t a, const struct request *r, struct
         break;
     case COORD_COMMIT:
     case COORD_TAKEOVER:
+    case COORD_ADMIT:
         done = write_commit(w, r);
         break;
     case COORD_SEAL:
@@ -377,10 +380,13 @@ static void step(struct world *w, uint32_t a, struct shard_event *ev)
     carry_out_sends(w, a, &fx);
     if (fx.coord.type != COORD_NOTHING) {
         invariant(!r->asked.valid && !r->result.valid && r->connected);
-        r->asked = (struct request){true, r->session, fx.coord};
+        r->asked = (struct request){true, r->session, fx.coord, 0, 0};
+        check_asked(w, a, &r->asked);
     }
+    if (fx.admitted != ADMIT_NOTHING)
+        r->admitting = false;
     for (size_t i = 0; i < fx.answer_count; i++)
-        check_answer(w, &fx.answers[i]);
+        check_answer(w, a, &fx.answers[i]);
     if (fx.failed != NULL)
         world_violate(w, "replica %u gives up: %s", a, fx.failed);
     for (uint32_t b = 0; b < w->options.replicas; b++) {
@@ -409,6 +415,96 @@ static void yield(struct world *w, uint32_t a, uint32_t to)
     step(w, a, &ev);
 }
 
+/* ---- losses ---- */
+
+struct found {
+    uint64_t version, kept;
+    uint32_t keeper, lacking;
+};
+
+/* What people are told who ask at a: it, and whom it can hear. false: nothing is to be admitted.
+ * Whoever is not heard may have everything: they may be fools. */
+static bool look_around(const struct world *w, uint32_t a, struct found *ret)
+{
+    memset(ret, 0, sizeof *ret);
+    if (!w->replicas[a].up)
+        return false;
+    ret->version = shard_status(w->replicas[a].shard).commit_version;
+    if (ret->version + 64 <= w->coord.commit_version)
+        return false;
+    uint64_t index = w->index_at[ret->version % 64];
+    for (uint32_t b = 0; b < w->options.replicas; b++) {
+        const struct replica *r = &w->replicas[b];
+        uint64_t kept;
+        struct hash chain;
+        if ((b != a && !world_linked(w, a, b)) || !r->up ||
+            shard_status(r->shard).commit_version != ret->version ||
+            !shard_kept(r->shard, &kept, &chain))
+            continue;
+        if (kept >= index)
+            return false;
+        if (ret->lacking == 0 || kept > ret->kept) {
+            ret->keeper = b;
+            ret->kept = kept;
+        }
+        ret->lacking |= UINT32_C(1) << b;
+    }
+    return ret->lacking != 0 && !w->replicas[ret->keeper].admitting;
+}
+
+static void admit(struct world *w, uint32_t a)
+{
+    struct found f;
+    if (!look_around(w, a, &f))
+        return;
+    struct replica *r = &w->replicas[f.keeper];
+    struct shard_event ev = {
+        .type = SHARD_ADMIT,
+        .admit = {.commit_version = f.version, .kept = f.kept, .lacking = f.lacking}};
+    r->admitting = true;
+    r->admit_version = f.version;
+    r->admit_kept = f.kept;
+    step(w, f.keeper, &ev);
+}
+
+static void set_aside(struct world *w, uint32_t a)
+{
+    w->asides++;
+    check_aside(w, a);
+    simple_step(w, a, SHARD_SET_ASIDE);
+}
+
+static void wipe(struct world *w, uint32_t a)
+{
+    w->wipes++;
+    check_wiped(w, a);
+    memset(&w->replicas[a].disk, 0, sizeof w->replicas[a].disk);
+}
+
+bool world_out_of_reach(const struct world *w)
+{
+    for (uint32_t i = 0; i < w->options.replicas; i++) {
+        if (check_disk_holds(&w->replicas[i].disk, &w->coord.commit))
+            return false;
+    }
+    return true;
+}
+
+bool world_admit(struct world *w)
+{
+    struct action x = {ACTION_ADMIT, 0, 0};
+    bool open = w->coord.global.phase == PHASE_OPEN || w->coord.global.phase == PHASE_CLOSING;
+    if (!open || w->coord.commit.round != w->coord.global.round || !world_out_of_reach(w))
+        return false;
+    for (; x.a < w->options.replicas; x.a++) {
+        if (world_can(w, &x)) {
+            world_do(w, &x);
+            return true;
+        }
+    }
+    return false;
+}
+
 static void link_down(struct world *w, uint32_t a, uint32_t b)
 {
     *link_of(w, a, b) = false;
@@ -433,10 +529,12 @@ static void start(struct world *w, uint32_t a)
         struct batch b;
         invariant(batch_read(r->disk.batches[i]->bytes, &b) == BATCH_VALID);
         struct shard_mark mark = {batch_end(&b), b.epoch, b.chain};
-        if (w->options.tight && disk.seen_round == disk.round && mark.end <= disk.seen_index)
+        if (w->options.tight && disk.seen_round == disk.round && mark.end <= disk.seen_index) {
             disk.base = mark;
-        else
+            disk.base_batches = i + 1;
+        } else {
             marks[disk.mark_count++] = mark;
+        }
     }
     struct shard_options o = {
         .self = a,
@@ -473,6 +571,7 @@ static void start(struct world *w, uint32_t a)
     shard_plant(r->shard, w->options.faults);
 #endif
     r->up = true;
+    r->was_counted = r->was_committed = r->was_round = 0;
     r->ticket_durable = 0;
     r->deadline_ns = INT64_MAX;
 }
@@ -483,6 +582,7 @@ static void crash(struct world *w, uint32_t a, uint32_t written)
     disk_apply_first(w, r, written);
     r->disk.pending_count = 0;
     r->held_count = 0;
+    r->admitting = false;
     shard_free(r->shard);
     r->shard = NULL;
     r->up = false;
@@ -605,7 +705,7 @@ static void cast(struct world *w, uint32_t a, uint32_t vote)
 static void next_phase(struct world *w, enum phase phase)
 {
     struct coord *c = &w->coord;
-    if (phase == PHASE_OPEN) {
+    if (phase == PHASE_OPEN) { /* what no replica could seal the committee did */
         c->global.round++;
         c->has_seal = false;
     }
@@ -627,7 +727,8 @@ static bool can_move_to(const struct world *w, enum phase next)
 {
     enum phase now = w->coord.global.phase;
     if (next == PHASE_OPEN)
-        return now == PHASE_IDLE || (now == PHASE_CLOSED && w->coord.has_seal);
+        return now == PHASE_IDLE ||
+               (now == PHASE_CLOSED && (w->coord.has_seal || world_out_of_reach(w)));
     if (next == PHASE_CLOSING)
         return now == PHASE_OPEN;
     return next == PHASE_CLOSED && (now == PHASE_OPEN || now == PHASE_CLOSING);
@@ -636,6 +737,7 @@ static bool can_move_to(const struct world *w, enum phase next)
 bool world_can(const struct world *w, const struct action *x)
 {
     const struct replica *r = &w->replicas[x->a];
+    struct found found;
     bool ended = r->session != 0 && world_session_ended(&w->coord, r->session);
     switch (x->type) {
     case ACTION_CONNECT:
@@ -672,6 +774,12 @@ bool world_can(const struct world *w, const struct action *x)
         return can_move_to(w, (enum phase)x->b);
     case ACTION_YIELD:
         return r->up && shard_may_yield(r->shard, x->b);
+    case ACTION_WIPE:
+        return !r->up && (r->disk.round != 0 || r->disk.promised != 0);
+    case ACTION_ADMIT:
+        return w->coord.commit.loss_count < LOSSES_MAX && look_around(w, x->a, &found);
+    case ACTION_ASIDE:
+        return r->up && shard_status(r->shard).superseded_by != 0;
     case ACTION_TYPE_COUNT:
         break;
     }
@@ -740,6 +848,15 @@ static void act(struct world *w, const struct action *x)
     case ACTION_YIELD:
         yield(w, x->a, x->b);
         return;
+    case ACTION_WIPE:
+        wipe(w, x->a);
+        return;
+    case ACTION_ADMIT:
+        admit(w, x->a);
+        return;
+    case ACTION_ASIDE:
+        set_aside(w, x->a);
+        return;
     case ACTION_TYPE_COUNT:
         return;
     }
@@ -748,9 +865,9 @@ static void act(struct world *w, const struct action *x)
 void action_text(const struct action *x, char *ret, size_t cap)
 {
     static const char *const names[ACTION_TYPE_COUNT] = {
-        "connect",   "process", "result",  "changed", "ghost",      "deliver",
-        "sync",      "timeout", "link-up", "restart", "disconnect", "expire",
-        "link-down", "crash",   "cast",    "phase",   "yield"};
+        "connect", "process", "result",  "changed",    "ghost",  "deliver",   "sync",
+        "timeout", "link-up", "restart", "disconnect", "expire", "link-down", "crash",
+        "cast",    "phase",   "yield",   "wipe",       "admit",  "aside"};
     snprintf(ret, cap, "%s %u %u", names[x->type], x->a, x->b);
 }
 
@@ -807,7 +924,7 @@ static bool find_fair(const struct world *w, bool timeouts, struct action *ret)
     static const enum action_type order[] = {ACTION_RESTART, ACTION_GHOST,   ACTION_CONNECT,
                                              ACTION_PROCESS, ACTION_RESULT,  ACTION_CHANGED,
                                              ACTION_LINK_UP, ACTION_DELIVER, ACTION_SYNC,
-                                             ACTION_EXPIRE,  ACTION_TIMEOUT};
+                                             ACTION_EXPIRE,  ACTION_ASIDE,   ACTION_TIMEOUT};
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
         if (order[i] == ACTION_TIMEOUT && !timeouts)
             continue;

@@ -58,6 +58,9 @@ struct request {
     bool valid;
     uint32_t session;
     struct coord_request what;
+    /* Disks that had what it names when it was asked for: those that are still there, and others.
+     */
+    uint32_t held, gone;
 };
 
 struct result {
@@ -85,8 +88,12 @@ struct replica {
     uint32_t old_session;        /* of the process before, which may live on for a while */
     struct request asked, ghost; /* ghost: of a connection that was lost */
     struct result result;
-    uint32_t changed;     /* nodes, not told yet */
-    uint64_t was_counted; /* when check.c looked last */
+    uint32_t changed; /* nodes, not told yet */
+    /* When check.c looked last. */
+    uint64_t was_counted, was_round, was_committed;
+    /* A SHARD_ADMIT waits for its outcome: what people had seen. */
+    bool admitting;
+    uint64_t admit_version, admit_kept;
 };
 
 struct coord {
@@ -113,12 +120,14 @@ struct vote {
     uint64_t round;                            /* 0 = not sent yet */
     uint32_t sent;                             /* times */
     bool told_committed, told_closed, settled; /* settled: any other final answer */
+    bool lost;                                 /* told_committed once, and given up */
     uint64_t index;                            /* of told_committed */
 };
 
 /* What was committed in this round, by the model's own reading. */
 struct committed {
     uint64_t round;
+    uint64_t given_up_by; /* epoch of the loss that ended it; 0 = it is what counts */
     struct {
         uint8_t voter, candidate;
         uint16_t request;
@@ -126,6 +135,7 @@ struct committed {
     uint32_t count;
     struct hash chains[WORLD_VOTES_MAX + 1]; /* of commits at that index; zero = none */
     bool at_boundary[WORLD_VOTES_MAX + 1];
+    struct hash leaves[WORLD_VOTES_MAX];
 };
 
 struct world_options {
@@ -146,7 +156,20 @@ struct world {
     struct vote votes[WORLD_VOTES_MAX];
     uint32_t vote_count;
     struct committed committed;
-    uint64_t commits, answers, actions;
+    struct committed lost[LOSSES_MAX]; /* as it was before each loss of this round */
+    uint32_t lost_count;
+    uint32_t holders; /* disks that have what Commit names */
+    struct {          /* batches that superseded replicas put aside in this round */
+        uint32_t member;
+        const struct blob *batch;
+    } aside[WORLD_BATCHES_MAX];
+    uint32_t aside_count;
+    /* Not yet committed batches of disks that are gone: who asked for their commit had seen them
+     * there. */
+    const struct blob *gone[WORLD_BATCHES_MAX];
+    uint32_t gone_count;
+    uint64_t index_at[64]; /* of Commit, by version: the newest of them */
+    uint64_t commits, answers, actions, wipes, admissions, asides;
     struct answer last_answer;
     bool trace; /* each action is printed */
     bool full;  /* a queue of the model overflowed: the run proves nothing beyond */
@@ -172,6 +195,9 @@ enum action_type {
     ACTION_CAST,       /* vote b is sent to a */
     ACTION_PHASE,      /* the committee: b is the enum phase that comes next */
     ACTION_YIELD,      /* a is asked to make room for b, who stands directly behind it */
+    ACTION_WIPE,       /* a, which is down, gets another disk: an empty one */
+    ACTION_ADMIT,      /* people ask a, and whom it is linked to, and admit that the rest is lost */
+    ACTION_ASIDE,      /* what a has of a loss is in a file elsewhere */
     ACTION_TYPE_COUNT,
 };
 
@@ -194,6 +220,12 @@ void world_violate(struct world *w, const char *format, ...) __attribute__((form
  * many actions were done; with timeouts when nothing else is left. Returns how many. */
 uint32_t world_settle(struct world *w, bool timeouts, uint32_t actions_max);
 void action_text(const struct action *a, char *ret, size_t cap);
+/* No disk has what Commit names. */
+bool world_out_of_reach(const struct world *w);
+/* When that is so and nothing else is left to do, people admit it. false: it is not, or they
+ * cannot.
+ */
+bool world_admit(struct world *w);
 
 /* Numbers of voters, as their pseudonyms. */
 struct pseudonym world_pseudonym(uint32_t voter);
@@ -215,10 +247,15 @@ uint32_t plant_named(const char *name); /* 0 = there is none */
 void plants_print(void);
 
 /* ---- check.c ---- */
-void check_commit_written(struct world *w, const struct commit *before, const struct commit *c);
+void check_asked(struct world *w, uint32_t replica, struct request *r);
+void check_commit_written(struct world *w, const struct commit *before, const struct request *r);
 void check_persist(struct world *w, uint32_t replica, const struct shard_persist *p,
                    struct slice bytes);
-void check_answer(struct world *w, const struct answer *a);
+void check_answer(struct world *w, uint32_t replica, const struct answer *a);
+/* SHARD_SET_ASIDE is about to be given. */
+void check_aside(struct world *w, uint32_t replica);
+void check_wiped(struct world *w, uint32_t replica);
+bool check_disk_holds(const struct disk *d, const struct commit *c);
 void check_world(struct world *w);   /* after each action */
 void check_settled(struct world *w); /* when everything works again and nothing is left to do */
 
