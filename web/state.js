@@ -106,6 +106,7 @@ function logHead(result) {
     ["Leader", result.shard_leader || "nobody"],
     ["Epoch", number(result.epoch)],
     ["Records", number(result.index)],
+    ...(result.lost > 0 ? [["Lost", `${number(result.lost)} counted before and given up: no server had them any more`]] : []),
     ["Root of the log", el("code", {}, result.root)],
     ["Chain", el("code", {}, result.chain)],
     ["Commit", `version ${number(result.commit_version)}`],

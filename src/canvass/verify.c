@@ -172,20 +172,47 @@ static int check_ballot(const struct state_check *k, const struct batch *b, stru
     return 0;
 }
 
+/* What a loss has kept is still in the log, unless a later one has kept less. */
+static bool is_kept(const struct commit *seal, uint32_t loss)
+{
+    for (uint32_t i = loss + 1; i < seal->loss_count; i++) {
+        if (seal->losses[i].to < seal->losses[loss].to)
+            return false;
+    }
+    return true;
+}
+
+static int check_losses(const struct state_check *k, struct err *err)
+{
+    const struct commit *seal = &k->ret->seal;
+    const struct recount *r = &k->recount;
+    for (uint32_t i = 0; i < seal->loss_count; i++) {
+        const struct loss *l = &seal->losses[i];
+        if (l->batches == r->batches && is_kept(seal, i) &&
+            (l->to != r->count.tree.size || !hash_eq(&l->chain, &r->chain)))
+            return err_set(err, ERR_CORRUPT,
+                           "the log does not begin with what was kept when records were given up "
+                           "in epoch %" PRIu64,
+                           l->epoch);
+    }
+    return 0;
+}
+
 static int count_log(struct state_check *k, struct canvass_log *log, struct err *err)
 {
     struct batch batch;
-    int more;
+    int more = 0;
     recount_init(&k->recount, &log->heading, &k->voters, k->canvass->definition.candidate_count,
                  k->state->districts);
-    while ((more = canvass_log_next(log, &batch, err)) > 0) {
-        int rc = recount_batch(&k->recount, &batch, err);
+    int rc = check_losses(k, err);
+    while (rc == 0 && (more = canvass_log_next(log, &batch, err)) > 0) {
+        rc = recount_batch(&k->recount, &batch, err);
         if (rc == 0)
             rc = check_ballot(k, &batch, err);
-        if (rc < 0)
-            return rc;
+        if (rc == 0)
+            rc = check_losses(k, err);
     }
-    return more;
+    return rc < 0 ? rc : more;
 }
 
 /* What the servers sealed is what was counted here. */
@@ -200,6 +227,9 @@ static int compare(const struct state_check *k, struct err *err)
                        r->count.tree.size, seal->index);
     if (r->bytes != seal->bytes || r->batches != seal->batches)
         return err_set(err, ERR_CORRUPT, "the log has other batches than were sealed");
+    for (uint32_t i = 0; i < seal->loss_count; i++)
+        if (seal->losses[i].batches > r->batches && is_kept(seal, i))
+            return err_set(err, ERR_CORRUPT, "the log is shorter than what a loss has kept");
     if (!hash_eq(&r->chain, &seal->chain))
         return err_set(err, ERR_CORRUPT, "the log ends with another hash than was sealed");
     if (!hash_eq(&root, &seal->root))

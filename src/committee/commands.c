@@ -91,6 +91,41 @@ const struct committee_command committee_commands[] = {
      "      --round N       for round N alone (any)\n"
      "      --hours N       for so long from now on (for ever)\n",
      run_credential},
+    {"approver", "new FILE --name NAME | show FILE --name NAME",
+     "a key for somebody who may approve a loss",
+     "new makes a private key, which FILE has from then on and nobody else should: it is not\n"
+     "overwritten, and cannot be made again. Both print the line for election.conf by which NAME\n"
+     "may approve (see: committee recover --help).\n"
+     "      --name NAME  1 to 63 letters, digits, '.', '_', '-'\n",
+     run_approver},
+    {"approve", "DOCUMENT --name NAME --key FILE [--add]",
+     "sign that votes of a state are given up, which cannot be undone",
+     "DOCUMENT is what recover --notice has written, perhaps with approvals of others. Says on\n"
+     "standard error what is approved, and prints a line to be put behind it. Before you sign, "
+     "see\n"
+     "for yourself that the disks of the servers it names are really gone: if one of them can "
+     "come\n"
+     "back, nothing is lost, and nothing needs to be given up.\n"
+     "      --name NAME  yours, as the election's definition has it\n"
+     "  -k, --key FILE   yours, as approver new has made it\n"
+     "      --add        put the line into DOCUMENT\n",
+     run_approve},
+    {"recover", "STATE [--notice FILE | --document FILE]",
+     "go on without votes that are lost, which cannot be undone",
+     "For a state that takes no votes, since all servers that had the end of what is committed "
+     "are\n"
+     "gone for good. Without options it shows, and changes nothing: what is committed, what one\n"
+     "server (the keeper) still has, what would be given up, and who has to approve it. Exit code "
+     "1\n"
+     "if nothing would be given up. By REST (--rest). STATE by code, key or name.\n"
+     "      --notice FILE    also write what has to be signed to FILE (committee approve)\n"
+     "      --document FILE  give it up: FILE is the notice with enough approvals\n"
+     "VOTES THAT WERE CONFIRMED TO THEIR VOTERS ARE GIVEN UP BY THIS, AND IT CANNOT BE UNDONE: if\n"
+     "a server that is missing comes back after all, what only it had is put aside in a file, and\n"
+     "counts for nobody. Wait, if one of them may return. How many records were given up is shown\n"
+     "with every count and stands in the seal; who approved it is kept in the coordination "
+     "service.\n",
+     run_recover},
     {"help", "[COMMAND]", "the commands, or what one of them does", NULL, run_committee_help},
 };
 const size_t committee_command_count = sizeof committee_commands / sizeof *committee_commands;

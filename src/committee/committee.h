@@ -61,6 +61,9 @@ int run_verify(struct committee *m, int argc, char **argv);
 int run_cvr(struct committee *m, int argc, char **argv);
 int run_roll(struct committee *m, int argc, char **argv);
 int run_receipt(struct committee *m, int argc, char **argv);
+int run_approver(struct committee *m, int argc, char **argv);
+int run_approve(struct committee *m, int argc, char **argv);
+int run_recover(struct committee *m, int argc, char **argv);
 int run_credential(struct committee *m, int argc, char **argv);
 int run_committee_help(struct committee *m, int argc, char **argv);
 

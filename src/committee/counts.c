@@ -41,6 +41,9 @@ static void print_state(const struct model_state *s)
            show_number(s->roll), show_share(s->voters, s->roll));
     printf("epoch %" PRIu64 ", %s records, root %.16s...\n", s->epoch, show_number(s->index),
            s->root);
+    if (s->lost > 0)
+        printf("%s records of this round were committed, were lost, and are given up\n",
+               show_number(s->lost));
 }
 
 int run_state_status(struct committee *m, int argc, char **argv)
@@ -134,6 +137,18 @@ static size_t unknown_states(const struct model_nation *n)
     return unknown;
 }
 
+static void print_lost(const struct model_nation *n)
+{
+    for (size_t i = 0; i < n->state_count; i++) {
+        const struct model_state *s = &n->states[i];
+        if (s->lost == 0)
+            continue;
+        printf("given up: %s lost records of ", show_number(s->lost));
+        print_line_text(s->code, strlen(s->code));
+        printf("\n");
+    }
+}
+
 static void print_nation(const struct model_nation *n)
 {
     size_t unknown = unknown_states(n);
@@ -148,6 +163,7 @@ static void print_nation(const struct model_nation *n)
         printf("a tie: nobody leads\n");
     if (unknown > 0)
         printf("not known now: %zu states\n", unknown);
+    print_lost(n);
 }
 
 static void json_nation(const struct model_nation *n)

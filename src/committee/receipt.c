@@ -240,6 +240,41 @@ static int read_export(struct check *c, struct err *err)
     return rc;
 }
 
+/* ---- what was given up: a receipt may be right, and not be proven any more ---- */
+
+static uint64_t lost_at_servers(const struct check *c)
+{
+    struct model_state *s = mem_calloc(1, sizeof *s);
+    bool known = client_state(&c->committee->client, c->file.state, s, NULL) == CLIENT_OK;
+    uint64_t lost = known && s->round == c->file.receipt.round ? s->lost : 0;
+    free(s);
+    return lost;
+}
+
+static uint64_t lost_in_export(const struct check *c)
+{
+    char path[CANVASS_PATH_BYTES_MAX];
+    struct buf bytes;
+    struct commit seal;
+    snprintf(path, sizeof path, "%.4000s/%s/" CANVASS_SEAL, c->export, c->file.state);
+    bool known = canvass_file_read(path, COMMIT_BYTES_MAX, &bytes, NULL) == 0 &&
+                 commit_decode(buf_slice(&bytes), &seal);
+    buf_deinit(&bytes);
+    return known && seal.round == c->file.receipt.round ? commit_lost(&seal) : 0;
+}
+
+static int refuse(const struct check *c, const struct err *err)
+{
+    bool of_export = c->export != NULL && !c->read;
+    uint64_t lost = of_export ? lost_in_export(c) : lost_at_servers(c);
+    if (lost == 0)
+        return committee_complain(c->committee, COMMITTEE_NO, "%s", err->text);
+    return committee_complain(c->committee, COMMITTEE_NO,
+                              "%s; of this state %s committed records were lost and given up in "
+                              "this round, and this may be one of them",
+                              err->text, show_number(lost));
+}
+
 /* ---- the command ---- */
 
 static void tell(const struct check *c)
@@ -298,16 +333,16 @@ int run_receipt(struct committee *m, int argc, char **argv)
         code = committee_complain(m, COMMITTEE_USAGE, "--rest HOSTS or --export DIR is wanted");
     else if (code == 0 && signer != NULL && !signer_read_hex(signer, &c->signer))
         code = committee_complain(m, COMMITTEE_USAGE, "--signer: 64 hexadecimal digits are wanted");
+    if (code == 0 && read_file(c, argv[2], &err) < 0)
+        code = committee_complain(m, COMMITTEE_NO, "%s", err.text);
     if (code == 0) {
-        int rc = read_file(c, argv[2], &err);
-        if (rc == 0 && c->export != NULL)
-            rc = read_export(c, &err);
+        int rc = c->export != NULL ? read_export(c, &err) : 0;
         if (rc == 0 && rest)
             rc = ask_servers(c, &err);
         if (rc == 0)
             tell(c);
         else
-            code = committee_complain(m, COMMITTEE_NO, "%s", err.text);
+            code = refuse(c, &err);
     }
     free(c);
     return code;

@@ -94,4 +94,5 @@ void show_json_state(struct json_out *j, const struct model_state *s)
     json_out_unsigned(j, "epoch", s->epoch);
     json_out_unsigned(j, "index", s->index);
     json_out_string(j, "root", s->root);
+    json_out_unsigned(j, "lost", s->lost);
 }

@@ -21,6 +21,17 @@ static void on_state(void *arg, const struct canvass *a, uint32_t i)
 
 /* ---- for people ---- */
 
+/* "right", and what the servers say was lost; or what is wrong. */
+static void verdict_cell(struct table *t, const struct canvass_count *c)
+{
+    if (c->right && c->seal.loss_count > 0)
+        cli_table_cell(t, "right; %s records were lost and given up",
+                       show_number(commit_lost(&c->seal)));
+    else
+        cli_table_bytes(t, c->right ? "right" : c->problem,
+                        strlen(c->right ? "right" : c->problem));
+}
+
 static void print_states(const struct canvass *a)
 {
     static const char *const titles[] = {"state", "   records", "       votes", "closing hash", ""};
@@ -34,8 +45,7 @@ static void print_states(const struct canvass *a)
         cli_table_cell(&t, "%10s", c->right ? show_number(c->seal.index) : "-");
         cli_table_cell(&t, "%12s", c->right ? show_number(c->tally.voters) : "-");
         cli_table_cell(&t, "%.16s", c->right ? closing : "-");
-        cli_table_bytes(&t, c->right ? "right" : c->problem,
-                        strlen(c->right ? "right" : c->problem));
+        verdict_cell(&t, c);
     }
     cli_table_print(&t);
     cli_table_deinit(&t);
@@ -87,6 +97,7 @@ static void json_state(struct json_out *j, const struct canvass *a, uint32_t i)
     if (c->right) {
         json_out_unsigned(j, "roll", c->roll);
         json_out_unsigned(j, "records", c->seal.index);
+        json_out_unsigned(j, "lost", commit_lost(&c->seal));
         json_out_unsigned(j, "voters", c->tally.voters);
         json_out_hex(j, "closing", c->closing.bytes, SHA256_BYTES);
         json_out_hex(j, "root", c->seal.root.bytes, SHA256_BYTES);

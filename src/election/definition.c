@@ -100,6 +100,18 @@ static void put_fingerprint(const struct definition *d, struct buf *ret)
         buf_printf(ret, "%02x", print[i]);
 }
 
+/* Nothing if there are none: elections from before there were any keep their hash. */
+static void put_approvers(const struct election_info *info, struct buf *ret)
+{
+    for (uint32_t i = 0; i < info->approver_count; i++) {
+        char key[2 * sizeof info->approvers[i].key + 1];
+        hex_write(info->approvers[i].key, sizeof info->approvers[i].key, key);
+        buf_printf(ret, "\napprover=%s %s", info->approvers[i].name, key);
+    }
+    if (info->approver_count > 0)
+        buf_printf(ret, "\napprovals_min=%" PRIu32, info->approvals_min);
+}
+
 void definition_text(const struct definition *d, struct buf *ret)
 {
     const struct election_info *info = &d->info;
@@ -112,6 +124,7 @@ void definition_text(const struct definition *d, struct buf *ret)
     put_fingerprint(d, ret);
     hex_write(info->signer, sizeof info->signer, signer);
     buf_printf(ret, "\nsigner=%s", signer);
+    put_approvers(info, ret);
     for (uint32_t i = 0; i < info->candidate_count; i++)
         buf_printf(ret, "\ncandidate \"%s\" \"%s\"", info->candidates[i].id,
                    info->candidates[i].name);

@@ -1,7 +1,6 @@
-/* definition_read.c: election.conf, candidates.csv, states.csv. */
+/* definition_read.c: candidates.csv, states.csv. */
 #include <ctype.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -11,161 +10,9 @@
 
 enum {
     PATH_BYTES_MAX = 4096,
-    CONF_BYTES_MAX = 64 << 10,
-    NAME_BYTES_MAX = 128, /* of a candidate, the id or the title */
     ELECTORS_MAX = 10000,
     GRID_MAX = 99,
 };
-
-/* Digits alone, at most `max`. */
-static bool parse_number(const char *text, uint64_t max, uint64_t *ret)
-{
-    uint64_t v = 0;
-    if (*text == 0)
-        return false;
-    for (; *text != 0; text++) {
-        if (*text < '0' || *text > '9')
-            return false;
-        uint64_t digit = (uint64_t)(*text - '0');
-        if (digit > max || v > (max - digit) / 10)
-            return false;
-        v = v * 10 + digit;
-    }
-    *ret = v;
-    return true;
-}
-
-/* What stands between quotes in the text that is hashed. */
-static bool is_name(const char *text)
-{
-    size_t len = strlen(text);
-    return len > 0 && len <= NAME_BYTES_MAX && strchr(text, '"') == NULL;
-}
-
-/* ---- election.conf ---- */
-
-static const char *set_number(const char *value, uint64_t min, uint64_t max, uint64_t *ret)
-{
-    uint64_t v;
-    if (!parse_number(value, max, &v) || v < min)
-        return "the number is not in its range";
-    *ret = v;
-    return NULL;
-}
-
-static const char *set_scale(struct definition *d, const char *value)
-{
-    char up[24];
-    const char *slash = strchr(value, '/');
-    if (slash == NULL || (size_t)(slash - value) >= sizeof up)
-        return "a fraction is wanted, as 1/100";
-    memcpy(up, value, (size_t)(slash - value));
-    up[slash - value] = 0;
-    if (!parse_number(up, 1000000, &d->scale) || !parse_number(slash + 1, 1000000000, &d->scale_of))
-        return "a fraction is wanted, as 1/100";
-    return d->scale == 0 || d->scale_of == 0 ? "a fraction of zero" : NULL;
-}
-
-static const char *set_choice(const char *value, const char *no, const char *yes, bool *ret)
-{
-    if (strcmp(value, no) != 0 && strcmp(value, yes) != 0)
-        return "one of the two values it may have is wanted";
-    *ret = strcmp(value, yes) == 0;
-    return NULL;
-}
-
-/* NULL, or what is wrong. */
-static const char *set_key(struct definition *d, const char *key, const char *value)
-{
-    uint64_t v = 0;
-    const char *wrong;
-    if (strcmp(key, "id") == 0 || strcmp(key, "title") == 0) {
-        if (!is_name(value))
-            return "1 to 128 bytes without quotes are wanted";
-        *(strcmp(key, "id") == 0 ? &d->info.id : &d->info.title) = definition_keep(d, value);
-        return NULL;
-    }
-    if (strcmp(key, "allocation") == 0)
-        return set_choice(value, "winner", "law", &d->by_law);
-    if (strcmp(key, "publish") == 0)
-        return set_choice(value, "closed", "live", &d->info.live);
-    if (strcmp(key, "roll_scale") == 0)
-        return set_scale(d, value);
-    if (strcmp(key, "replicas") == 0) {
-        wrong = set_number(value, 1, SHARD_MEMBERS_MAX, &v);
-        d->replicas = wrong == NULL ? (uint32_t)v : d->replicas;
-        return wrong;
-    }
-    if (strcmp(key, "copies_min") == 0) {
-        wrong = set_number(value, 1, SHARD_MEMBERS_MAX, &v);
-        d->copies_min = wrong == NULL ? (uint32_t)v : d->copies_min;
-        return wrong;
-    }
-    if (strcmp(key, "revisions_max") == 0) {
-        wrong = set_number(value, 1, 200, &v);
-        d->revisions_max = wrong == NULL ? (uint8_t)v : d->revisions_max;
-        return wrong;
-    }
-    return "no such key";
-}
-
-static char *trimmed(char *text)
-{
-    while (isspace((unsigned char)*text))
-        text++;
-    size_t len = strlen(text);
-    while (len > 0 && isspace((unsigned char)text[len - 1]))
-        text[--len] = 0;
-    return text;
-}
-
-static int read_conf_line(struct definition *d, const char *path, int number, char *line,
-                          struct err *err)
-{
-    line = trimmed(line);
-    if (*line == 0 || *line == '#')
-        return 0;
-    char *equals = strchr(line, '=');
-    if (equals == NULL)
-        return err_set(err, ERR_INVALID, "%s:%d: key=value is wanted", path, number);
-    *equals = 0;
-    const char *key = trimmed(line);
-    const char *wrong = set_key(d, key, trimmed(equals + 1));
-    if (wrong != NULL)
-        return err_set(err, ERR_INVALID, "%s:%d: %.40s: %s", path, number, key, wrong);
-    return 0;
-}
-
-static int read_conf(struct definition *d, struct err *err)
-{
-    char path[PATH_BYTES_MAX], *text, *at;
-    size_t len;
-    int number = 0;
-    snprintf(path, sizeof path, "%s/election.conf", d->dir);
-    int rc = file_read_whole(path, CONF_BYTES_MAX, &text, &len, err);
-    if (rc < 0)
-        return rc;
-    at = text;
-    while (rc == 0 && at != NULL) {
-        char *line = at, *end = strchr(at, '\n');
-        at = end != NULL ? end + 1 : NULL;
-        if (end != NULL)
-            *end = 0;
-        rc = read_conf_line(d, path, ++number, line, err);
-    }
-    free(text);
-    if (rc < 0)
-        return rc;
-    if (d->info.id == NULL)
-        return err_set(err, ERR_INVALID, "%s: id is missing", path);
-    if (d->info.title == NULL)
-        d->info.title = d->info.id;
-    if (d->copies_min == 0)
-        d->copies_min = d->replicas / 2 + 1;
-    if (d->copies_min > d->replicas)
-        return err_set(err, ERR_INVALID, "%s: more copies_min than replicas", path);
-    return 0;
-}
 
 /* ---- columns by their names ---- */
 
@@ -226,7 +73,8 @@ static bool is_code(const char *text)
 
 static bool is_state_name(const char *text)
 {
-    return is_name(text) && strlen(text) <= STATE_NAME_BYTES_MAX && strchr(text, '/') == NULL;
+    return definition_is_name(text) && strlen(text) <= STATE_NAME_BYTES_MAX &&
+           strchr(text, '/') == NULL;
 }
 
 static int add_state(struct definition *d, const struct table_row *row,
@@ -265,7 +113,7 @@ static int number_of(struct reading *r, const struct table_row *row, enum state_
     const char *text = field(&r->columns, row, column);
     if (*text == 0)
         return 0;
-    if (!parse_number(text, max, ret) || *ret < min)
+    if (!definition_parse_number(text, max, ret) || *ret < min)
         return table_error(row, err,
                            "%s: a number from %" PRIu64 " to %" PRIu64 " is wanted, not '%.40s'",
                            state_columns[column], min, max, text);
@@ -306,7 +154,7 @@ static int state_without_heading(struct reading *r, const struct table_row *row,
     char name[STATE_NAME_BYTES_MAX + 1];
     uint64_t electors;
     const char *key = row->fields[0], *code = usps_code(slice_str(key));
-    if (row->count != 2 || !parse_number(row->fields[1], ELECTORS_MAX, &electors))
+    if (row->count != 2 || !definition_parse_number(row->fields[1], ELECTORS_MAX, &electors))
         return table_error(row, err,
                            "a heading that begins with usps,key,name,electors, or "
                            "state,electors is wanted");
@@ -400,9 +248,9 @@ static int add_candidate(struct definition *d, const struct table_row *row, cons
     uint32_t count = d->info.candidate_count;
     if (count == CANDIDATES_MAX)
         return table_error(row, err, "more than %d candidates", CANDIDATES_MAX);
-    if (!is_name(id) || !is_name(name))
+    if (!definition_is_name(id) || !definition_is_name(name))
         return table_error(row, err, "id and name have 1 to %d bytes, and no quotes",
-                           NAME_BYTES_MAX);
+                           DEFINITION_NAME_BYTES_MAX);
     if (definition_find_candidate(d, slice_str(id)) >= 0 ||
         definition_find_candidate(d, slice_str(name)) >= 0)
         return table_error(row, err, "'%s' is there already", name);
@@ -459,7 +307,7 @@ int definition_read_files(struct definition *d, struct err *err)
     d->replicas = 3;
     d->revisions_max = 16;
     d->scale = d->scale_of = 1;
-    int rc = read_conf(d, err);
+    int rc = definition_read_conf(d, err);
     if (rc == 0)
         rc = read_states(d, err);
     return rc == 0 ? read_candidates(d, err) : rc;

@@ -51,6 +51,7 @@ enum shard_metric {
     METRIC_LEADER_CHANGES,
     METRIC_ROLL_DIFFERS,
     METRIC_OUT_OF_REACH,
+    METRIC_LOST,
     METRIC_COUNT,
 };
 
@@ -67,7 +68,16 @@ static const struct {
     {"leader_changes_total", "counter", "times this server began to lead the state"},
     {"roll_differs", "gauge", "another server of the state has another roll"},
     {"out_of_reach", "gauge", "votes that are committed are on no disk that can be reached"},
+    {"lost_records", "gauge", "committed in this round and given up, as no server had them"},
 };
+
+static uint64_t lost_records(const struct replica *r)
+{
+    const struct service *s = r->service;
+    return s->coordination != NULL
+               ? commit_lost(&coordination_state(s->coordination, r->state)->commit)
+               : 0;
+}
 
 static uint64_t shard_metric(const struct replica *r, const struct shard_status *st,
                              enum shard_metric m)
@@ -83,6 +93,7 @@ static uint64_t shard_metric(const struct replica *r, const struct shard_status 
         r->leader_changes,
         r->roll_differs,
         r->out_of_reach,
+        lost_records(r),
     };
     return values[m];
 }

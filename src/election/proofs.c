@@ -235,16 +235,22 @@ static void proof_done(uv_work_t *work, int status)
 static struct log_tiles *tiles_of(struct service *s, int state, uint64_t round)
 {
     struct log_tiles **t = &s->tiles[state];
-    if (*t != NULL && log_tiles_round(*t) != round) {
+    if (*t != NULL && (log_tiles_round(*t) != round || s->tiles_are_old[state])) {
         log_tiles_free(*t);
         *t = NULL;
     }
+    s->tiles_are_old[state] = false;
     if (*t == NULL) {
         char path[sizeof s->replicas[state]->dir + 64];
         snprintf(path, sizeof path, "%s/log-%016" PRIx64, s->replicas[state]->dir, round);
         *t = log_tiles_create(path, round);
     }
     return *t;
+}
+
+void proofs_forget(struct service *s, int state)
+{
+    s->tiles_are_old[state] = true; /* a thread may have them */
 }
 
 static void next_proof(struct service *s)
@@ -268,6 +274,10 @@ static const char *objection(struct service *s, const struct log_request *r, uin
     *ret = LOG_NOT_THERE;
     if (status.round == 0)
         return "no round has begun";
+    if (status.superseded_by != 0) {
+        *ret = LOG_UNAVAILABLE;
+        return "what this server has was given up";
+    }
     if (r->round != 0 && r->round != status.round)
         return "the log is of another round";
     uint64_t wanted = leaves_wanted(r);

@@ -63,6 +63,12 @@ void question_on_ask(struct service *s, struct link *from, struct slice body)
     case QUESTION_LOG:
         log_question(s, link_number(from), id, rest);
         return;
+    case QUESTION_KEPT:
+        kept_question(s, link_number(from), id, rest);
+        return;
+    case QUESTION_ADMIT:
+        admit_question(s, link_number(from), id, rest);
+        return;
     default:
         link_cut(from, "a question that is not known here");
         return;

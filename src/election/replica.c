@@ -55,6 +55,8 @@ void replica_free(struct replica *r)
 {
     if (r == NULL)
         return;
+    losses_end(r);
+    aside_end(r);
     shard_free(r->shard);
     shard_effects_deinit(&r->fx);
     for (size_t i = r->held_at; i < r->held_count; i++)
@@ -379,9 +381,12 @@ static void carry_out(struct replica *r)
         coordination_shard_ask(r->coordination, &fx->coord);
     for (size_t i = 0; i < fx->answer_count; i++)
         cast_answered(s, 0, &fx->answers[i]);
+    if (fx->admitted != ADMIT_NOTHING)
+        loss_admitted(r, fx->admitted);
     r->deadline_ns = fx->deadline_ns;
     tell_leadership(r);
     look_at_reach(r);
+    aside_look(r);
 }
 
 void replica_step(struct replica *r, struct shard_event *ev)

@@ -91,6 +91,7 @@ static void fill(const struct service *s, int state, const struct nation_view *n
     ret->index = v->commit.index;
     ret->chain = v->commit.chain;
     ret->root = v->commit.root;
+    ret->lost = commit_lost(&v->commit);
     ret->tally = &v->commit.tally;
     ret->leader = leader_of(s, state, v);
 }

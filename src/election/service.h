@@ -44,6 +44,16 @@ struct state_info {
     int column, row;    /* of the tile on the map, from 1; 0 = none */
 };
 
+/* Who may approve what is not undone: a loss (loss.h). */
+struct approver_info {
+    const char *name; /* letters, digits, ".", "_", "-" */
+    uint8_t key[32];  /* public, Ed25519 */
+};
+
+enum {
+    APPROVERS_MAX = 32,
+};
+
 struct election_info {
     const char *id, *title;
     const struct candidate_info *candidates;
@@ -53,6 +63,9 @@ struct election_info {
     struct hash config;
     uint8_t signer[32]; /* the public key (Ed25519) of receipts and heads of logs */
     bool live;          /* counts may be shown before the end */
+    struct approver_info approvers[APPROVERS_MAX];
+    uint32_t approver_count;
+    uint32_t approvals_min; /* of them; 0: nothing is approved by anybody */
 };
 const struct election_info *service_election(const struct service *s);
 /* By code, key or name, any case. -1: no such state. */
@@ -121,6 +134,7 @@ struct state_result {
     struct hash chain, root;
     const char *leader; /* of the shard: the server's name; "" = nobody */
     bool final;         /* closed, and nothing will be added */
+    uint64_t lost;      /* records that were committed and given up in this round */
     const struct tally *tally;
 };
 typedef void state_result_fn(void *arg, const struct state_result *result);
@@ -315,6 +329,41 @@ struct recount_reply {
 };
 typedef void recount_done_fn(void *arg, const struct recount_reply *reply);
 void service_recount(struct service *s, int state, recount_done_fn *done, void *arg);
+
+/* Votes that are committed and that no server has any more (docs/ELECTION.md, section 14). */
+#define LOSS_OUTCOME_MAP(X)                                                                        \
+    X(LOSS_OK, "OK")                                                                               \
+    X(LOSS_NOTHING, "NOTHING_LOST")        /* nothing is to be given up; why in `detail` */        \
+    X(LOSS_INVALID, "INVALID_REQUEST")     /* a document that cannot be read */                    \
+    X(LOSS_NOT_APPROVED, "NOT_APPROVED")   /* not by as many as must have signed it */             \
+    X(LOSS_NOT_AS_SIGNED, "NOT_AS_SIGNED") /* something is not as it was; nothing was changed */   \
+    X(LOSS_UNAVAILABLE, "UNAVAILABLE")     /* nothing was changed; later */                        \
+    X(LOSS_UNKNOWN, "OUTCOME_UNKNOWN")     /* maybe done: ask what is lost now */
+
+enum loss_outcome {
+#define LOSS_OUTCOME_ENUM(name, text) name,
+    LOSS_OUTCOME_MAP(LOSS_OUTCOME_ENUM)
+#undef LOSS_OUTCOME_ENUM
+    LOSS_OUTCOME_COUNT
+};
+const char *loss_outcome_name(enum loss_outcome o);
+
+struct loss_notice;
+struct loss_reply {
+    int state;
+    enum loss_outcome outcome;
+    const char *detail;
+    /* Of LOSS_OK: what would be given up, or is now; the text of it that is signed (loss.h). */
+    const struct loss_notice *notice;
+    struct slice text;
+};
+typedef void loss_done_fn(void *arg, const struct loss_reply *reply);
+/* What would have to be given up now, for votes to be taken again. */
+void service_loss(struct service *s, int state, loss_done_fn *done, void *arg);
+/* Gives it up, if `document` (loss.h) says the same, and enough people have signed it. It cannot be
+ * undone. */
+void service_admit_loss(struct service *s, int state, struct slice document, loss_done_fn *done,
+                        void *arg);
 
 /* ---- Servers ----------------------------------------------------------------------------------
  */

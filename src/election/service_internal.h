@@ -10,6 +10,8 @@
  *   pace.c          for how long votes are collected
  *   results.c       counts, replicas, commands, watches
  *   recount.c       counting again from files
+ *   losses.c        what no server has any more, and is given up
+ *   aside.c         what was given up and came back is kept elsewhere
  *   voter.c         one voter's own record, credentials
  *   proofs.c        the tree over the log: inclusion, consistency, tiles
  *   roll_upload.c   rolls that come over the network
@@ -89,6 +91,9 @@ struct replica {
      * while; when it will have been, 0 = it is not so. */
     bool out_of_reach;
     int64_t out_of_reach_ns;
+
+    struct admission *admission; /* under way in the shard; NULL: none */
+    struct aside *aside;         /* a file is being written; NULL: none */
 };
 
 int replica_open(struct service *s, int state, struct replica **ret, struct err *err);
@@ -176,6 +181,8 @@ enum question {
     QUESTION_RECOUNT,
     QUESTION_VOTER,
     QUESTION_LOG,
+    QUESTION_KEPT,
+    QUESTION_ADMIT,
 };
 
 /* NULL bytes: there was no answer; `why`. */
@@ -216,8 +223,21 @@ void recount_question(struct service *s, uint64_t link, uint64_t id, struct slic
 void recounts_end(struct service *s);
 void voter_question(struct service *s, uint64_t link, uint64_t id, struct slice body);
 
+/* ---- losses.c ---- */
+void kept_question(struct service *s, uint64_t link, uint64_t id, struct slice body);
+void admit_question(struct service *s, uint64_t link, uint64_t id, struct slice body);
+/* What became of what the shard was told to give up. */
+void loss_admitted(struct replica *r, enum shard_admitted what);
+void losses_end(struct replica *r); /* nobody will hear of it any more */
+
+/* ---- aside.c ---- */
+void aside_look(struct replica *r); /* after a step */
+void aside_end(struct replica *r);
+
 /* ---- proofs.c ---- */
 void log_question(struct service *s, uint64_t link, uint64_t id, struct slice body);
+/* The replica's log went back: what was read of it is not so any more. */
+void proofs_forget(struct service *s, int state);
 /* Those under way are answered; the thread of one ends by and by, and touches nothing of ours. */
 void proofs_end(struct service *s);
 void proofs_free(struct service *s);
@@ -278,8 +298,9 @@ struct service {
     struct list proofs;                  /* in order */
     struct proof *proving;               /* on a thread; NULL: none */
     struct log_tiles *tiles[STATES_MAX]; /* NULL: nobody has asked */
-    struct roll_upload *upload;          /* NULL: none */
-    struct list later;                   /* calls that wait for the end of the turn */
+    bool tiles_are_old[STATES_MAX];
+    struct roll_upload *upload; /* NULL: none */
+    struct list later;          /* calls that wait for the end of the turn */
     uint64_t last_question;
     struct tally empty[STATES_MAX]; /* of a round that a state has not begun */
     struct state_result peeked[STATES_MAX];

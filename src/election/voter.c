@@ -67,6 +67,11 @@ static void refuse(struct looking *l, enum cast_outcome outcome, const char *det
     l->result.detail = detail;
 }
 
+static bool can_tell(const struct replica *r)
+{
+    return r != NULL && r->shard != NULL && !shard_is_superseded(r->shard);
+}
+
 /* ---- asked by another server ---- */
 
 void voter_question(struct service *s, uint64_t link, uint64_t id, struct slice body)
@@ -76,8 +81,7 @@ void voter_question(struct service *s, uint64_t link, uint64_t id, struct slice 
     struct receipt r;
     uint32_t state =
         body.len == ASKED_BYTES ? (uint32_t)body.ptr[0] << 8 | body.ptr[1] : UINT32_MAX;
-    if (state >= s->definition->info.state_count || s->replicas[state] == NULL ||
-        s->replicas[state]->shard == NULL) {
+    if (state >= s->definition->info.state_count || !can_tell(s->replicas[state])) {
         question_answer(s, link, id, slice_str(""));
         return;
     }
@@ -153,7 +157,7 @@ void service_voter(struct service *s, struct slice state_name, struct slice vote
     }
     struct pseudonym p = roll_pseudonym(&s->pseudonyms[state], voter);
     struct replica *r = s->replicas[state];
-    if (r == NULL || r->shard == NULL) {
+    if (!can_tell(r)) {
         ask_others(s, state, &p, l);
         return;
     }

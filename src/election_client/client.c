@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/json_out.h"
 #include "base/mem.h"
@@ -35,6 +36,12 @@ static enum client_code not_understood(struct err *err)
     return CLIENT_NO;
 }
 
+static enum client_code rest_is_wanted(struct err *err)
+{
+    err_set(err, ERR_INVALID, "this is asked by REST: --rest HOST:PORT,... is wanted");
+    return CLIENT_NO;
+}
+
 static enum client_code get(const struct client *c, const char *path, struct buf *ret,
                             struct err *err)
 {
@@ -42,8 +49,7 @@ static enum client_code get(const struct client *c, const char *path, struct buf
     if (c->rest.count > 0)
         return ask_rest(c, &q, ret, err);
     *ret = (struct buf){0};
-    err_set(err, ERR_INVALID, "this is asked by REST: --rest HOST:PORT,... is wanted");
-    return CLIENT_NO;
+    return rest_is_wanted(err);
 }
 
 /* A name in a path: what is no letter, digit or one of "-._~" as its bytes. */
@@ -203,6 +209,46 @@ enum client_code client_put_roll(const struct client *c, uint32_t server, const 
 {
     struct rest_question q = {.method = "PUT", .body = csv, .type = "text/csv"};
     return roll_at(c, server, &q, state, ret, err);
+}
+
+static enum client_code loss_of(const struct client *c, struct rest_question *q, const char *state,
+                                struct model_loss *ret, struct err *err)
+{
+    struct buf path = {0}, reply;
+    if (c->rest.count == 0)
+        return rest_is_wanted(err);
+    buf_printf(&path, "/v1/loss/");
+    put_name(&path, state);
+    buf_printf(&path, "%s", strcmp(q->method, "POST") == 0 ? "/admit" : "");
+    buf_put_u8(&path, 0);
+    q->path = (const char *)path.ptr;
+    enum client_code code = ask_rest(c, q, &reply, err);
+    if (code == CLIENT_OK && !model_json_loss(buf_slice(&reply), ret))
+        code = not_understood(err);
+    buf_deinit(&path);
+    buf_deinit(&reply);
+    return code;
+}
+
+enum client_code client_loss(const struct client *c, const char *state, struct model_loss *ret,
+                             struct err *err)
+{
+    struct rest_question q = {.method = "GET"};
+    return loss_of(c, &q, state, ret, err);
+}
+
+enum client_code client_admit_loss(const struct client *c, const char *state, struct slice document,
+                                   struct model_loss *ret, struct err *err)
+{
+    struct buf body = {0};
+    struct json_out j;
+    json_out_begin(&j, &body);
+    json_out_text(&j, "document", document);
+    json_out_end(&j);
+    struct rest_question q = {.method = "POST", .body = buf_slice(&body)};
+    enum client_code code = loss_of(c, &q, state, ret, err);
+    buf_deinit(&body);
+    return code;
 }
 
 enum client_code client_watch(const struct client *c, const char *states, client_watch_fn *changed,

@@ -52,6 +52,14 @@ enum client_code client_roll(const struct client *c, uint32_t server, const char
 enum client_code client_put_roll(const struct client *c, uint32_t server, const char *state,
                                  struct slice csv, struct model_roll *ret, struct err *err);
 
+/* By REST alone. What `state` would give up to go on without the servers that are missing;
+ * CLIENT_NO also if there is nothing to be given up. */
+enum client_code client_loss(const struct client *c, const char *state, struct model_loss *ret,
+                             struct err *err);
+/* By REST alone. Gives it up: `document` is a notice with approvals (election/loss.h). */
+enum client_code client_admit_loss(const struct client *c, const char *state, struct slice document,
+                                   struct model_loss *ret, struct err *err);
+
 /* Told of every change; false ends it. `states` NULL: all; else "CA,NY". */
 typedef bool client_watch_fn(void *arg, const struct model_state *state);
 /* By gRPC alone. */

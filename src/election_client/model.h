@@ -17,6 +17,8 @@ enum {
     MODEL_NAME_BYTES_MAX = 64,
     MODEL_TEXT_BYTES_MAX = 256,
     MODEL_HASH_TEXT_BYTES = 65,
+    MODEL_APPROVERS_MAX = 32,
+    MODEL_NOTICE_BYTES_MAX = 4096,
 };
 
 struct model_count {
@@ -44,6 +46,7 @@ struct model_state {
     uint64_t roll;
     char phase[MODEL_NAME_BYTES_MAX];
     uint64_t round, voters, index, epoch, commit_version;
+    uint64_t lost; /* records of this round that were committed and given up */
     bool final, tie;
     char leader[MODEL_NAME_BYTES_MAX]; /* a candidate; "" = nobody */
     char shard_leader[MODEL_NAME_BYTES_MAX];
@@ -72,6 +75,20 @@ struct model_roll {
     char state[MODEL_NAME_BYTES_MAX];
     uint64_t voters;
     char hash[MODEL_HASH_TEXT_BYTES];
+};
+
+/* What a state would give up, or has given up. The numbers of the former are in the text, since
+ * that is what is signed. */
+struct model_loss {
+    char state[MODEL_NAME_BYTES_MAX];
+    uint64_t round;
+    uint32_t approvals_min; /* 0: nobody may approve */
+    char approvers[MODEL_APPROVERS_MAX][MODEL_NAME_BYTES_MAX];
+    size_t approver_count;
+    char text[MODEL_NOTICE_BYTES_MAX]; /* the notice (election/loss.h), cut if it is longer; of what
+                                          was done: "" */
+    uint64_t kept, lost;
+    uint64_t epoch; /* of what was done alone */
 };
 
 struct model_command {

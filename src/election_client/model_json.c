@@ -169,6 +169,7 @@ static bool read_state(struct json_in *in, struct model_state *s)
         MEMBER_64("index", s->index),
         MEMBER_64("epoch", s->epoch),
         MEMBER_64("commit_version", s->commit_version),
+        MEMBER_64("lost", s->lost),
         MEMBER_FLAG("final", s->final),
         MEMBER_FLAG("tie", s->tie),
         MEMBER_TEXT("leader", s->leader),
@@ -237,6 +238,29 @@ bool model_json_roll(struct slice json, struct model_roll *ret)
         MEMBER_TEXT("state", ret->state),
         MEMBER_64("voters", ret->voters),
         MEMBER_TEXT("hash", ret->hash),
+    };
+    return read_all(json, members, COUNT(members));
+}
+
+static bool read_approver(struct json_in *in, void *arg)
+{
+    struct model_loss *l = arg;
+    return l->approver_count < MODEL_APPROVERS_MAX &&
+           read_text(in, l->approvers[l->approver_count++], MODEL_NAME_BYTES_MAX);
+}
+
+bool model_json_loss(struct slice json, struct model_loss *ret)
+{
+    memset(ret, 0, sizeof *ret);
+    const struct member members[] = {
+        MEMBER_TEXT("state", ret->state),
+        MEMBER_64("round", ret->round),
+        MEMBER_32("approvals_min", ret->approvals_min),
+        MEMBER_LIST("approvers", ret, read_approver),
+        MEMBER_TEXT("text", ret->text),
+        MEMBER_64("epoch", ret->epoch),
+        MEMBER_64("kept", ret->kept),
+        MEMBER_64("lost", ret->lost),
     };
     return read_all(json, members, COUNT(members));
 }

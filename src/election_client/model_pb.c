@@ -135,6 +135,9 @@ static bool take_state_field(const struct pb_field *f, struct model_state *s)
     case 18:
         take_text(f, s->shard_leader, sizeof s->shard_leader);
         break;
+    case 19:
+        s->lost = f->value;
+        break;
     default:
         break; /* districts, and what is newer than this */
     }

@@ -153,6 +153,7 @@ Election__V1__StateResult *state_message(const struct election_grpc *g,
     m->root = hash_on_loan(&r->root);
     m->epoch = r->epoch;
     m->commit_version = r->commit_version;
+    m->lost = r->lost;
     m->commit_mtime_ms = r->commit_mtime_ms;
     m->leading_server = on_loan(r->leader);
     put_tally(m, info, state, r, s);

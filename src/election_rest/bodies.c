@@ -64,6 +64,29 @@ const char *body_read_vote(struct slice body, struct buf *ret)
     return seen == 0 ? "the body has no candidate" : NULL;
 }
 
+/* ---- A loss ---- */
+
+static const char *read_document(struct json_in *in, struct slice name, unsigned *ret_member,
+                                 void *arg)
+{
+    *ret_member = 0;
+    if (!slice_eq_str(name, "document"))
+        return unknown_member;
+    if (json_in_peek(in) != '"')
+        return "document is to be a text";
+    buf_clear(arg);
+    return json_in_text(in, arg) ? NULL : not_json;
+}
+
+const char *body_read_loss(struct slice body, struct buf *ret)
+{
+    unsigned seen;
+    const char *wrong = read_members(body, read_document, ret, &seen);
+    if (wrong != NULL)
+        return wrong;
+    return seen == 0 ? "the body has no document" : NULL;
+}
+
 /* ---- A command ---- */
 
 static const char *read_command_id(struct json_in *in, uint8_t ret[16])

@@ -15,4 +15,7 @@ const char *body_read_vote(struct slice body, struct buf *ret);
  * them optional, and so is the object. */
 const char *body_read_command(struct slice body, struct command *ret);
 
+/* {"document": TEXT}; appended to `ret`. */
+const char *body_read_loss(struct slice body, struct buf *ret);
+
 #endif

@@ -193,6 +193,8 @@ void route_election(struct request *r); /* route_committee.c */
 void route_start(struct request *r);
 void route_stop(struct request *r);
 void route_recount(struct request *r);
+void route_loss(struct request *r); /* route_loss.c */
+void route_admit_loss(struct request *r);
 void roll_begin(struct request *r); /* route_roll.c */
 void roll_add(struct request *r, struct slice piece);
 void route_roll(struct request *r);

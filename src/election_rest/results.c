@@ -96,6 +96,7 @@ void results_state(struct json_out *j, const struct election_info *e,
     json_out_string(j, "shard_leader", result->leader != NULL ? result->leader : "");
     json_out_unsigned(j, "epoch", result->epoch);
     json_out_unsigned(j, "index", result->index);
+    json_out_unsigned(j, "lost", result->lost);
     json_out_unsigned(j, "commit_version", result->commit_version);
     json_out_number(j, "commit_mtime_ms", result->commit_mtime_ms);
     json_out_hex(j, "chain", result->chain.bytes, sizeof result->chain.bytes);

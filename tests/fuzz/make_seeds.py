@@ -225,6 +225,11 @@ def main():
                                   ("several", -65535, b"[fe80::1]:3888|b.example:3889|0.0.0.0:1")):
         seed("fuzz_election_hello", name, i64(version) + i64(3) + i32(len(places)) + places)
     seed("fuzz_election_hello", "bare", i64(3))
+    numbers = "".join(f"{name} {n}\n" for name, n in (("round", 3), ("version", 7), ("epoch", 6), ("committed", 1037)))
+    notice = (f"caucus loss 1\nelection us-2024\nconfig {'0a' * 32}\nstate CA\n{numbers}chain {'0b' * 32}\nkept 1000\n"
+              f"kept_chain {'0c' * 32}\nkeeper s3\nmissing")
+    seed("fuzz_loss", "alone", f"{notice}\n".encode())
+    seed("fuzz_loss", "approved", f"{notice} s1 s2\napproval alice {'0d' * 64}\napproval b.o_b- {'0e' * 64}\n".encode())
     total = sum(f.stat().st_size for f in CORPUS.rglob("*") if f.is_file())
     print(f"{total} bytes of corpus")
 

@@ -47,35 +47,38 @@ HELLO, REFUSED, PING, HOSTS, SHARD, CAST, ANSWER, ASK, TELL, LEADS = range(1, 11
 
 Record = collections.namedtuple("Record", "index before voter request salt cast_ms epoch candidate district revision")
 Commit = collections.namedtuple(
-    "Commit", "leader round epoch seat index bytes batches chain root holders sealed voters candidates districts votes")
+    "Commit", "leader round epoch seat index bytes batches chain root holders sealed voters candidates districts votes losses")
+Loss = collections.namedtuple("Loss", "epoch before after batches chain")  # records
 Log = collections.namedtuple("Log", "records chains")  # chains: {records before it: hash}
 
 
 def read_commit(data):
     magic, leader, *numbers = struct.unpack_from(">4sIQQQQQQ", data)
     assert magic == b"CVC1", data[:8]
-    holders, sealed, voters, candidates, districts = struct.unpack_from(">IIQII", data, 120)
+    holders, flags, voters, candidates, districts = struct.unpack_from(">IIQII", data, 120)
     votes = struct.unpack_from(f">{candidates * districts}Q", data, 176)
-    return Commit(leader, *numbers, data[56:88], data[88:120], holders, sealed, voters, candidates, districts, votes)
+    losses = [Loss(*struct.unpack_from(">QQQQ32s", data, 176 + 8 * len(votes) + 64 * i)) for i in range(flags >> 8)]
+    assert len(data) == 176 + 8 * len(votes) + 64 * len(losses)
+    return Commit(leader, *numbers, data[56:88], data[88:120], holders, flags & 1, voters, candidates, districts, votes, losses)
 
 
-def read_log(path):
-    """All whole batches of a log file; every chain is checked."""
+def read_log(path, first=0, chain=None):
+    """All whole batches of a log file; every chain is checked. Of a file that begins with record `first`: the chain before it."""
     data = path.read_bytes()
     assert data[:4] == b"CVLG"
-    chain = hashlib.sha256(data[:88]).digest()
-    records, chains, at = [], {0: chain}, 88
+    chain = chain or hashlib.sha256(data[:88]).digest()
+    records, chains, at = [], {first: chain}, 88
     while data[at:at + 4] == b"CVB1" and at + 40 <= len(data):  # somebody may be writing
-        size, _, _, first, count, _ = struct.unpack_from(">IQQQII", data, at + 4)
+        size, _, _, begin, count, _ = struct.unpack_from(">IQQQII", data, at + 4)
         if at + size > len(data):
             break
-        assert first == len(records) and data[at + 40:at + 72] == chain, f"{path}: byte {at}"
+        assert begin == first + len(records) and data[at + 40:at + 72] == chain, f"{path}: byte {at}"
         body = data[at:at + size - 32]
         chain = hashlib.sha256(body).digest()
         assert data[at + size - 32:at + size] == chain, f"{path}: byte {at}"
         for i in range(count):
             records.append(Record(*struct.unpack_from(">QQ16s16s16sQIHBB", body, 72 + 80 * i)))
-        chains[len(records)] = chain
+        chains[first + len(records)] = chain
         at += size
     return Log(records, chains)
 

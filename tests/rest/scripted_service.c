@@ -6,6 +6,7 @@
 
 #include "base/list.h"
 #include "base/mem.h"
+#include "election/loss.h"
 
 enum {
     CANDIDATES = 3,
@@ -28,6 +29,7 @@ struct pending {
         recount_done_fn *recount;
         log_done_fn *log;
         roll_done_fn *roll;
+        loss_done_fn *loss;
     } done;
     void *arg;
     struct cast_reply reply;
@@ -68,6 +70,7 @@ struct service {
     void *ready_arg;
     service_metrics_fn *more_metrics;
     void *more_metrics_arg;
+    enum loss_outcome loss; /* of whatever is asked about losses */
     bool holds_recounts;
     struct list pending, watches, recounts_held;
     uv_timer_t timer; /* of what is due later */
@@ -89,6 +92,16 @@ const char *command_outcome_name(enum command_outcome o)
     static const char *const names[] = {
 #define NAME(id, text) text,
         COMMAND_OUTCOME_MAP(NAME)
+#undef NAME
+    };
+    return names[o];
+}
+
+const char *loss_outcome_name(enum loss_outcome o)
+{
+    static const char *const names[] = {
+#define NAME(id, text) text,
+        LOSS_OUTCOME_MAP(NAME)
 #undef NAME
     };
     return names[o];
@@ -724,6 +737,38 @@ bool service_roll(const struct service *s, int state, uint64_t *ret_voters, stru
     return s->results[state].known;
 }
 
+/* ---- Losses ---- */
+
+static void answer_loss(struct service *s, struct pending *p)
+{
+    struct loss_notice n = {.round = s->global.round, .committed = 1037, .kept = 1000};
+    struct loss_reply reply = {.state = p->state, .outcome = s->loss, .detail = "as scripted"};
+    snprintf(n.state, sizeof n.state, "%s", s->info.states[p->state].names.code);
+    snprintf(n.keeper, sizeof n.keeper, "s3");
+    snprintf(n.missing[n.missing_count++], sizeof n.missing[0], "s1");
+    snprintf(n.missing[n.missing_count++], sizeof n.missing[0], "s2");
+    if (s->loss == LOSS_OK) {
+        reply.notice = &n;
+        reply.text = slice_str("caucus loss 1\nas scripted\n");
+    }
+    p->done.loss(p->arg, &reply);
+}
+
+void service_loss(struct service *s, int state, loss_done_fn *done, void *arg)
+{
+    struct pending *p = later(s, answer_loss, arg, 0);
+    p->state = state;
+    p->done.loss = done;
+}
+
+void service_admit_loss(struct service *s, int state, struct slice document, loss_done_fn *done,
+                        void *arg)
+{
+    if (document.len == 0)
+        s->loss = LOSS_INVALID;
+    service_loss(s, state, done, arg);
+}
+
 /* ---- Servers ---- */
 
 size_t service_replicas(const struct service *s, int state,
@@ -809,6 +854,17 @@ static bool obey_phase(struct service *s, const char *name)
     return false;
 }
 
+static bool obey_loss(struct service *s, const char *outcome)
+{
+    for (int o = 0; o < LOSS_OUTCOME_COUNT; o++) {
+        if (strcmp(outcome, loss_outcome_name((enum loss_outcome)o)) == 0) {
+            s->loss = (enum loss_outcome)o;
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool obey_at_once(struct service *s, const char *line)
 {
     char verb[16] = "", first[64] = "", second[64] = "";
@@ -824,6 +880,8 @@ static bool obey_at_once(struct service *s, const char *line)
     }
     if (strcmp(verb, "phase") == 0)
         return obey_phase(s, first);
+    if (strcmp(verb, "loss") == 0)
+        return obey_loss(s, first);
     if (strcmp(verb, "ready") == 0) {
         s->ready = strcmp(first, "yes") == 0;
         if (s->ready_changed != NULL)
@@ -871,7 +929,10 @@ struct service *scripted_create(struct loop *loop, const struct scripted_options
                                      .candidates = s->candidates,
                                      .candidate_count = CANDIDATES,
                                      .states = s->states,
-                                     .live = options->live};
+                                     .live = options->live,
+                                     .approvers = {{.name = "alice"}, {.name = "bob"}},
+                                     .approver_count = 2,
+                                     .approvals_min = 2};
     if (options->states_csv != NULL) {
         read_states(s, options->states_csv);
     } else {

@@ -75,7 +75,7 @@ def test_a_schema_can_fail():
 
 def test_codes_are_all_on_the_page():
     source = (ROOT / "src/election/service.h").read_text()
-    outcomes = set(re.findall(r'X\(CAST_\w+, "(\w+)"\)', source)) - {"COMMITTED", "DUPLICATE"}
+    outcomes = set(re.findall(r'X\((?:CAST|LOSS)_\w+, "(\w+)"\)', source)) - {"COMMITTED", "DUPLICATE", "OK"}
     own = set()
     for path in (ROOT / "src/election_rest").glob("*.c"):
         own |= set(re.findall(r'rest_answer_error\([^;]*?"([A-Z_]+)"', path.read_text()))
@@ -186,6 +186,28 @@ def test_every_documented_answer_is_a_real_one(start_door):
     idle.say("ready no")
     ask(idle, roll, "PUT", "/v1/roll/CA", "a\n", csv, 503)
 
+    # Losses
+    loss, admit, document = "/v1/loss/{state}", "/v1/loss/{state}/admit", '{"document":"caucus loss 1\\n"}'
+    told = json.loads(ask(door, loss, "GET", "/v1/loss/CA")[2])
+    assert (told["lost"], told["missing"], told["approvals_min"], told["approvers"]) == (37, ["s1", "s2"], 2, ["alice", "bob"])
+    assert told["text"] == "caucus loss 1\nas scripted\n"
+    ask(door, loss, "GET", "/v1/loss/x", status=404)
+    ask(hidden, loss, "GET", "/v1/loss/CA", status=403)
+    assert json.loads(ask(door, admit, "POST", "/v1/loss/CA/admit", document)[2])["kept"] == 1000
+    for wrong in ("{}", '{"document":1}', '{"document":""}', "[]"):
+        ask(door, admit, "POST", "/v1/loss/CA/admit", wrong, status=400)
+    ask(door, admit, "POST", "/v1/loss/x/admit", document, status=404)
+    ask(door, admit, "POST", "/v1/loss/CA/admit", document, {"Content-Type": "text/plain"}, status=415)
+    ask(door, admit, "POST", "/v1/loss/CA/admit", json.dumps({"document": "x" * 5000}), status=413)
+    ask(hidden, admit, "POST", "/v1/loss/CA/admit", document, status=403)
+    for outcome, status in (("NOTHING_LOST", 409), ("NOT_AS_SIGNED", 409), ("NOT_APPROVED", 403), ("UNAVAILABLE", 503), ("OUTCOME_UNKNOWN", 504)):
+        door.say(f"loss {outcome}")
+        refused = json.loads(ask(door, admit, "POST", "/v1/loss/CA/admit", document, status=status)[2])
+        assert refused["code"] == outcome and refused["outcome"] == ("unknown" if status == 504 else "none")
+        if status in (409, 503):
+            ask(door, loss, "GET", "/v1/loss/CA", status=status)
+    door.say("loss OK")
+
     # The committee
     audit = "/v1/audit/{state}"
     ask(door, audit, "GET", "/v1/audit/CA")
@@ -216,7 +238,8 @@ def test_every_documented_answer_is_a_real_one(start_door):
     documented = {(path, method, status) for path, item in DOCUMENT["paths"].items()
                   for method in item if method in METHODS for status in item[method]["responses"]}
     elsewhere = {(path, "post", "401") for path in (start, stop, recount)}  # test_tls.py
-    elsewhere |= {(roll, "get", "401"), (roll, "put", "401"), (audit, "get", "401"), (audit, "get", "429")}  # likewise
+    elsewhere |= {(roll, "get", "401"), (roll, "put", "401"), (audit, "get", "401"), (audit, "get", "429"),
+                  (loss, "get", "401"), (admit, "post", "401")}  # likewise
     elsewhere |= {(recount, "post", "429")}  # test_recounts_wait_for_one_another
     assert documented - seen - elsewhere == set()
     assert seen <= documented

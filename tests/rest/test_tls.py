@@ -35,6 +35,8 @@ def test_voters_need_no_certificate(door, certs):
 def test_commands_need_one_of_the_committee(door, certs):
     status, error = start(door, tls(certs.ca))
     assert (status, error["code"]) == (401, "UNAUTHENTICATED")
+    for method, path in (("GET", "/v1/loss/CA"), ("POST", "/v1/loss/CA/admit")):
+        assert door.json(method, path, {"document": "x"} if method == "POST" else None, context=tls(certs.ca))[0] == 401
     status, error = start(door, tls(certs.ca, certs.make("clerk", subject="/CN=clerk/OU=office")))
     assert (status, error["code"]) == (403, "FORBIDDEN")
     member = tls(certs.ca, certs.make("member", subject="/CN=member/OU=north/OU=committee"))

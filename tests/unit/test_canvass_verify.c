@@ -286,6 +286,75 @@ static void a_seal_with_another_count_is_told(void **state)
     expect_problem(f, "the count is not the one that was sealed");
 }
 
+/* To the first `kept` batches of the log, of a record each. */
+static struct loss loss_to(struct folder *f, uint64_t epoch, uint32_t kept)
+{
+    struct buf bytes = read_file(f, "NY/log");
+    size_t batch = BATCH_HEADING_BYTES + RECORD_BYTES + SHA256_BYTES;
+    struct loss l = {.epoch = epoch, .from = 10 + epoch, .to = kept, .batches = kept};
+    assert_int_equal(bytes.len, LOG_HEADING_BYTES + 5 * batch);
+    if (kept > 0)
+        memcpy(l.chain.bytes, bytes.ptr + LOG_HEADING_BYTES + kept * batch - SHA256_BYTES,
+               SHA256_BYTES);
+    else
+        sha256_of(bytes.ptr, LOG_HEADING_BYTES, l.chain.bytes);
+    buf_deinit(&bytes);
+    return l;
+}
+
+static void seal_with(struct folder *f, const struct loss *losses, uint32_t count)
+{
+    struct buf bytes = read_file(f, "NY/seal");
+    struct commit c;
+    assert_true(commit_decode(buf_slice(&bytes), &c));
+    c.epoch = 9;
+    c.loss_count = count;
+    memcpy(c.losses, losses, count * sizeof *losses);
+    buf_clear(&bytes);
+    commit_encode(&c, &bytes);
+    replace_file(f, "NY/seal", buf_slice(&bytes));
+    buf_deinit(&bytes);
+    make_sums_fit(f);
+}
+
+static void a_loss_leaves_a_log_that_begins_with_what_was_kept(void **state)
+{
+    struct folder *f = *state;
+    struct canvass *a;
+    for (uint32_t kept = 0; kept <= 5; kept++) {
+        struct loss l = loss_to(f, 2, kept);
+        seal_with(f, &l, 1);
+        if (canvass_verify(f->dir, NULL, NULL, &a, &f->err) < 0)
+            fail_msg("%s", f->err.text);
+        assert_string_equal(a->states[0].problem, "");
+        assert_int_equal(commit_lost(&a->states[0].seal), 12 - kept);
+        canvass_free(a);
+
+        l.chain.bytes[0] ^= 1;
+        seal_with(f, &l, 1);
+        expect_problem(f, "the log does not begin with what was kept when records were given up");
+        l = loss_to(f, 2, kept);
+        l.to++;
+        seal_with(f, &l, 1);
+        expect_problem(f, "the log does not begin with what was kept when records were given up");
+    }
+    struct loss none = {.epoch = 2, .from = 12, .to = 6, .batches = 6};
+    seal_with(f, &none, 1);
+    expect_problem(f, "the log is shorter than what a loss has kept");
+}
+
+static void what_a_later_loss_went_behind_is_not_in_the_log(void **state)
+{
+    struct folder *f = *state;
+    struct loss losses[] = {loss_to(f, 2, 4), loss_to(f, 3, 2)};
+    losses[0].chain.bytes[0] ^= 1; /* of a log that is no more */
+    seal_with(f, losses, 2);
+    assert_true(is_right(f));
+    losses[1].to = 4, losses[1].batches = 4;
+    seal_with(f, losses, 2);
+    expect_problem(f, "given up in epoch 2");
+}
+
 static void a_batch_that_is_missing_is_told(void **state)
 {
     struct folder *f = *state;
@@ -365,6 +434,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(nor_with_sums_that_fit, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_seal_with_another_count_is_told, make_folder,
                                         remove_folder),
+        cmocka_unit_test_setup_teardown(a_loss_leaves_a_log_that_begins_with_what_was_kept,
+                                        make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(what_a_later_loss_went_behind_is_not_in_the_log,
+                                        make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_batch_that_is_missing_is_told, make_folder,
                                         remove_folder),
         cmocka_unit_test_setup_teardown(a_candidate_of_another_ballot_is_told, make_folder,

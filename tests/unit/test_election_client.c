@@ -145,7 +145,7 @@ static const char results[] = "{\"phase\":\"OPEN\",\"round\":3,\"voters\":30,\"n
                               "\"final\":false,\"voters\":30,\"counts\":[{\"candidate\":\"a\","
                               "\"votes\":20},{\"candidate\":\"b\",\"votes\":10}],"
                               "\"leader\":\"a\",\"tie\":false,\"districts\":[],\"shard_leader\":"
-                              "\"one\",\"epoch\":2,\"index\":33,"
+                              "\"one\",\"epoch\":2,\"index\":33,\"lost\":4,"
                               "\"root\":\"ab\"}],\"token\":\"x\"}";
 
 static void results_are_read_from_json(void **state)
@@ -165,6 +165,7 @@ static void results_are_read_from_json(void **state)
     assert_true(n->states[1].known);
     assert_int_equal(n->states[1].counts[1].votes, 10);
     assert_string_equal(n->states[1].shard_leader, "one");
+    assert_int_equal(n->states[1].lost, 4);
     for (size_t len = 0; len < strlen(results); len++)
         assert_false(model_json_nation(slice_of(results, len), n));
     free(n);
@@ -197,6 +198,33 @@ static void a_command_is_read_with_those_who_are_not_ready(void **state)
     assert_false(model_json_command(slice_str("{\"round\":-1}"), &c));
 }
 
+static void a_loss_is_read_with_its_text_as_it_is(void **state)
+{
+    (void)state;
+    struct model_loss *l = calloc(1, sizeof *l);
+    static const char json[] = "{\"state\":\"CA\",\"round\":3,\"committed\":1037,\"kept\":1000,"
+                               "\"lost\":37,\"keeper\":\"s3\",\"missing\":[\"s1\",\"s2\"],"
+                               "\"approvals_min\":2,\"approvers\":[\"alice\",\"bob\"],"
+                               "\"text\":\"caucus loss 1\\nelection x\\n\"}";
+    assert_true(model_json_loss(slice_str(json), l));
+    assert_int_equal(l->lost, 37);
+    assert_int_equal(l->approvals_min, 2);
+    assert_int_equal(l->approver_count, 2);
+    assert_string_equal(l->approvers[1], "bob");
+    assert_string_equal(l->text, "caucus loss 1\nelection x\n");
+    for (size_t len = 0; len < strlen(json); len++)
+        assert_false(model_json_loss(slice_of(json, len), l));
+
+    struct buf many = {0};
+    buf_printf(&many, "{\"approvers\":[\"a\"");
+    for (int i = 0; i < MODEL_APPROVERS_MAX; i++)
+        buf_printf(&many, ",\"a\"");
+    buf_printf(&many, "]}");
+    assert_false(model_json_loss(buf_slice(&many), l));
+    buf_deinit(&many);
+    free(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +237,7 @@ int main(void)
         cmocka_unit_test(results_are_read_from_json),
         cmocka_unit_test(a_list_without_end_is_refused),
         cmocka_unit_test(a_command_is_read_with_those_who_are_not_ready),
+        cmocka_unit_test(a_loss_is_read_with_its_text_as_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -192,6 +192,120 @@ static void another_definition_or_key_is_another_hash(void **state)
     assert_false(hash_eq(&first, &f->definition->info.config));
 }
 
+/* ---- who may approve ---- */
+
+#define KEY_A "000000000000000000000000000000000000000000000000000000000000000a"
+#define KEY_B "000000000000000000000000000000000000000000000000000000000000000b"
+#define KEY_C "000000000000000000000000000000000000000000000000000000000000000c"
+#define KEY_D "000000000000000000000000000000000000000000000000000000000000000d"
+#define ABC                                                                                        \
+    "id=e1\napprover=alice " KEY_A "\napprover = b.o_b-2 " KEY_B "\napprover=carol " KEY_C "\n"
+
+static uint32_t approvals_min(struct folder *f, const char *conf)
+{
+    put(f, "election.conf", conf);
+    if (read_it(f) < 0)
+        fail_msg("%s", f->err.text);
+    return f->definition->info.approvals_min;
+}
+
+static void approvers_are_read_and_more_than_half_are_wanted(void **state)
+{
+    struct folder *f = *state;
+    assert_int_equal(approvals_min(f, "id=e1\n"), 0);
+    assert_int_equal(f->definition->info.approver_count, 0);
+    assert_int_equal(approvals_min(f, "id=e1\napprover=alice " KEY_A "\n"), 1);
+    assert_int_equal(approvals_min(f, "id=e1\napprover=alice " KEY_A "\napprover=bob " KEY_B "\n"),
+                     2);
+    assert_int_equal(approvals_min(f, ABC), 2);
+    const struct election_info *e = &f->definition->info;
+    assert_int_equal(e->approver_count, 3);
+    assert_string_equal(e->approvers[1].name, "b.o_b-2");
+    assert_int_equal(e->approvers[1].key[31], 0x0b);
+    assert_int_equal(approvals_min(f, ABC "approvals_min=1\n"), 1);
+    assert_int_equal(approvals_min(f, "approvals_min=3\n" ABC), 3);
+}
+
+static void as_many_approvers_as_there_may_be(void **state)
+{
+    struct folder *f = *state;
+    struct buf conf = {0};
+    buf_printf(&conf, "id=e1\n");
+    for (int i = 0; i < APPROVERS_MAX; i++)
+        buf_printf(&conf, "approver=a%d %064x\n", i, i + 1);
+    buf_put_u8(&conf, 0);
+    assert_int_equal(approvals_min(f, (const char *)conf.ptr), 17);
+    assert_int_equal(f->definition->info.approver_count, 32);
+    conf.len--;
+    buf_printf(&conf, "approver=more %064x\n", 999);
+    buf_put_u8(&conf, 0);
+    put(f, "election.conf", (const char *)conf.ptr);
+    refused(f, "election.conf:34: approver: more approvers than there may be");
+    buf_deinit(&conf);
+}
+
+static void approvers_that_are_none_are_refused(void **state)
+{
+    struct folder *f = *state;
+    static const char *const wrong[] = {
+        "alice",
+        "alice " KEY_A "0",
+        "alice 0a",
+        "al/ice " KEY_A,
+        " " KEY_A,
+        KEY_A,
+        "alice  " KEY_A,
+        "alice 000000000000000000000000000000000000000000000000000000000000000A",
+        "a234567890123456789012345678901234567890123456789012345678901234 " KEY_A,
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char conf[256];
+        snprintf(conf, sizeof conf, "id=e1\napprover=%s\n", wrong[i]);
+        put(f, "election.conf", conf);
+        refused(f, "election.conf:2: approver: a name and 64 hexadecimal digits are wanted");
+    }
+    put(f, "election.conf", ABC "approver=alice " KEY_D "\n");
+    refused(f, "election.conf:5: approver: there is an approver of this name already");
+    put(f, "election.conf", ABC "approver=dave " KEY_B "\n");
+    refused(f, "election.conf:5: approver: there is an approver with this key already");
+    put(f, "election.conf", ABC "approvals_min=4\n");
+    refused(f, "more approvals_min than approvers");
+    put(f, "election.conf", ABC "approvals_min=0\n");
+    refused(f, "election.conf:5: approvals_min: the number is not in its range");
+    put(f, "election.conf", ABC "approvals_min=33\n");
+    refused(f, "election.conf:5: approvals_min: the number is not in its range");
+    put(f, "election.conf", "id=e1\napprovals_min=1\n");
+    refused(f, "more approvals_min than approvers");
+}
+
+static struct hash hash_with(struct folder *f, const char *conf)
+{
+    approvals_min(f, conf);
+    return f->definition->info.config;
+}
+
+/* Who may approve is agreed upon by all servers; an election without approvers has the hash it had
+ * when there were none to be named. */
+static void approvers_are_part_of_the_hash(void **state)
+{
+    struct folder *f = *state;
+    struct buf text = {0};
+    struct hash none = hash_with(f, "id=e1\n");
+    definition_text(f->definition, &text);
+    assert_null(memmem(text.ptr, text.len, "appro", 5));
+    struct hash three = hash_with(f, ABC), all = hash_with(f, ABC "approvals_min=3\n");
+    struct hash two = hash_with(f, ABC "approvals_min=2\n");
+    assert_false(hash_eq(&none, &three));
+    assert_false(hash_eq(&three, &all));
+    assert_true(hash_eq(&three, &two)); /* which is what they have without saying it */
+    buf_clear(&text);
+    definition_text(f->definition, &text);
+    static const char wanted[] = "\napprover=alice " KEY_A "\napprover=b.o_b-2 " KEY_B
+                                 "\napprover=carol " KEY_C "\napprovals_min=2\ncandidate ";
+    assert_non_null(memmem(text.ptr, text.len, wanted, strlen(wanted)));
+    buf_deinit(&text);
+}
+
 /* ---- credentials ---- */
 
 static enum credential_verdict check(const char *state, const char *voter, uint64_t round,
@@ -239,6 +353,11 @@ int main(void)
                                         end),
         cmocka_unit_test_setup_teardown(what_is_wrong_is_told_with_its_place, begin, end),
         cmocka_unit_test_setup_teardown(another_definition_or_key_is_another_hash, begin, end),
+        cmocka_unit_test_setup_teardown(approvers_are_read_and_more_than_half_are_wanted, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(as_many_approvers_as_there_may_be, begin, end),
+        cmocka_unit_test_setup_teardown(approvers_that_are_none_are_refused, begin, end),
+        cmocka_unit_test_setup_teardown(approvers_are_part_of_the_hash, begin, end),
         cmocka_unit_test(a_credential_is_its_voter_s_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
