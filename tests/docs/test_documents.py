@@ -36,19 +36,19 @@ def test_what_is_not_run_says_why_and_is_little():
 
 
 # Of each row of the README's comparison: the file in bench/results, the line in it, and how it is written.
-ONE, MILLION = "2026-11-21-writes-reads-mixed", "2026-11-21-all"
-THREE, DEATHS = "2026-11-29-ens-writes-ens-reads-ens-mixed-ens-snap", "2026-11-29-ensemble"
+ONE, THREE = "2026-11-30-writes-reads-mixed-sessions-watch-start-million-snapshot", "2026-11-30-ensemble"
 COMPARED = {
     "one server: writes, 64 clients with 16 each in flight": (ONE, "write 64x16 rate", lambda v: f"{v:,.0f} /s"),
     "one server: reads, the same": (ONE, "read 64x16 rate", lambda v: f"{v:,.0f} /s"),
     "one server: CPU for a read": (ONE, "read 64x16 cpu", lambda v: f"{v:.3g} us" if v > 1 else f"{v:.2g} us"),
     "ensemble: writes": (THREE, "ens write 64x16 rate", lambda v: f"{v:,.0f} /s"),
-    "ensemble: 99 % of these writes within": (THREE, "ens write 64x16 p99", lambda v: f"{v / 1000:.0f} ms"),
+    "ensemble: 99 % of these writes within": (THREE, "ens write 64x16 p99", lambda v: f"{v / 1000:.2g} ms"),
+    "ensemble: nine reads for each write": (THREE, "ens mixed 64x16 rate", lambda v: f"{v:,.0f} /s"),
     "ensemble: a lone client's write": (THREE, "ens write 1x1 mean", lambda v: f"{v / 1000:.2f} ms"),
-    "ensemble: no write is answered after kill -9 of the leader for": (DEATHS, "ens gap of kill -9", lambda v: f"{v:.0f} ms"),
-    "ensemble: memory, empty": (DEATHS, "ens empty memory", lambda v: f"{v:.0f} MB"),
-    "a million znodes: memory": (MILLION, "million memory", lambda v: f"{v:,.0f} MB"),
-    "a million znodes: start": (MILLION, "million restart", lambda v: f"{v:.2g} s"),
+    "ensemble: no write is answered after kill -9 of the leader for": (THREE, "ens gap of kill -9", lambda v: f"{v:.0f} ms"),
+    "ensemble: memory, empty": (THREE, "ens empty memory", lambda v: f"{v:.0f} MB"),
+    "a million znodes: memory": (ONE, "million memory", lambda v: f"{v:,.0f} MB"),
+    "a million znodes: start": (ONE, "million restart", lambda v: f"{v:.2g} s"),
 }
 
 
