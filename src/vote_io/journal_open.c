@@ -87,6 +87,8 @@ static int judge(const struct journal *j, const struct run runs[2], uint64_t *re
         return corrupt(j, half, newest->end, err, "damaged, and whole blocks behind it");
     if (has_block(other, 0, newest->generation + 1))
         return corrupt(j, 1 - half, 0, err, "damaged, and whole blocks behind it");
+    if (!newest->last && newest->end + BLOCK_ALIGN > j->half_bytes) /* journal_has_room */
+        return corrupt(j, half, newest->end, err, "no room is left for its last block");
     if (newest->oldest == newest->generation) {
         *ret = half;
         return 0;
