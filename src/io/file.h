@@ -28,6 +28,12 @@ enum file_flags {
     FILE_NEW = 8,      /* with FILE_CREATE: -EEXIST if it is there */
     FILE_EMPTY = 16,   /* cut to nothing */
     FILE_PRIVATE = 32, /* with FILE_CREATE: for the process' user alone */
+    FILE_DIRECT = 64, /* past the system's cache, in whole blocks of FILE_BLOCK_BYTES that lie so in
+                         memory and in the file; -EINVAL where there is no such thing */
+};
+
+enum {
+    FILE_BLOCK_BYTES = 4096,
 };
 
 struct file_stat {

@@ -24,6 +24,8 @@ static int posix_open(struct files *fs, const char *path, unsigned flags)
         mode |= O_EXCL;
     if (flags & FILE_EMPTY)
         mode |= O_TRUNC;
+    if (flags & FILE_DIRECT)
+        mode |= O_DIRECT;
 
     int fd;
     RETRY(fd, open(path, mode | O_CLOEXEC, flags & FILE_PRIVATE ? 0600 : 0644));

@@ -52,6 +52,9 @@ struct crash_disk {
     struct change changes[CHANGES_MAX];
     size_t change_count;
     int fds[FDS_MAX]; /* inode, -1 = closed */
+    bool direct[FDS_MAX];
+    bool no_direct;
+    uint64_t direct_writes;
     uint64_t calls, fail_at;
     bool off;
     int sync_rc;
@@ -223,10 +226,13 @@ static int disk_open(struct files *fs, const char *path, unsigned flags)
 {
     struct crash_disk *d = disk_of(fs);
     pthread_mutex_lock(&d->lock);
+    bool refuses = d->no_direct && (flags & FILE_DIRECT);
     struct name *n = d->off ? NULL : find(d->names, path);
     bool creates = !d->off && n == NULL && (flags & FILE_CREATE);
     bool empties = n != NULL && (flags & FILE_EMPTY);
     pthread_mutex_unlock(&d->lock);
+    if (refuses)
+        return -EINVAL;
     if (n != NULL && (flags & FILE_NEW))
         return -EEXIST;
     if (n == NULL && !creates)
@@ -252,6 +258,8 @@ static int disk_open(struct files *fs, const char *path, unsigned flags)
         if (empties)
             bytes_resize(&d->inodes[inode].now, 0);
         rc = begun == 1 ? -EIO : open_fd(d, inode);
+        if (rc >= 0)
+            d->direct[rc] = (flags & FILE_DIRECT) != 0;
     }
     return end_call(d, begun, rc);
 }
@@ -288,6 +296,18 @@ static int64_t disk_read(struct files *fs, int fd, void *ret, size_t len, int64_
     return rc;
 }
 
+static void check_blocks(struct crash_disk *d, int fd, const struct iovec *parts, int count,
+                         int64_t at)
+{
+    if (!d->direct[fd])
+        return;
+    d->direct_writes++;
+    assert(at % FILE_BLOCK_BYTES == 0);
+    for (int p = 0; p < count; p++)
+        assert(parts[p].iov_len % FILE_BLOCK_BYTES == 0 &&
+               (uintptr_t)parts[p].iov_base % FILE_BLOCK_BYTES == 0);
+}
+
 static int64_t disk_write(struct files *fs, int fd, const struct iovec *parts, int count,
                           int64_t at)
 {
@@ -298,6 +318,7 @@ static int64_t disk_write(struct files *fs, int fd, const struct iovec *parts, i
 
     struct inode *i = inode_of(d, fd);
     int64_t done = 0;
+    check_blocks(d, fd, parts, count, at);
     for (int p = 0; p < count; p++) {
         size_t want = parts[p].iov_len;
         size_t got = allocate(d, i, (size_t)(at + done), want);
@@ -596,6 +617,16 @@ void crash_disk_fail_at(struct crash_disk *d, uint64_t call)
 bool crash_disk_failed(const struct crash_disk *d)
 {
     return d->off;
+}
+
+void crash_disk_refuse_direct(struct crash_disk *d)
+{
+    d->no_direct = true;
+}
+
+uint64_t crash_disk_direct_writes(const struct crash_disk *d)
+{
+    return d->direct_writes;
 }
 
 void crash_disk_fail_syncs(struct crash_disk *d, int rc)

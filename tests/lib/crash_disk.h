@@ -35,6 +35,10 @@ void crash_disk_space(struct crash_disk *d,
                       int64_t bytes); /* what may still be allocated; -1 = enough */
 void crash_disk_delay_syncs(struct crash_disk *d, int64_t ns);
 
+/* FILE_DIRECT is -EINVAL from now on, as where there is no such thing. */
+void crash_disk_refuse_direct(struct crash_disk *d);
+uint64_t crash_disk_direct_writes(const struct crash_disk *d); /* so far */
+
 /* Direct access, for golden bytes and damage. The pointer is valid until the next write; NULL = no
  * such file. */
 uint8_t *crash_disk_bytes(struct crash_disk *d, const char *path, size_t *ret_len);

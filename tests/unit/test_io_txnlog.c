@@ -134,6 +134,45 @@ static void a_log_file_grows_in_the_steps_of_zookeeper(void **state)
     txnlog_close(log);
 }
 
+/* Batches of every kind: within a block, to its end, over several, larger than what goes past the
+ * cache; now and then without zeros ahead. */
+static void write_all_kinds(struct crash_disk *disk)
+{
+    struct txnlog *log = open_log(disk, 1 << 20, 0);
+    uint64_t random = 7;
+    int64_t zxid = 1;
+    for (int i = 0; i < 300; i++) {
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        uint32_t draw = (uint32_t)(random >> 33);
+        int count = draw % 7 == 0 ? 1 + (int)(draw / 7 % 90) : 1 + (int)(draw / 7 % 3);
+        size_t len = draw % 5 == 0 ? 20 + draw / 64 % 4200 : 60 + draw / 64 % 300;
+        assert_int_equal(write_batch(log, zxid, count, len, NULL), 0);
+        zxid += count;
+        if (draw % 11 != 0)
+            assert_int_equal(txnlog_idle(log, NULL), 0);
+    }
+    txnlog_close(log);
+}
+
+static void what_goes_past_the_cache_is_the_same_to_the_byte(void **state)
+{
+    struct crash_disk *disk = *state, *other = crash_disk_create();
+    store_format(crash_disk_files(other));
+    crash_disk_refuse_direct(other);
+    write_all_kinds(disk);
+    write_all_kinds(other);
+    assert_true(crash_disk_direct_writes(disk) > 150);
+    assert_int_equal(crash_disk_direct_writes(other), 0);
+
+    size_t len, other_len;
+    const char *path = STORE_PATH "/log.1";
+    const uint8_t *bytes = crash_disk_bytes(disk, path, &len);
+    const uint8_t *other_bytes = crash_disk_bytes(other, path, &other_len);
+    assert_int_equal(len, other_len);
+    assert_memory_equal(bytes, other_bytes, len);
+    crash_disk_free(other);
+}
+
 static void without_preallocation_the_file_ends_with_the_last_record(void **state)
 {
     struct crash_disk *disk = *state;
@@ -336,6 +375,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_log_file_is_zookeepers_to_the_byte),
         TEST(a_log_file_grows_in_the_steps_of_zookeeper),
+        TEST(what_goes_past_the_cache_is_the_same_to_the_byte),
         TEST(without_preallocation_the_file_ends_with_the_last_record),
         TEST(a_roll_or_the_size_limit_opens_a_file_named_by_its_first_zxid),
         TEST(a_failed_sync_poisons_for_ever),
