@@ -28,7 +28,7 @@ struct check {
     const char *export;
     /* Of servers: the newest head, of which the receipt's tree is the beginning. */
     uint64_t head_size;
-    bool signature_is_right, asked, read;
+    bool signature_is_right, signature_is_wrong, asked, read;
 };
 
 static int wrong(struct err *err, const char *what)
@@ -48,6 +48,7 @@ static int check_signature(struct check *c, struct err *err)
     receipt_text(&e, 0, &c->file.receipt, &text);
     c->signature_is_right = sign_check(c->signer.key, buf_slice(&text), c->file.signature);
     buf_deinit(&text);
+    c->signature_is_wrong = !c->signature_is_right;
     return c->signature_is_right ? 0 : wrong(err, "it is not signed by this election's key");
 }
 
@@ -263,11 +264,12 @@ static uint64_t lost_in_export(const struct check *c)
     return known && seal.round == c->file.receipt.round ? commit_lost(&seal) : 0;
 }
 
+/* A receipt that nobody signed was of no record. */
 static int refuse(const struct check *c, const struct err *err)
 {
     bool of_export = c->export != NULL && !c->read;
     uint64_t lost = of_export ? lost_in_export(c) : lost_at_servers(c);
-    if (lost == 0)
+    if (lost == 0 || c->signature_is_wrong)
         return committee_complain(c->committee, COMMITTEE_NO, "%s", err->text);
     return committee_complain(c->committee, COMMITTEE_NO,
                               "%s; of this state %s committed records were lost and given up in "

@@ -4,7 +4,8 @@
  * back to where the loss begins, and is one that is behind (vote/shard_loss.c).
  *
  *   lost-<round>-<epoch>   16 hex digits each: the heading of the log, and batches, as
- * vote/record.h has them, from the first that was given up */
+ * vote/record.h has them, from the first that was given up; if there is another one of this name
+ * already, with -2, -3 ... behind it */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -19,6 +20,7 @@
 
 enum {
     PATH_BYTES = 4096 + 64,
+    FULL_WAIT_S = 10,
 };
 
 struct aside {
@@ -26,7 +28,7 @@ struct aside {
     struct replica *replica; /* NULL: it is gone */
     uint64_t round, epoch, from, until;
     char dir[4096], log[PATH_BYTES], made[PATH_BYTES], path[PATH_BYTES];
-    bool was_there;
+    bool was_there, is_full;
     int rc;
     struct err err;
 };
@@ -35,6 +37,7 @@ struct aside {
 
 static int wrong(struct aside *a, const char *what, const char *path)
 {
+    a->is_full = errno == ENOSPC || errno == EDQUOT;
     return err_set(&a->err, ERR_IO, "%s '%s': %s", what, path, strerror(errno));
 }
 
@@ -80,10 +83,47 @@ static int copy(struct aside *a, int from, int to, uint8_t *window)
     return rc;
 }
 
+static bool is_same(int a, int b)
+{
+    uint8_t x[4096], y[4096];
+    off_t at = 0;
+    for (;; at += (off_t)sizeof x) {
+        ssize_t n = pread(a, x, sizeof x, at), m = pread(b, y, sizeof y, at);
+        if (n < 0 || n != m || memcmp(x, y, (size_t)n) != 0)
+            return false;
+        if (n < (ssize_t)sizeof x)
+            return true;
+    }
+}
+
+static bool is_made_again(const struct aside *a)
+{
+    int made = open(a->made, O_RDONLY | O_CLOEXEC), there = open(a->path, O_RDONLY | O_CLOEXEC);
+    bool same = made >= 0 && there >= 0 && is_same(made, there);
+    if (made >= 0)
+        close(made);
+    if (there >= 0)
+        close(there);
+    return same;
+}
+
+/* Of a life before this one there may be the same already, or less: whoever led before the loss may
+ * have sent more meanwhile. */
+static void find_name(struct aside *a)
+{
+    size_t len = strlen(a->path);
+    for (unsigned n = 2; !a->was_there && access(a->path, F_OK) == 0; n++) {
+        a->was_there = is_made_again(a);
+        if (!a->was_there)
+            snprintf(a->path + len, sizeof a->path - len, "-%u", n);
+    }
+}
+
 /* The file is there by its name when it is whole. */
 static int put_in_place(struct aside *a)
 {
-    if (rename(a->made, a->path) < 0)
+    find_name(a);
+    if (a->was_there ? unlink(a->made) < 0 : rename(a->made, a->path) < 0)
         return wrong(a, "make", a->path);
     int dir = open(a->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int rc = dir < 0 || fsync(dir) < 0 ? wrong(a, "sync", a->dir) : 0;
@@ -95,10 +135,6 @@ static int put_in_place(struct aside *a)
 static void run(uv_work_t *work)
 {
     struct aside *a = work->data;
-    /* Of a life before this one: since then the log may have gone on differently. */
-    a->was_there = access(a->path, F_OK) == 0;
-    if (a->was_there)
-        return;
     uint8_t *window = mem_alloc(BATCH_BYTES_MAX);
     int from = open(a->log, O_RDONLY | O_CLOEXEC);
     int to = open(a->made, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -128,6 +164,16 @@ static void tell(const struct replica *r, const struct aside *a)
     log_end(&line);
 }
 
+static void tell_full(const struct replica *r, const struct aside *a)
+{
+    struct log_line line;
+    log_begin(&line, LOG_ERROR, "set_aside_waits");
+    log_text(&line, "state", r->service->definition->info.states[r->state].names.code);
+    log_text(&line, "reason", a->err.text);
+    log_text(&line, "text", "the replica takes no part until there is room for a copy");
+    log_end(&line);
+}
+
 static void done(uv_work_t *work, int status)
 {
     struct aside *a = work->data;
@@ -139,7 +185,12 @@ static void done(uv_work_t *work, int status)
         bool enough = s.superseded_by == a->epoch && s.superseded_from == a->from;
         struct shard_event ev = {.type = enough ? SHARD_SET_ASIDE : SHARD_TICK};
         r->aside = NULL;
-        if (a->rc < 0) {
+        if (a->rc < 0 && a->is_full) { /* other states are well; nothing is cut before it is done */
+            tell_full(r, a);
+            r->aside_at_ns = service_now_ns(r->service) + INT64_C(1000000000) * FULL_WAIT_S;
+            ev.type = SHARD_TICK;
+            replica_step(r, &ev);
+        } else if (a->rc < 0) {
             service_fail(r->service, "%s", a->err.text);
         } else {
             if (!a->was_there)
@@ -155,6 +206,11 @@ void aside_look(struct replica *r)
 {
     if (!shard_is_superseded(r->shard) || r->aside != NULL || r->service->failed)
         return;
+    if (service_now_ns(r->service) < r->aside_at_ns) {
+        if (r->aside_at_ns < r->deadline_ns)
+            r->deadline_ns = r->aside_at_ns;
+        return;
+    }
     struct shard_status s = shard_status(r->shard);
     if (s.durable < s.last) /* not all of it is in the file yet; another step follows */
         return;

@@ -136,6 +136,8 @@ void loss_admitted(struct replica *r, enum shard_admitted what)
 {
     struct admission *a = r->admission;
     r->admission = NULL;
+    if (a == NULL) /* this server ends, and it was told so */
+        return;
     switch (what) {
     case ADMIT_NOTHING:
         break;
@@ -158,9 +160,7 @@ void losses_end(struct replica *r)
     if (a == NULL)
         return;
     r->admission = NULL;
-    a->done(a->arg, LOSS_UNKNOWN, "the server ends");
-    buf_deinit(&a->document);
-    free(a);
+    admission_end(a, LOSS_UNKNOWN, "the server ends");
 }
 
 /* What this server has is what was signed. */
@@ -170,6 +170,13 @@ static bool is_kept_here(const struct replica *r, const struct loss_notice *n)
     struct hash chain;
     return shard_kept(r->shard, &index, &chain) && index == n->kept &&
            hash_eq(&chain, &n->kept_chain);
+}
+
+static bool is_of_this_election(const struct service *s, int state, const struct loss_notice *n)
+{
+    const struct election_info *e = &s->definition->info;
+    return strcmp(n->election, e->id) == 0 && hash_eq(&n->config, &e->config) &&
+           strcmp(n->state, e->states[state].names.code) == 0;
 }
 
 static void admit_here(struct service *s, int state, uint32_t lacking, struct slice document,
@@ -192,7 +199,7 @@ static void admit_here(struct service *s, int state, uint32_t lacking, struct sl
         admission_end(a, LOSS_UNAVAILABLE, "the keeper cannot do it now");
         return;
     }
-    if (!is_kept_here(r, &a->notice)) {
+    if (!is_of_this_election(s, state, &a->notice) || !is_kept_here(r, &a->notice)) {
         admission_end(a, LOSS_NOT_AS_SIGNED, "the keeper does not keep what was signed");
         return;
     }
@@ -389,6 +396,16 @@ static bool stands_in_line(const struct state_view *v, uint32_t member)
     return false;
 }
 
+/* Those whom Commit names as holders took their numbers; Members may not have been read yet. */
+static bool knows_holders(const struct state_view *v)
+{
+    for (uint32_t m = 0; m < SHARD_MEMBERS_MAX; m++) {
+        if ((v->commit.holders >> m & 1) != 0 && !v->members[m].known)
+            return false;
+    }
+    return true;
+}
+
 static int32_t find_kept(const struct losing *l, enum kept kept)
 {
     for (uint32_t m = 0; m < SHARD_MEMBERS_MAX; m++) {
@@ -401,6 +418,10 @@ static int32_t find_kept(const struct losing *l, enum kept kept)
 static void judge(struct losing *l)
 {
     int32_t keeper = -1, has_all = find_kept(l, KEPT_ALL);
+    if (l->service->closing) { /* whoever has not answered yet is not missing for that */
+        finish(l, LOSS_UNAVAILABLE, "this server ends");
+        return;
+    }
     if (has_all >= 0) {
         finish_of(l, LOSS_NOTHING, (uint32_t)has_all, "has all that is committed");
         return;
@@ -505,6 +526,10 @@ static void on_read(void *arg, int rc, const char *detail)
     const char *why = nothing_is_lost(coordination_nation(s->coordination), &l->view);
     if (why != NULL) {
         finish(l, LOSS_NOTHING, why);
+        return;
+    }
+    if (!knows_holders(&l->view)) {
+        finish(l, LOSS_UNAVAILABLE, "this server has not read yet who the state's servers are");
         return;
     }
     l->left = 1;

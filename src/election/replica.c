@@ -55,7 +55,6 @@ void replica_free(struct replica *r)
 {
     if (r == NULL)
         return;
-    losses_end(r);
     aside_end(r);
     shard_free(r->shard);
     shard_effects_deinit(&r->fx);

@@ -468,6 +468,7 @@ static void hand_over(struct service *s, bool at_once)
             continue;
         coordination_shard_close(r->coordination);
         r->coordination = NULL;
+        losses_end(r); /* no answer will come; whoever asked is told while there are links */
     }
 }
 

@@ -94,6 +94,7 @@ struct replica {
 
     struct admission *admission; /* under way in the shard; NULL: none */
     struct aside *aside;         /* a file is being written; NULL: none */
+    int64_t aside_at_ns;         /* not before: there was no room */
 };
 
 int replica_open(struct service *s, int state, struct replica **ret, struct err *err);

@@ -26,7 +26,9 @@ static enum client_code ask_rest(const struct client *c, const struct rest_quest
     *ret = a.body;
     if (a.status == STATUS_OK)
         return CLIENT_OK;
-    err_set(err, ERR_IO, "%s: %s", a.server, a.detail);
+    bool maybe = a.maybe && strcmp(q->method, "GET") != 0;
+    err_set(err, ERR_IO, "%s: %s%s", a.server, a.detail,
+            maybe ? "; it may have been done all the same: ask again" : "");
     return a.status == 0 ? CLIENT_CONNECTION : CLIENT_NO;
 }
 

@@ -168,6 +168,7 @@ static bool is_no_answer(int status)
 void rest_ask(const struct ask_options *o, const struct rest_question *q, struct rest_answer *ret)
 {
     uint32_t order[SERVERS_MAX], count = o->servers->count;
+    bool maybe = false;
     *ret = (struct rest_answer){.status = 0};
     servers_by_chance(count, order);
     for (uint32_t i = 0; i < count * ask_rounds(o); i++) {
@@ -175,8 +176,12 @@ void rest_ask(const struct ask_options *o, const struct rest_question *q, struct
             .question = q, .answer = ret, .tls = o->tls, .timeout_ms = o->timeout_ms};
         ret->status = 0;
         buf_clear(&ret->body);
+        maybe = maybe || ret->maybe;
+        ret->maybe = false;
         attempt_at(&t, o, order[i % count]);
+        ret->maybe = ret->status == STATUS_UNKNOWN || (ret->status == 0 && t.conn != NULL);
         if (!is_no_answer(ret->status))
-            return;
+            break;
     }
+    ret->maybe = ret->maybe || maybe;
 }

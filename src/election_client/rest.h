@@ -17,6 +17,7 @@ struct rest_question {
 
 struct rest_answer {
     int status; /* 0: no server answered */
+    bool maybe; /* an attempt before the last one may have been carried out: 504, or no answer */
     char server[SERVER_TEXT_BYTES_MAX];
     char detail[ASK_DETAIL_BYTES_MAX]; /* if it is not 200: "message" of the answer, or what
                                           happened */

@@ -36,6 +36,7 @@
 
 enum {
     ELECTION_REST_BODY_BYTES_MAX = 4096,
+    ELECTION_REST_DOCUMENT_BYTES_MAX = 20480, /* of a loss, which has 16 KiB, as JSON */
     ELECTION_REST_HEAD_BYTES_MAX = 8192,
 };
 

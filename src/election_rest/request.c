@@ -1,4 +1,5 @@
 /* request.c: from a request's head to its route and back. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -76,6 +77,17 @@ static size_t head_bytes(const struct request *r)
     return info != NULL ? info->header_size : 0;
 }
 
+static bool takes_json(const struct request *r)
+{
+    return r->route->body == BODY_JSON || r->route->body == BODY_DOCUMENT;
+}
+
+static size_t body_bytes_max(const struct request *r)
+{
+    return r->route->body == BODY_DOCUMENT ? (size_t)ELECTION_REST_DOCUMENT_BYTES_MAX
+                                           : (size_t)ELECTION_REST_BODY_BYTES_MAX;
+}
+
 static bool method_fits(struct request *r, const char *method)
 {
     r->head_only = strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
@@ -83,6 +95,7 @@ static bool method_fits(struct request *r, const char *method)
     case BODY_NONE:
         return r->head_only || strcmp(method, MHD_HTTP_METHOD_GET) == 0;
     case BODY_JSON:
+    case BODY_DOCUMENT:
         return strcmp(method, MHD_HTTP_METHOD_POST) == 0;
     case BODY_ROLL:
         return r->head_only || strcmp(method, MHD_HTTP_METHOD_GET) == 0 ||
@@ -137,13 +150,13 @@ static bool check_head(struct request *r, const char *method)
         rest_answer_error(r, MHD_HTTP_METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED",
                           "not by this method; see the header Allow");
         rest_answer_header(r, MHD_HTTP_HEADER_ALLOW,
-                           r->route->body == BODY_JSON   ? "POST"
+                           takes_json(r)                 ? "POST"
                            : r->route->body == BODY_ROLL ? "GET, HEAD, PUT"
                                                          : "GET, HEAD");
         return false;
     }
     /* Also where no body is needed: a page of another origin cannot send this type unasked. */
-    if (r->route->body == BODY_JSON &&
+    if (takes_json(r) &&
         !text_is_media_type(request_header(r, MHD_HTTP_HEADER_CONTENT_TYPE), CONTENT_JSON)) {
         rest_answer_error(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE",
                           "Content-Type is to be application/json");
@@ -165,8 +178,9 @@ static bool check_head(struct request *r, const char *method)
 
 static void refuse_body(struct request *r)
 {
-    rest_answer_error(r, MHD_HTTP_CONTENT_TOO_LARGE, "BODY_TOO_LARGE",
-                      "the body is longer than 4 KiB");
+    char what[64];
+    snprintf(what, sizeof what, "the body is longer than %zu KiB", body_bytes_max(r) / 1024);
+    rest_answer_error(r, MHD_HTTP_CONTENT_TOO_LARGE, "BODY_TOO_LARGE", what);
 }
 
 /* Refuses a body that says it is too long; whether its sender is not to send it at all. */
@@ -176,7 +190,7 @@ static bool refuse_announced_body(struct request *r)
     struct slice announced = request_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
     if (!text_number(announced, 0, UINT64_MAX, &bytes))
         bytes = slice_is_null(announced) ? 0 : UINT64_MAX;
-    if (r->response == NULL && r->route->body == BODY_JSON && bytes > ELECTION_REST_BODY_BYTES_MAX)
+    if (r->response == NULL && takes_json(r) && bytes > body_bytes_max(r))
         refuse_body(r);
     if (r->response == NULL)
         return false;
@@ -193,7 +207,6 @@ void *request_begin(void *cls, const char *target, struct MHD_Connection *http)
     r->rest = rest;
     r->http = http;
     r->target = mem_dup(target, strlen(target) + 1);
-    buf_init(&r->body, ELECTION_REST_BODY_BYTES_MAX);
     list_init(&r->link);
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(http, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -239,7 +252,8 @@ static enum MHD_Result on_head(struct request *r, const char *method)
 {
     r->step = REQUEST_BODY;
     set_deadline(r, rest_now_ms(r->rest) + r->rest->head_timeout_ms);
-    check_head(r, method);
+    if (check_head(r, method))
+        buf_init(&r->body, body_bytes_max(r));
     return refuse_announced_body(r) ? send_answer(r) : MHD_YES;
 }
 
@@ -247,7 +261,7 @@ static enum MHD_Result on_body(struct request *r, const char *bytes, size_t *cou
 {
     size_t len = *count;
     *count = 0;
-    if (r->response == NULL && r->route->body == BODY_JSON) {
+    if (r->response == NULL && takes_json(r)) {
         buf_put(&r->body, bytes, len);
         if (!buf_ok(&r->body))
             refuse_body(r);

@@ -37,6 +37,7 @@ enum access {
 enum body_kind {
     BODY_NONE,     /* GET and HEAD; one that is sent is passed over */
     BODY_JSON,     /* POST */
+    BODY_DOCUMENT, /* the same, and longer */
     BODY_ROLL,     /* PUT, of text/csv and any length; GET and HEAD as BODY_NONE */
     BODY_ANYTHING, /* what is not offered, whatever its method */
 };

@@ -35,7 +35,7 @@ static const struct route table[] = {
     {"tile", "/v1/log/{}/tile/**", BODY_NONE, ACCESS_PUBLIC, route_tile, NULL},
     {"audit", "/v1/audit/{}", BODY_NONE, ACCESS_COMMITTEE, route_audit, NULL},
     {"loss", "/v1/loss/{}", BODY_NONE, ACCESS_COMMITTEE, route_loss, NULL},
-    {"admit", "/v1/loss/{}/admit", BODY_JSON, ACCESS_COMMITTEE, route_admit_loss, NULL},
+    {"admit", "/v1/loss/{}/admit", BODY_DOCUMENT, ACCESS_COMMITTEE, route_admit_loss, NULL},
     {"roll", "/v1/roll/{}", BODY_ROLL, ACCESS_COMMITTEE, route_roll, NULL},
     {"cvr", "/v1/export/cvr-1500-103.json", BODY_ANYTHING, ACCESS_PUBLIC, route_not_offered, NULL},
     {"page", "/", BODY_NONE, ACCESS_PUBLIC, route_page, NULL},

@@ -77,7 +77,7 @@ void commit_encode(const struct commit *c, struct buf *b)
         loss_encode(&c->losses[i], b);
 }
 
-/* What is in the file goes back by each of them, and was never less. */
+/* The log goes back by each of them, and Commit from the newest on only forward. */
 static bool losses_decode(const uint8_t *p, struct commit *c)
 {
     uint64_t epoch = 0;
@@ -88,11 +88,11 @@ static bool losses_decode(const uint8_t *p, struct commit *c)
         l->to = load_be64(p + 16);
         l->batches = load_be64(p + 24);
         memcpy(l->chain.bytes, p + 32, SHA256_BYTES);
-        if (l->epoch <= epoch || l->epoch > c->epoch || l->from <= l->to)
+        if (l->epoch <= epoch || l->epoch > c->epoch || l->from <= l->to || l->batches > l->to)
             return false;
         epoch = l->epoch;
     }
-    return true;
+    return c->loss_count == 0 || c->losses[c->loss_count - 1].to <= c->index;
 }
 
 static bool tally_decode(const uint8_t *p, size_t len, struct tally *ret)

@@ -152,7 +152,9 @@ size_t log_entry_at(const struct shard_log *l, uint64_t index);
 size_t log_entry_of(const struct shard_log *l, uint64_t index);
 void log_append(struct shard *s, struct shard_effects *fx, const struct batch *b);
 void log_truncate(struct shard *s, struct shard_effects *fx, uint64_t index);
-/* To where a loss was admitted from, also behind `committed`. */
+/* To where a loss was admitted from, also behind `committed`. It can, as far as is remembered, if
+ * the log was the same up to there. */
+bool log_can_go_back(const struct shard_log *l, const struct loss *loss);
 void log_go_back(struct shard *s, struct shard_effects *fx, const struct loss *loss);
 /* Batches up to `index`, which is a boundary. */
 uint64_t log_batches(const struct shard_log *l, uint64_t index);

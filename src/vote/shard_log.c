@@ -103,17 +103,20 @@ void log_truncate(struct shard *s, struct shard_effects *fx, uint64_t index)
     shard_persist(s, fx, SHARD_PERSIST_TRUNCATE, index, slice_str(""));
 }
 
+bool log_can_go_back(const struct shard_log *l, const struct loss *loss)
+{
+    const struct shard_mark *mark = log_mark(l, loss->to);
+    return loss->to < l->base.end || (mark != NULL && hash_eq(&mark->chain, &loss->chain));
+}
+
 void log_go_back(struct shard *s, struct shard_effects *fx, const struct loss *loss)
 {
     struct shard_log *l = &s->log;
+    invariant(log_can_go_back(l, loss));
     free_entries(l, log_entry_of(l, loss->to));
     if (loss->to < l->base.end) { /* not remembered; the file has it */
         l->base = (struct shard_mark){.end = loss->to, .chain = loss->chain};
         l->base_batches = loss->batches;
-    }
-    if (log_tip(l)->end != loss->to || !hash_eq(&log_tip(l)->chain, &loss->chain)) {
-        shard_fail(s, "the log was another one already before the loss that Commit admits");
-        return;
     }
     shard_persist(s, fx, SHARD_PERSIST_TRUNCATE, loss->to, slice_str(""));
 }

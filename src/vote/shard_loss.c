@@ -99,6 +99,15 @@ uint64_t loss_newest(const struct shard *s)
     return c->round == s->log.round && c->loss_count > 0 ? c->losses[c->loss_count - 1].epoch : 0;
 }
 
+/* Whoever writes behind a loss has read of it: of the batches there only those of earlier epochs
+ * may be what was given up, and epochs rise. */
+static bool may_have(const struct shard *s, const struct loss *l)
+{
+    size_t i = log_entry_of(&s->log, l->to);
+    return i < s->log.count && s->log.entries[i].mark.epoch < l->epoch &&
+           l->epoch > s->aside_epoch && !shard_fault(s, SHARD_FAULT_TAIL_GOES);
+}
+
 void loss_look(struct shard *s)
 {
     const struct commit *c = &s->commit;
@@ -111,8 +120,7 @@ void loss_look(struct shard *s)
             continue;
         bool missed = s->committed > l->to;
         /* What it does not know to be committed may have been, and be what was given up. */
-        bool may_have_it = log_tip(&s->log)->end > l->to && l->epoch > s->aside_epoch &&
-                           !shard_fault(s, SHARD_FAULT_TAIL_GOES);
+        bool may_have_it = may_have(s, l);
         if (missed && (!s->goes_back || l->to < s->back_to.to)) {
             s->goes_back = true;
             s->back_to = *l;
@@ -126,6 +134,11 @@ void loss_look(struct shard *s)
 
 static void go_back(struct shard *s, struct shard_effects *fx)
 {
+    /* Before anything is noted: a log that does not end where the notes say cannot be opened. */
+    if (!log_can_go_back(&s->log, &s->back_to)) {
+        shard_fail(s, "the log was another one already before the loss that Commit admits");
+        return;
+    }
     s->committed = s->back_to.to;
     /* First what is known to be committed, then the cut: a log without it would be damaged. */
     view_note_seen(s, fx);

@@ -48,6 +48,10 @@ def test_the_largest_body_is_taken(door):
     body = b'{"candidate":"harris"}'.ljust(4096)
     assert door.json("POST", "/states/CA/voters/v1/vote", body)[0] == 200
     assert door.json("POST", "/states/CA/voters/v1/vote", body + b" ")[0] == 413
+    # As many approvals as there may be, and the text in front of them.
+    body = json.dumps({"document": "approval x\n" * (16384 // 11)}).encode().ljust(20480)
+    assert door.json("POST", "/v1/loss/CA/admit", body)[0] != 413
+    assert door.json("POST", "/v1/loss/CA/admit", body + b" ")[0] == 413
 
 
 @pytest.mark.parametrize("bytes_of_head, status", [(7000, 200), (9000, 431), (100_000, 431)])

@@ -334,13 +334,15 @@ static void a_loss_leaves_a_log_that_begins_with_what_was_kept(void **state)
         seal_with(f, &l, 1);
         expect_problem(f, "the log does not begin with what was kept when records were given up");
         l = loss_to(f, 2, kept);
+        if (kept == 5)
+            continue; /* a seal behind its own end is none, see below */
         l.to++;
         seal_with(f, &l, 1);
         expect_problem(f, "the log does not begin with what was kept when records were given up");
     }
     struct loss none = {.epoch = 2, .from = 12, .to = 6, .batches = 6};
     seal_with(f, &none, 1);
-    expect_problem(f, "the log is shorter than what a loss has kept");
+    expect_problem(f, "the seal is none");
 }
 
 static void what_a_later_loss_went_behind_is_not_in_the_log(void **state)

@@ -247,7 +247,7 @@ static void losses_are_read_as_they_were_written(void **state)
 static void losses_that_cannot_be_are_refused(void **state)
 {
     (void)state;
-    for (int wrong = 0; wrong < 6; wrong++) {
+    for (int wrong = 0; wrong < 8; wrong++) {
         struct commit c = with_losses(), again;
         struct buf b = {0};
         if (wrong == 1)
@@ -258,6 +258,10 @@ static void losses_that_cannot_be_are_refused(void **state)
             c.losses[0].epoch = 0;
         else if (wrong == 4)
             c.losses[1].epoch = c.epoch + 1; /* still to come */
+        else if (wrong == 6)
+            c.index = c.losses[1].to - 1; /* as if there were one that it does not name */
+        else if (wrong == 7)
+            c.losses[0].batches = c.losses[0].to + 1; /* of nothing */
         commit_encode(&c, &b);
         if (wrong == 5) { /* more than there is room for */
             uint8_t last[64];

@@ -366,6 +366,51 @@ static void what_is_fetched_is_from_behind_the_same_losses(void **state)
     }
 }
 
+/* It lacks all of it, and has read of the loss with nothing of its own: what it fetches came later.
+ */
+static void what_came_after_a_loss_is_not_put_aside(void **state)
+{
+    (void)state;
+    give_up_what_one_has();
+    go_on(ONE | TWO);
+    act(ACTION_ASIDE, 1, 0);
+    go_on(ONE | TWO);
+    for (uint8_t i = 2; i < 4; i++) {
+        act(ACTION_CAST, 2, new_vote(i, 0, i + 1));
+        go_on(ONE | TWO);
+    }
+    assert_int_equal(w.coord.commit.index, 3);
+    go_on(ZERO);
+    act(ACTION_LINK_UP, 0, 2); /* now it asks */
+
+    struct buf batches = {0}, out = {0};
+    buf_put_slice(&batches, w.replicas[2].disk.batches[0]->bytes);
+    buf_put_slice(&batches, w.replicas[2].disk.batches[1]->bytes);
+    struct message m = {.type = MESSAGE_FETCHED, .round = 1, .bytes = buf_slice(&batches)};
+    m.epoch = w.coord.commit.losses[0].epoch;
+    message_encode(&m, &out);
+    struct coord_view view;
+    world_view(&w, w.replicas[0].session, &view);
+    view.commit = &w.coord.commit;
+    struct shard_effects fx = {0};
+    struct shard *copy = shard_copy(w.replicas[0].shard, &w.replicas[0]);
+    const struct shard_event events[] = {
+        {.type = SHARD_PEER_MESSAGE, .peer = {2, buf_slice(&out)}},
+        {.type = SHARD_CHANGED, .changed = SHARD_NODE_COMMIT},
+        {.type = SHARD_COORD, .coord = {.view = &view}},
+    };
+    for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
+        shard_effects_clear(&fx);
+        shard_step(copy, &events[i], &fx);
+        assert_int_equal(shard_status(copy).last, 2); /* the next part is still to come */
+        assert_int_equal(shard_status(copy).superseded_by, 0);
+    }
+    shard_effects_deinit(&fx);
+    shard_free(copy);
+    buf_deinit(&batches);
+    buf_deinit(&out);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -378,6 +423,7 @@ int main(void)
         TEST(a_restart_does_not_set_it_aside),
         TEST(who_was_streamed_to_greets_again),
         TEST(what_is_fetched_is_from_behind_the_same_losses),
+        TEST(what_came_after_a_loss_is_not_put_aside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
