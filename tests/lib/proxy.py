@@ -82,6 +82,12 @@ class Proxy:
             self.lost.clear()
             self._break_way, self._break_in = way, number
 
+    @property
+    def has_broken(self):
+        """The cut of break_at was decided, before the client can know of it; `lost` comes when it is done."""
+        with self._lock:
+            return self._break_way is None
+
     def foil(self, op, act):
         self._foiled[op] = act
 

@@ -38,7 +38,7 @@ def at_every_boundary(proxy, story, step=1):
         for number in itertools.count(random.randint(1, step), step):
             proxy.break_at(way, number)
             story()
-            if not proxy.lost.is_set():
+            if not proxy.has_broken:
                 break
             cuts += 1
         proxy.break_at(None, 0)
