@@ -148,6 +148,8 @@ static void run(uv_work_t *work)
         close(from);
     if (a->rc == 0)
         a->rc = put_in_place(a);
+    if (a->rc < 0)
+        unlink(a->made); /* what there is of it may be what fills the disk */
     free(window);
 }
 

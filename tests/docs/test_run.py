@@ -165,7 +165,9 @@ def test_two_at_once_build_one_after_the_other_and_one_is_told_of_the_other(clon
             break
     assert (clone.folder / "order").read_text() == "ninja\n" * 4
     down = clone.run("down")
-    assert down.wait(WAIT_S) == 0 and other.wait(WAIT_S) == 0
+    said = down.communicate(timeout=WAIT_S)[0]
+    assert down.returncode == 0, said
+    assert other.wait(WAIT_S) == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
