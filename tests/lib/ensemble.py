@@ -48,6 +48,10 @@ _MULTI_ERROR = rawzk.i32(rawzk.ERROR) + rawzk.i32(4)
 SUPER = ("digest", b"super:test")
 
 
+class Deaf(Exception):
+    """Of Apache's servers: see Member._answers."""
+
+
 class Loopback:
     """Where a member lives by default; netlab.py has places that can be cut off."""
 
@@ -160,18 +164,7 @@ class Member(Server):
 
     def session(self, **kwargs):
         with self.place.entered():
-            return self._unless_deaf(lambda: super(Member, self).session(**kwargs))
-
-    def _unless_deaf(self, ask):
-        """Apache's servers now and then leave one connection without any answer (seen of a leader's own port before a session
-        was made, and in the middle of local reads), and answer all others: once more, with another. Ours may not."""
-        try:
-            return ask()
-        except TimeoutError:
-            if self.is_caucusd or self.paused:
-                raise
-            print(f"{self} left a connection without an answer")
-            return ask()
+            return super().session(**kwargs)
 
     def word(self, word, timeout_s=10.0):
         """The answer to a four letter word, or "" where nobody answers."""
@@ -234,7 +227,21 @@ class Member(Server):
             except (rawzk.Closed, ConnectionRefusedError):
                 return None  # it has just noticed that its leader is another one
 
-        return self._unless_deaf(lambda: self.ensemble.wait_until(dumped, f"{self} serves its tree"))
+        try:
+            return self.ensemble.wait_until(dumped, f"{self} serves its tree")
+        except Deaf:
+            print(f"{self} left a connection without an answer, in the middle of its own reads")
+            return self.ensemble.wait_until(dumped, f"{self} serves its tree")
+
+    def _answers(self, s, reads):
+        """An Apache server was seen to leave one connection without any answer here, and to answer all others. Only here, where
+        it asks nobody: before, in making a session and in sync, it would be its leader's silence, which may be ours."""
+        try:
+            return [rawzk.decode(op, s.reply()) for op in reads]
+        except TimeoutError as e:
+            if self.is_caucusd:
+                raise
+            raise Deaf from e
 
     def _dump(self):
         with self.place.entered():
@@ -250,7 +257,7 @@ class Member(Server):
                 ops = [op(p) for p in paths
                        for op in (rawzk.get_data, rawzk.get_acl, rawzk.get_children)]
                 s.send_all(ops)
-                answers = [rawzk.decode(op, s.reply()) for op in ops]
+                answers = self._answers(s, ops)
                 for path, (data, stat), (acl, _), names in zip(
                         paths, answers[::3], answers[1::3], answers[2::3]):
                     if path == "/zookeeper/config":
