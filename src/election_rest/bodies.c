@@ -41,50 +41,45 @@ static const char *read_members(struct slice body, read_member_fn *read, void *a
     return wrong;
 }
 
-/* ---- A vote ---- */
+/* ---- One text ---- */
 
-static const char *read_candidate(struct json_in *in, struct slice name, unsigned *ret_member,
-                                  void *arg)
+struct text_member {
+    const char *name;
+    const char *no_text, *missing; /* what is said */
+    struct buf *ret;
+};
+
+static const char *read_text(struct json_in *in, struct slice name, unsigned *ret_member, void *arg)
 {
+    const struct text_member *t = arg;
     *ret_member = 0;
-    if (!slice_eq_str(name, "candidate"))
+    if (!slice_eq_str(name, t->name))
         return unknown_member;
     if (json_in_peek(in) != '"')
-        return "candidate is to be a text";
-    buf_clear(arg);
-    return json_in_text(in, arg) ? NULL : not_json;
+        return t->no_text;
+    buf_clear(t->ret);
+    return json_in_text(in, t->ret) ? NULL : not_json;
+}
+
+static const char *read_one_text(struct slice body, struct text_member t)
+{
+    unsigned seen;
+    const char *wrong = read_members(body, read_text, &t, &seen);
+    if (wrong != NULL)
+        return wrong;
+    return seen == 0 ? t.missing : NULL;
 }
 
 const char *body_read_vote(struct slice body, struct buf *ret)
 {
-    unsigned seen;
-    const char *wrong = read_members(body, read_candidate, ret, &seen);
-    if (wrong != NULL)
-        return wrong;
-    return seen == 0 ? "the body has no candidate" : NULL;
-}
-
-/* ---- A loss ---- */
-
-static const char *read_document(struct json_in *in, struct slice name, unsigned *ret_member,
-                                 void *arg)
-{
-    *ret_member = 0;
-    if (!slice_eq_str(name, "document"))
-        return unknown_member;
-    if (json_in_peek(in) != '"')
-        return "document is to be a text";
-    buf_clear(arg);
-    return json_in_text(in, arg) ? NULL : not_json;
+    return read_one_text(body, (struct text_member){"candidate", "candidate is to be a text",
+                                                    "the body has no candidate", ret});
 }
 
 const char *body_read_loss(struct slice body, struct buf *ret)
 {
-    unsigned seen;
-    const char *wrong = read_members(body, read_document, ret, &seen);
-    if (wrong != NULL)
-        return wrong;
-    return seen == 0 ? "the body has no document" : NULL;
+    return read_one_text(body, (struct text_member){"document", "document is to be a text",
+                                                    "the body has no document", ret});
 }
 
 /* ---- A command ---- */
