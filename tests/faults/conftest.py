@@ -4,9 +4,11 @@ and load on it whose history is checked."""
 import contextlib
 import itertools
 import os
+import shutil
 
 import mixes
 import pytest
+import zkfiles
 from ensemble import Ensemble
 from history import Load
 
@@ -14,9 +16,9 @@ from history import Load
 FLEETS = {
     "ours": ["ours", "ours", "ours"],
     "mixed": ["ours", "apache39", "ours"],
-    # One of 3.8 only, and with the number that leads last. ZOOKEEPER-4712, which 3.9.3 mended: a follower
-    # that loses its leader under load brings its tree to the end of a log that its sync thread has not
-    # finished; elected, it serves without what was acknowledged.
+    # One of 3.8 only, and with the number that leads last. ZOOKEEPER-4712, which 3.9.3 mended and no 3.8:
+    # a follower that loses its leader under load does not stop the thread that writes its log, so its tree
+    # and its log come apart; elected, it serves without what was acknowledged.
     "mixed with 3.8": ["apache38", "ours", "ours"],
 }
 
@@ -51,9 +53,24 @@ def make_whole(ensemble):
     ensemble.wait_settled()
 
 
+def forget_logs_with_holes(ensemble):
+    """The other half of ZOOKEEPER-4712: what is in that thread's queue never gets into the log, though the
+    server has it in its tree and goes on from behind it. Started again, it would serve a tree with a hole. At
+    the end of the test before, its tree was as the others', so the hole is its own: it gets everything anew
+    from the leader. 3.9.5 and caucusd are not forgiven."""
+    for m in ensemble:
+        if m.backend in ("apache38", "apache386") and (missing := ensemble.missing_in_log(m)):
+            print(f"{m} did not write {len(missing)} transactions, 0x{missing[0]:x} to 0x{missing[-1]:x}")
+            m.kill()
+            shutil.rmtree(zkfiles.version_dir(m.data_dir))
+            m.start()
+            ensemble.wait_settled()
+
+
 @pytest.fixture
 def fleet(fleet_of_the_file):
     make_whole(fleet_of_the_file)
+    forget_logs_with_holes(fleet_of_the_file)
     return fleet_of_the_file
 
 

@@ -441,6 +441,14 @@ class Ensemble:
                 assert other == txn, f"{txn.zxid:x}: {other} at {sid}, {txn} at {m.sid}"
         return known
 
+    def missing_in_log(self, m):
+        """The zxids of transactions that others have in their log files and `m` has not, though it was there
+        before and goes on behind them. Nothing is being written."""
+        has = {txn.zxid for txn in zkfiles.all_txns(m.data_dir, torn=m.is_apache)}
+        others = {txn.zxid for other in self if other is not m
+                  for txn in zkfiles.all_txns(other.data_dir, torn=other.is_apache)}
+        return sorted(zxid for zxid in others - has if has and zxid > min(has))
+
     # --- when a test fails ---
 
     def log_tails(self, chars=1500):
