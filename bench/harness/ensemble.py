@@ -1,10 +1,10 @@
 """Three servers that make an ensemble: started, asked who leads, loaded together."""
 
 import pathlib
-import shutil
 import socket
 import time
 
+from harness import machine
 from harness.servers import Instance, Knocker, Load, free_port
 
 SIZE = 3
@@ -41,7 +41,7 @@ class Member(Instance):
         return super().fork()
 
     def wipe_data(self):
-        shutil.rmtree(self.folder / "data")
+        machine.wipe(self.folder / "data")
 
     def srvr(self):
         """(mode, zxid), or (None, 0) while it does not serve."""

@@ -5,9 +5,12 @@ import os
 import pathlib
 import re
 import resource
+import shutil
 import subprocess
+import time
 
 FILES_WANTED = 65536
+DISCARD_S = 1
 
 
 def raise_file_limit():
@@ -22,6 +25,15 @@ def raise_file_limit():
         except (ValueError, PermissionError):
             continue
     return soft
+
+
+def wipe(folder):
+    """Removes it, and waits until the disk has done with it. Where a file system tells the disk at once what it
+    may forget (mount option discard), removed files hold up everybody's syncs with the next commit of its journal,
+    up to 5 s later: 31 ms for 180 MB on one machine. That is no delay of the next server's."""
+    shutil.rmtree(folder, ignore_errors=True)
+    os.sync()
+    time.sleep(DISCARD_S)
 
 
 def cpu_model():

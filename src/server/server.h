@@ -133,6 +133,9 @@ struct storage {
     uint64_t released;       /* by the last sync */
     int64_t gather_until_ns; /* 0 = a batch is not being gathered */
     int64_t appended_zxid;
+    int64_t late_at_ns;    /* when writes shall have got on; 0 = none waits */
+    int64_t late_after_ns; /* how long after that until the next look */
+    int64_t late_zxid;     /* applied when late_at_ns was set */
     int64_t sync_warning_ns;
     size_t works;       /* pieces of work that T1 has */
     size_t taking_back; /* those of them that take files back: no snapshot begins meanwhile */

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -15,6 +16,8 @@ enum {
     GATHER_NS_MAX = 100 * 1000,
     GATHER_WRITES_MAX = 64,
     MS_PER_HOUR = 3600 * 1000,
+    WRITE_LATE_NS = 2 * NS_PER_MS, /* ten times what a sync of a fast disk takes */
+    REST_NS = 50 * 1000,
 };
 
 /* ---- start ---- */
@@ -216,6 +219,33 @@ static void step_durable(struct server *s)
     membership_resume_reading(s);
 }
 
+/* A sync that takes long, ours or that of another server on this machine whose answer we need, may
+ * be waiting for this very processor: what hands it on to the disk is a thread of the kernel's
+ * (blk_mq_requeue_work) that cannot go to another one, and Linux 6.18 lets it wait for 20 to 200 ms
+ * for as long as T0 and a client wake each other in turn, so that there is always one of them to
+ * run. When T0 rests, the client waits for it, and the processor is free. After 2 ms, 4, 8 and so
+ * on, so that a disk that is slow by itself costs nothing. */
+static void rest_if_late(struct server *s)
+{
+    struct storage *st = &s->storage;
+    int64_t applied = tree_last_zxid(node_tree(s->node));
+    if (applied >= st->appended_zxid) {
+        st->late_at_ns = 0;
+        return;
+    }
+    int64_t now_ns = loop_now_ns(&s->loop);
+    if (st->late_at_ns == 0 || st->late_zxid != applied) {
+        st->late_zxid = applied;
+        st->late_after_ns = WRITE_LATE_NS;
+    } else if (now_ns < st->late_at_ns) {
+        return;
+    } else {
+        nanosleep(&(struct timespec){.tv_nsec = REST_NS}, NULL);
+        st->late_after_ns *= 2;
+    }
+    st->late_at_ns = now_ns + st->late_after_ns;
+}
+
 static void on_retry(uv_timer_t *timer)
 {
     struct server *s = timer->data;
@@ -336,6 +366,7 @@ void storage_on_turn(struct server *s)
 {
     struct storage *st = &s->storage;
     step_durable(s);
+    rest_if_late(s);
     if (st->woken) {
         st->woken = false;
         poll_log(s);
