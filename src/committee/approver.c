@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "base/hex.h"
 #include "canvass/files.h"
@@ -208,9 +209,13 @@ int run_approve(struct committee *m, int argc, char **argv)
         code = committee_complain(m, COMMITTEE_USAGE, "--key FILE is wanted");
     if (code != 0)
         return code;
-    int rc = read_document(argv[1], &d, &err);
+    /* Two who approve at once: the second one reads what the first one has added. */
+    int locked = added ? new_file_lock(argv[1], &err) : -1;
+    int rc = added && locked < 0 ? locked : read_document(argv[1], &d, &err);
     if (rc == 0)
         rc = approve(&d, name, key, added, &err);
+    if (locked >= 0)
+        close(locked);
     buf_deinit(&d.text);
     return rc == 0 ? COMMITTEE_OK : committee_complain(m, COMMITTEE_NO, "%s", err.text);
 }

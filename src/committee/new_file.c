@@ -5,6 +5,7 @@
 #include <libgen.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,17 +16,43 @@ static int failed(const char *path, struct err *err)
     return err_set(err, errno == EEXIST ? ERR_INVALID : ERR_IO, "'%s': %s", path, strerror(errno));
 }
 
-/* The name as well. */
-static int sync_folder(const char *path, struct err *err)
+/* Opens the folder of `path`, and does `what` (fsync, a lock) with it. The fd, or an error. */
+static int with_folder(const char *path, int (*what)(int fd), struct err *err)
 {
     char copy[CANVASS_PATH_BYTES_MAX];
     snprintf(copy, sizeof copy, "%s", path);
     const char *folder = dirname(copy);
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int rc = fd >= 0 && fsync(fd) == 0 ? 0 : failed(folder, err);
+    if (fd >= 0 && what(fd) == 0)
+        return fd;
+    int rc = failed(folder, err);
     if (fd >= 0)
         close(fd);
     return rc;
+}
+
+/* The name as well. */
+static int sync_folder(const char *path, struct err *err)
+{
+    int fd = with_folder(path, fsync, err);
+    return fd < 0 ? fd : close(fd);
+}
+
+/* A file system without locks is written to without one. */
+static int lock(int fd)
+{
+    int rc;
+    do
+        rc = flock(fd, LOCK_EX);
+    while (rc < 0 && errno == EINTR);
+    return rc < 0 && errno != ENOLCK && errno != ENOTSUP ? -1 : 0;
+}
+
+int new_file_lock(const char *path, struct err *err)
+{
+    if (strlen(path) >= CANVASS_PATH_BYTES_MAX)
+        return err_set(err, ERR_INVALID, "the name of a file is too long");
+    return with_folder(path, lock, err);
 }
 
 static int write_all(int fd, struct slice bytes)

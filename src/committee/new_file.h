@@ -12,4 +12,8 @@ int new_file_write(const char *path, mode_t mode, struct slice bytes, struct err
 /* Puts it in the place of what is there, by way of PATH.new. */
 int new_file_replace(const char *path, struct slice bytes, struct err *err);
 
+/* Waits until nobody else has the folder of PATH locked: from before PATH is read until it is
+ * replaced. An fd, whose close ends it. */
+int new_file_lock(const char *path, struct err *err);
+
 #endif

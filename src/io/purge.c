@@ -4,7 +4,7 @@
 #include "io/snapfile.h"
 
 enum {
-    PIECE_BYTES = 4 << 20
+    PIECE_BYTES = 16 << 20, /* so few that a disk which seeks is not kept busy by the syncs */
 };
 
 /* The zxid of the oldest snapshot to keep: the keep-th newest that looks valid. False = none at

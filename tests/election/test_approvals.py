@@ -1,8 +1,10 @@
 """What a committee gives up by hand, as far as it is done without servers: keys, approvals, and what is asked and sent (a server that
 says what it is told to say)."""
 
+import fcntl
 import http.server
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -144,6 +146,20 @@ def test_approvals_gather_in_the_document(people, document, tmp_path):
     assert "'bob' has approved it already" in fails(NO, "approve", document, "--name", "bob", "--key", tmp_path / "bob.key", "--add")
     assert document.read_text() == NOTICE + "".join(lines)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["alice.key", "bob.key", "loss.txt"]
+
+
+def test_two_who_approve_at_once_are_both_in_it(people, document, tmp_path):
+    lines = {n: ok("approve", document, "--name", n, "--key", tmp_path / f"{n}.key") for n in people}
+    folder = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    words = [str(COMMITTEE), "approve", str(document), "--name", "alice", "--key", str(tmp_path / "alice.key"), "--add"]
+    with subprocess.Popen(words, stderr=subprocess.DEVNULL) as alice:
+        with pytest.raises(subprocess.TimeoutExpired):
+            alice.wait(0.3)  # she waits for whoever has the folder
+        document.write_text(NOTICE + lines["bob"])
+        os.close(folder)
+        assert alice.wait(30) == OK
+    assert document.read_text() == NOTICE + lines["bob"] + lines["alice"]
 
 
 def test_what_is_no_document_is_not_signed(people, document, tmp_path):

@@ -32,6 +32,7 @@ import time
 import rawzk
 from rawzk import Closed, Malformed, Session
 
+SETUP_TIMEOUT_S = 30
 RETRY_S = 0.01
 WAIT_S = 60
 
@@ -379,13 +380,14 @@ class Load:
 
     def start(self):
         setup = _Client(self, -1)
-        # At the last one, which leads at first: only here an answer that never comes would not be one of
-        # the load's, and in mixed ensembles the last one is seldom Apache's.
+        # At the last one, which leads at first and is seldom Apache's, and with patience: here an answer
+        # that comes late is a failed test, and not one of the load's that are asked for again.
         setup.at = len(self.servers) - 2
         with self.place.entered():
             while setup.conn is None:
                 if not setup.connect():
                     time.sleep(RETRY_S)
+            setup.conn.sock.settimeout(SETUP_TIMEOUT_S)
             setup.conn.ok(rawzk.create(self.top))
             setup.conn.ok(rawzk.create(f"{self.top}/log"))
             for n in range(self.keys):

@@ -267,7 +267,7 @@ static void purge_keeps_the_newest_and_the_logs_they_need(void **state)
     /* A large one: whoever has it open sees how it goes. */
     int fd = f->fs->open(f->fs, STORE_PATH "/log.1", FILE_READ | FILE_WRITE);
     assert_true(fd >= 0);
-    assert_int_equal(f->fs->resize(f->fs, fd, (10 << 20) + 1), 0);
+    assert_int_equal(f->fs->resize(f->fs, fd, (40 << 20) + 1), 0);
 
     struct purge_result result;
     assert_int_equal(purge(f->fs, STORE_DIR, STORE_DIR, 2, &result, NULL), ERR_INVALID);
@@ -285,7 +285,7 @@ static void purge_keeps_the_newest_and_the_logs_they_need(void **state)
     struct file_stat large;
     assert_null(crash_disk_bytes(f->disk, STORE_PATH "/log.1", &len));
     assert_int_equal(f->fs->stat_fd(f->fs, fd, &large), 0);
-    assert_int_equal(large.size, (2 << 20) + 1); /* 4 MiB, 4 MiB, and what close gives back */
+    assert_int_equal(large.size, (8 << 20) + 1); /* 16 MiB, 16 MiB, and what close gives back */
     f->fs->close(f->fs, fd);
 }
 
