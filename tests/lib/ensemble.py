@@ -48,10 +48,6 @@ _MULTI_ERROR = rawzk.i32(rawzk.ERROR) + rawzk.i32(4)
 SUPER = ("digest", b"super:test")
 
 
-class Deaf(Exception):
-    """Of Apache's servers: see Member._answers."""
-
-
 class Loopback:
     """Where a member lives by default; netlab.py has places that can be cut off."""
 
@@ -166,6 +162,10 @@ class Member(Server):
         with self.place.entered():
             return super().session(**kwargs)
 
+    def _commit(self):
+        with self.place.entered():
+            super()._commit()
+
     def word(self, word, timeout_s=10.0):
         """The answer to a four letter word, or "" where nobody answers."""
         if not self.running or self.paused:
@@ -227,25 +227,11 @@ class Member(Server):
             except (rawzk.Closed, ConnectionRefusedError):
                 return None  # it has just noticed that its leader is another one
 
-        try:
-            return self.ensemble.wait_until(dumped, f"{self} serves its tree")
-        except Deaf:
-            print(f"{self} left a connection without an answer, in the middle of its own reads")
-            return self.ensemble.wait_until(dumped, f"{self} serves its tree")
-
-    def _answers(self, s, reads):
-        """An Apache server was seen to leave one connection without any answer here, and to answer all others. Only here, where
-        it asks nobody: before, in making a session and in sync, it would be its leader's silence, which may be ours."""
-        try:
-            return [rawzk.decode(op, s.reply()) for op in reads]
-        except TimeoutError as e:
-            if self.is_caucusd:
-                raise
-            raise Deaf from e
+        return self.ensemble.wait_until(dumped, f"{self} serves its tree")
 
     def _dump(self):
         with self.place.entered():
-            s = rawzk.Session(self.address, timeout_s=30, timeout_ms=30_000)
+            s = self.raw_session(timeout_s=30, timeout_ms=30_000)
         s.authenticate(*SUPER)
         s.catch_up()
         nodes = {}
@@ -257,7 +243,7 @@ class Member(Server):
                 ops = [op(p) for p in paths
                        for op in (rawzk.get_data, rawzk.get_acl, rawzk.get_children)]
                 s.send_all(ops)
-                answers = self._answers(s, ops)
+                answers = [rawzk.decode(op, s.reply()) for op in ops]
                 for path, (data, stat), (acl, _), names in zip(
                         paths, answers[::3], answers[1::3], answers[2::3]):
                     if path == "/zookeeper/config":
@@ -443,11 +429,21 @@ class Ensemble:
 
     def missing_in_log(self, m):
         """The zxids of transactions that others have in their log files and `m` has not, though it was there
-        before and goes on behind them. Nothing is being written."""
-        has = {txn.zxid for txn in zkfiles.all_txns(m.data_dir, torn=m.is_apache)}
-        others = {txn.zxid for other in self if other is not m
-                  for txn in zkfiles.all_txns(other.data_dir, torn=other.is_apache)}
-        return sorted(zxid for zxid in others - has if has and zxid > min(has))
+        before. Nobody writes any more, but the end of the last session may still be on its way to a log."""
+        def look():
+            has = {txn.zxid for txn in zkfiles.all_txns(m.data_dir, torn=m.is_apache)}
+            others = {txn.zxid for other in self if other is not m
+                      for txn in zkfiles.all_txns(other.data_dir, torn=other.is_apache)}
+            return sorted(zxid for zxid in others - has if has and zxid > min(has))
+
+        def twice():
+            try:
+                first, second = look(), look()
+            except AssertionError:
+                return None  # read while it was being written
+            return (first,) if first == second else None
+
+        return self.wait_until(twice, "the logs stand still")[0]
 
     # --- when a test fails ---
 

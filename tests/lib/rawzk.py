@@ -373,11 +373,14 @@ def decode_multi(r):
 
 # --- connections ---------------------------------------------------------------------
 
+WAKE_AFTER_S = 1.5
 
 class Conn:
-    """A TCP connection that speaks in frames, or in whatever bytes it is told to; `tls`: with this ssl context."""
+    """A TCP connection that speaks in frames, or in whatever bytes it is told to; `tls`: with this ssl context.
+    `wake`: called once in each wait that lasts for WAKE_AFTER_S."""
 
-    def __init__(self, address, timeout_s=10.0, tls=None):
+    def __init__(self, address, timeout_s=10.0, tls=None, wake=None):
+        self.wake = wake
         self.sock = socket.create_connection(address, timeout=timeout_s)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls is not None:
@@ -399,10 +402,22 @@ class Conn:
     def send_frame(self, payload):
         self.send_bytes(frame(payload))
 
+    def _recv(self):
+        timeout_s = self.sock.gettimeout()
+        if self.wake is not None and (timeout_s is None or timeout_s > WAKE_AFTER_S):
+            self.sock.settimeout(WAKE_AFTER_S)
+            try:
+                return self.sock.recv(1 << 18)
+            except TimeoutError:
+                self.wake()
+            finally:
+                self.sock.settimeout(timeout_s)
+        return self.sock.recv(1 << 18)
+
     def _fill(self, n):
         while len(self.pending) < n:
             try:
-                piece = self.sock.recv(1 << 18)
+                piece = self._recv()
             except (ConnectionResetError, BrokenPipeError) as e:
                 raise Closed(str(e)) from None
             if not piece:
@@ -455,8 +470,8 @@ def cut(address, session_id):
 class Session(Conn):
     """A connection with a session on it. Keyword arguments as connect_request."""
 
-    def __init__(self, address, timeout_s=10.0, tls=None, **connect):
-        super().__init__(address, timeout_s, tls)
+    def __init__(self, address, timeout_s=10.0, tls=None, wake=None, **connect):
+        super().__init__(address, timeout_s, tls, wake)
         self.xid = 0
         self.zxid = 0
         self.events = []
