@@ -11,6 +11,7 @@ import subprocess
 import time
 import urllib.request
 
+from harness import machine
 from harness.servers import STOP_WITHIN_S, free_port
 
 SIZE = 3
