@@ -35,7 +35,10 @@ static int with_folder(const char *path, int (*what)(int fd), struct err *err)
 static int sync_folder(const char *path, struct err *err)
 {
     int fd = with_folder(path, fsync, err);
-    return fd < 0 ? fd : close(fd);
+    if (fd < 0)
+        return fd;
+    close(fd);
+    return 0;
 }
 
 /* A file system without locks is written to without one. */
