@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/prefetch.h"
 
 enum {
     MAP_CAP_FIRST = 16
@@ -50,6 +51,12 @@ void map_deinit(struct map *m)
 void *map_get(const struct map *m, uint64_t key)
 {
     return m->count == 0 ? NULL : slot_for(m, key)->value;
+}
+
+void map_prefetch(const struct map *m, uint64_t key)
+{
+    if (m->count > 0)
+        prefetch(&m->slots[home_of(m, key)]);
 }
 
 void *map_put(struct map *m, uint64_t key, void *value)

@@ -27,6 +27,9 @@ void *map_get(const struct map *m, uint64_t key);        /* NULL = absent */
 void *map_put(struct map *m, uint64_t key, void *value); /* returns the value it replaced */
 void *map_remove(struct map *m, uint64_t key);           /* returns what was there */
 
+/* Fetches the line in which map_get looks for `key` first. */
+void map_prefetch(const struct map *m, uint64_t key);
+
 /* Iteration: *at starts at 0; NULL at the end. The map must not change meanwhile. */
 void *map_next(const struct map *m, size_t *at);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/prefetch.h"
 
 enum {
     LAST_WORDS_MAX = 16, /* reads */
@@ -191,6 +192,14 @@ static void out_keep(struct conn *c, const uint8_t *bytes, size_t len)
     if (conn_unsent(c) > CONN_OUT_PAUSE_BYTES && !c->link)
         c->paused |= CONN_PAUSE_OUTPUT;
     wait_for(c);
+}
+
+void conn_prefetch(const struct conn *c)
+{
+    prefetch(&c->top);
+    prefetch(&c->tcp.fd);
+    prefetch(&c->out_at);
+    prefetch(&c->broken);
 }
 
 bool conn_sends_at_once(const struct conn *c)

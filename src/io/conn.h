@@ -88,6 +88,7 @@ void conn_send(struct conn *c, const void *bytes, size_t len);
 /* conn_send in two halves, for many at once (fan.h): where conn_sends_at_once, layer_send on c->top
  * by whichever thread, then conn_sent with its answer by the owner's. */
 bool conn_sends_at_once(const struct conn *c);
+void conn_prefetch(const struct conn *c);
 void conn_sent(struct conn *c, const void *bytes, size_t len, ssize_t sent);
 void conn_close(struct conn *c); /* after what has been sent to it is out */
 

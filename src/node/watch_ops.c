@@ -1,6 +1,17 @@
 /* watch_ops.c: setting, removing and firing watches (DataTree.setWatches, NIOServerCnxn.process).
  */
+#include "base/prefetch.h"
 #include "node/node_internal.h"
+
+/* What telling it something reads and writes. NULL is allowed. */
+static void client_prefetch(const struct client *c)
+{
+    if (c == NULL)
+        return;
+    prefetch(&c->id);
+    prefetch(&c->identities);
+    prefetch(&c->stats.sent);
+}
 
 static void send_event(struct node *n, struct client *c, int64_t zxid, int32_t type,
                        struct slice path, struct effects *fx)
@@ -12,6 +23,10 @@ static void send_event(struct node *n, struct client *c, int64_t zxid, int32_t t
     reply_end(n, c, begun, fx);
 }
 
+enum {
+    AHEAD = 8, /* watchers that are fetched while others are told */
+};
+
 struct firing {
     struct node *n;
     const struct tree_change *change;
@@ -21,10 +36,9 @@ struct firing {
 };
 
 /* Who may not read the node does not hear of it; the one-shot watch is gone all the same. */
-static void notify(void *arg, uint64_t watcher, int32_t type, struct slice path, bool at_parent)
+static void tell(struct firing *f, struct client *c, int32_t type, struct slice path,
+                 bool at_parent)
 {
-    struct firing *f = arg;
-    struct client *c = client_find(f->n, watcher);
     if (c == NULL || c->state == CLIENT_CLOSING)
         return;
     uint32_t acl_id = at_parent ? f->change->parent_acl_id : f->change->acl_id;
@@ -46,6 +60,21 @@ static void notify(void *arg, uint64_t watcher, int32_t type, struct slice path,
     default:
         metric_add_sample(&f->n->metrics, METRIC_NODE_CHILDREN_WATCH_COUNT, 1);
         break;
+    }
+}
+
+/* Thousands that watch one znode were asked for by nobody since they began to: none of their memory
+ * is in a cache. */
+static void notify(void *arg, const uint64_t *watchers, size_t count, int32_t type,
+                   struct slice path, bool at_parent)
+{
+    struct firing *f = arg;
+    for (size_t i = 0; i < count; i++) {
+        if (i + 2 * AHEAD < count)
+            map_prefetch(&f->n->clients, watchers[i + 2 * AHEAD]);
+        if (i + AHEAD < count)
+            client_prefetch(client_find(f->n, watchers[i + AHEAD]));
+        tell(f, client_find(f->n, watchers[i]), type, path, at_parent);
     }
 }
 

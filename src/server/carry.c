@@ -13,6 +13,7 @@
 enum {
     CHAIN_END = UINT32_MAX,
     GATHER_BYTES = 64 * 1024,
+    AHEAD = 8, /* peers that are fetched while others are looked at */
 };
 
 /* ---- sends ---- */
@@ -63,6 +64,8 @@ static void send_wide(struct server *s)
     struct fan_send *sends = mem_alloc(c->touched_count * sizeof *sends);
     uint32_t count = 0, left = 0;
     for (uint32_t i = 0; i < c->touched_count; i++) {
+        if (i + AHEAD < c->touched_count)
+            conn_prefetch(c->touched[i + AHEAD]->conn);
         struct peer *p = c->touched[i];
         const struct send_effect *e = &s->fx.sends[p->chain_head];
         if (c->next[p->chain_head] != CHAIN_END || !conn_sends_at_once(p->conn)) {
@@ -101,6 +104,8 @@ static void carry_sends(struct server *s)
     }
     for (uint32_t i = 0; i < fx->send_count; i++) {
         invariant(fx->sends[i].after <= s->storage.durable_ticket);
+        if (i + AHEAD < fx->send_count)
+            clients_prefetch(s, fx->sends[i + AHEAD].client);
         struct peer *p = clients_find(s, fx->sends[i].client);
         if (p != NULL)
             chain_append(c, p, i);

@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/prefetch.h"
 #include "server/command.h"
 #include "server/server.h"
 #include "wire/frame.h"
@@ -25,6 +26,16 @@ struct peer *clients_find(struct server *s, uint64_t id)
     uint32_t slot = (uint32_t)id & PEER_SLOT_MASK;
     struct peer *p = slot < s->clients.slot_cap ? s->clients.slots[slot] : NULL;
     return p != NULL && p->id == id ? p : NULL;
+}
+
+void clients_prefetch(const struct server *s, uint64_t id)
+{
+    uint32_t slot = (uint32_t)id & PEER_SLOT_MASK;
+    const struct peer *p = slot < s->clients.slot_cap ? s->clients.slots[slot] : NULL;
+    if (p == NULL)
+        return;
+    prefetch(&p->id);
+    prefetch(&p->chain_head);
 }
 
 static void slots_grow(struct clients *c)

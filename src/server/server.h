@@ -237,6 +237,7 @@ void clients_init(struct server *s);
 void clients_take(struct server *s, int fd, const struct sockaddr *address);
 void clients_stop_accepting(struct server *s);
 struct peer *clients_find(struct server *s, uint64_t id);
+void clients_prefetch(const struct server *s, uint64_t id);
 /* Ours to end: what was sent is flushed, the slot is free again. The node must be told by the
  * caller. */
 void clients_close(struct server *s, struct peer *p, const char *reason);

@@ -140,8 +140,8 @@ static void tell_recursive_above(struct watch_table *w, struct slice path)
 static void notify_told(struct watch_table *w, int32_t event_type, struct slice path,
                         bool at_parent, watch_notify *notify, void *arg)
 {
-    for (size_t i = 0; i < w->told_count; i++)
-        notify(arg, w->told[i], event_type, path, at_parent);
+    if (w->told_count > 0)
+        notify(arg, w->told, w->told_count, event_type, path, at_parent);
     w->told_count = 0;
 }
 

@@ -61,14 +61,14 @@ struct watch_told {
     size_t parent;     /* NodeChildrenChanged */
 };
 
-/* Calls `notify` for each event in ZooKeeper's order: the node's own event from the data table
- * (recursive watchers of ancestors included), for a deletion then from the child table except to
- * those already told, then NodeChildrenChanged at the parent, which recursive watches never hear.
- * One-shot watches of an event are removed before it is told. `at_parent` tells which ACL filters
- * the event. `path` is the event's path: a part of the path given. notify must not change the
- * table. */
-typedef void watch_notify(void *arg, uint64_t watcher, int32_t event_type, struct slice path,
-                          bool at_parent);
+/* Calls `notify` for each event that somebody hears, with all who hear it, in ZooKeeper's order:
+ * the node's own event from the data table (recursive watchers of ancestors included), for a
+ * deletion then from the child table except to those already told, then NodeChildrenChanged at the
+ * parent, which recursive watches never hear. One-shot watches of an event are removed before it is
+ * told. `at_parent` tells which ACL filters the event. `path` is the event's path: a part of the
+ * path given. notify must not change the table. */
+typedef void watch_notify(void *arg, const uint64_t *watchers, size_t count, int32_t event_type,
+                          struct slice path, bool at_parent);
 struct watch_told watch_fire(struct watch_table *w, enum watch_trigger trigger, struct slice path,
                              watch_notify *notify, void *arg);
 

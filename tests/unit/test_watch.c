@@ -22,13 +22,18 @@ struct story {
     size_t len;
 };
 
-static void tell(void *arg, uint64_t watcher, int32_t event_type, struct slice path, bool at_parent)
+static void tell(void *arg, const uint64_t *watchers, size_t count, int32_t event_type,
+                 struct slice path, bool at_parent)
 {
     struct story *s = arg;
-    int len = snprintf(s->text + s->len, sizeof s->text - s->len, "%s%llu%c%s%.*s",
-                       s->len > 0 ? " " : "", (unsigned long long)watcher, "?CDMK"[event_type],
-                       at_parent ? "^" : "", (int)path.len, (const char *)path.ptr);
-    s->len += (size_t)len;
+    assert_true(count > 0);
+    for (size_t i = 0; i < count; i++) {
+        int len =
+            snprintf(s->text + s->len, sizeof s->text - s->len, "%s%llu%c%s%.*s",
+                     s->len > 0 ? " " : "", (unsigned long long)watchers[i], "?CDMK"[event_type],
+                     at_parent ? "^" : "", (int)path.len, (const char *)path.ptr);
+        s->len += (size_t)len;
+    }
 }
 
 static const char *fire(struct watch_table *w, enum watch_trigger trigger, const char *path)
@@ -302,7 +307,7 @@ static void what_was_found_is_counted_for_each_event(void **state)
 
 static void note(void *arg, uint64_t watcher, struct slice path)
 {
-    tell(arg, watcher, ZK_EVENT_NODE_DATA_CHANGED, path, false);
+    tell(arg, &watcher, 1, ZK_EVENT_NODE_DATA_CHANGED, path, false);
 }
 
 static void dumps_show_the_data_table_sorted(void **state)
@@ -321,13 +326,14 @@ static void dumps_show_the_data_table_sorted(void **state)
     assert_string_equal(s.text, "1M/a 1M/a/x 1M/b 2M/b");
 }
 
-static void count_call(void *arg, uint64_t watcher, int32_t type, struct slice path, bool at_parent)
+static void count_call(void *arg, const uint64_t *watchers, size_t count, int32_t type,
+                       struct slice path, bool at_parent)
 {
-    (void)watcher;
+    (void)watchers;
     (void)type;
     (void)path;
     (void)at_parent;
-    (*(size_t *)arg)++;
+    *(size_t *)arg += count;
 }
 
 /* More than one hash table's growth, the crowd border both ways, and every one told exactly once.
@@ -479,7 +485,7 @@ static void model_tell(struct model_told *told, uint64_t watcher, int32_t type, 
     if (told->who[watcher])
         return;
     told->who[watcher] = true;
-    tell(&told->story, watcher, type, slice_str(path), at_parent);
+    tell(&told->story, &watcher, 1, type, slice_str(path), at_parent);
 }
 
 static void model_parent(const char *path, char *ret_parent)
