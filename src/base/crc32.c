@@ -55,34 +55,51 @@ static inline CRC32_TARGET __m128i fold(__m128i x, __m128i constants, __m128i ne
     return _mm_xor_si128(_mm_xor_si128(low, high), next);
 }
 
+/* The remainder of 16 bytes that nothing follows: 8 bytes, 4, and the last division by two
+ * multiplications (Barrett). */
+static CRC32_TARGET uint32_t reduce(__m128i x, __m128i by16)
+{
+    const __m128i by4 = _mm_set_epi64x(0, CRC32_FOLD_4_BYTES);
+    const __m128i barrett = _mm_set_epi64x(CRC32_BARRETT_QUOTIENT, CRC32_BARRETT_POLYNOMIAL);
+    const __m128i low32 = _mm_set_epi32(0, 0, 0, -1);
+    x = _mm_xor_si128(_mm_srli_si128(x, 8), _mm_clmulepi64_si128(x, by16, 0x10));
+    x = _mm_xor_si128(_mm_srli_si128(x, 4),
+                      _mm_clmulepi64_si128(_mm_and_si128(x, low32), by4, 0x00));
+    __m128i quotient = _mm_clmulepi64_si128(_mm_and_si128(x, low32), barrett, 0x10);
+    quotient = _mm_and_si128(quotient, low32);
+    x = _mm_xor_si128(x, _mm_clmulepi64_si128(quotient, barrett, 0x00));
+    return (uint32_t)_mm_cvtsi128_si32(_mm_srli_si128(x, 4));
+}
+
 /* Carry-less multiplication (V. Gopal et al., Fast CRC Computation for Generic Polynomials Using
  * PCLMULQDQ, Intel 2009): 64 bytes are folded into the next 64 until fewer are left, the four
- * quarters into one. What remains is 16 bytes with the same checksum as all of them, and is left
- * to the tables. len >= 64. */
+ * quarters into one, this into the next 16 bytes. Less than 16 at the end are left to the tables.
+ * len >= 16. */
 static CRC32_TARGET uint32_t by_folding(uint32_t state, const uint8_t *p, size_t len)
 {
     const __m128i by64 = _mm_set_epi64x(CRC32_FOLD_64_BYTES_HIGH, CRC32_FOLD_64_BYTES_LOW);
     const __m128i by16 = _mm_set_epi64x(CRC32_FOLD_16_BYTES_HIGH, CRC32_FOLD_16_BYTES_LOW);
     __m128i x0 = _mm_xor_si128(load128(p), _mm_cvtsi32_si128((int)state));
-    __m128i x1 = load128(p + 16), x2 = load128(p + 32), x3 = load128(p + 48);
-    for (p += 64, len -= 64; len >= 64; p += 64, len -= 64) {
-        x0 = fold(x0, by64, load128(p));
-        x1 = fold(x1, by64, load128(p + 16));
-        x2 = fold(x2, by64, load128(p + 32));
-        x3 = fold(x3, by64, load128(p + 48));
+    p += 16;
+    len -= 16;
+    if (len >= 48) {
+        __m128i x1 = load128(p), x2 = load128(p + 16), x3 = load128(p + 32);
+        for (p += 48, len -= 48; len >= 64; p += 64, len -= 64) {
+            x0 = fold(x0, by64, load128(p));
+            x1 = fold(x1, by64, load128(p + 16));
+            x2 = fold(x2, by64, load128(p + 32));
+            x3 = fold(x3, by64, load128(p + 48));
+        }
+        x0 = fold(fold(fold(x0, by16, x1), by16, x2), by16, x3);
     }
-    x0 = fold(fold(fold(x0, by16, x1), by16, x2), by16, x3);
     for (; len >= 16; p += 16, len -= 16)
         x0 = fold(x0, by16, load128(p));
-
-    uint8_t folded[16];
-    _mm_storeu_si128((__m128i *)(void *)folded, x0);
-    return by_tables(by_tables(0, folded, sizeof folded), p, len);
+    return by_tables(reduce(x0, by16), p, len);
 }
 
 static uint32_t update(uint32_t state, const uint8_t *p, size_t len)
 {
-    if (len >= 64 && __builtin_cpu_supports("pclmul"))
+    if (len >= 16 && __builtin_cpu_supports("pclmul"))
         return by_folding(state, p, len);
     return by_tables(state, p, len);
 }

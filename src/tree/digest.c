@@ -15,6 +15,8 @@
 
 enum {
     DIGEST_STAT_BYTES = 60,
+    TOGETHER_BYTES_MAX = 512,
+    CRC_BLOCK_BYTES = 16,
     DIGEST_HISTORY_INTERVAL = 128, /* zxids */
     DIGEST_HISTORY_MAX = 1024,
 };
@@ -39,6 +41,25 @@ static void stat_block(const struct rec_stat_persisted *stat, uint8_t *ret_block
     store_be64(ret_block + 52, (uint64_t)stat->ephemeral_owner);
 }
 
+/* Three short checksums cost more than one: each begins with what the one before ended with, and
+ * ends with some odd bytes. So the parts are put together, behind zeros up to a whole number of
+ * blocks of 16. That leaves the checksum as it is if it begins with a state of zero, and what it
+ * would have begun with, all ones, is in the first four bytes instead. */
+static uint32_t crc_together(struct slice path, struct slice data, const uint8_t *block)
+{
+    uint8_t whole[TOGETHER_BYTES_MAX + CRC_BLOCK_BYTES];
+    size_t len = path.len + data.len + DIGEST_STAT_BYTES;
+    uint8_t *begin = whole + (CRC_BLOCK_BYTES - len % CRC_BLOCK_BYTES);
+    memset(whole, 0, CRC_BLOCK_BYTES);
+    memcpy(begin, path.ptr, path.len);
+    if (data.len > 0)
+        memcpy(begin + path.len, data.ptr, data.len);
+    memcpy(begin + path.len + data.len, block, DIGEST_STAT_BYTES);
+    for (int i = 0; i < 4; i++)
+        begin[i] ^= 0xff;
+    return crc32_update(UINT32_MAX, whole, (size_t)(begin - whole) + len);
+}
+
 uint32_t znode_digest(struct slice path, struct slice data, const struct rec_stat_persisted *stat)
 {
     if (!counts(path))
@@ -48,6 +69,8 @@ uint32_t znode_digest(struct slice path, struct slice data, const struct rec_sta
 
     uint8_t block[DIGEST_STAT_BYTES];
     stat_block(stat, block);
+    if (path.len + data.len + DIGEST_STAT_BYTES <= TOGETHER_BYTES_MAX)
+        return crc_together(path, data, block);
     uint32_t crc = crc32_update(0, path.ptr, path.len);
     crc = crc32_update(crc, data.ptr, data.len);
     return crc32_update(crc, block, sizeof block);
