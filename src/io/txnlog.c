@@ -23,8 +23,10 @@ enum {
     /* Measured with bench/fsync.c: steps of 256 KiB cost the sync behind them least. */
     ZERO_STEP_BYTES = 256 << 10,
     ZERO_PAGE_BYTES = 4096,
-    DIRECT_BYTES_MAX = 4 << 10, /* of a batch */
-    BLOCKS_BYTES = DIRECT_BYTES_MAX + 2 * FILE_BLOCK_BYTES,
+    ZERO_BLOCKS_BYTES = 64 << 10,
+    SMALL_BYTES_MAX = 4 << 10,       /* of a batch: a few writes */
+    DIRECT_BYTES_MAX = 512 << 10,    /* of a batch: what a thousand requests in flight come to */
+    ZERO_BATCH_STEP_BYTES = 1 << 20, /* written with a batch */
     ZERO_LEFT_MIN_BYTES = 128 << 10,
     ZERO_LEFT_URGENT_BYTES = 32 << 10,
     PADDING_MARGIN_BYTES = 4096, /* FilePadding */
@@ -44,9 +46,10 @@ struct txnlog {
     /* The current file; fd -1 = the next batch opens one. */
     int fd;
     int64_t file_zxid;
-    int64_t position;  /* durable; 0 = not even the header */
-    int64_t size;      /* as FilePadding counts it: not moved by a batch that overshoots */
-    int64_t zeroed_to; /* real zeros (or records) up to here */
+    int64_t position;        /* durable; 0 = not even the header */
+    int64_t size;            /* as FilePadding counts it: not moved by a batch that overshoots */
+    int64_t zeroed_to;       /* real zeros (or records) up to here */
+    int64_t zeros_cached_to; /* zeros before it came through the system's cache, and may be in it */
     uint64_t inode;
     uint64_t first_checksum;
     bool name_durable;
@@ -57,10 +60,12 @@ struct txnlog {
     size_t batch_bytes;
     int64_t batch_zxid;
 
-    /* Past the system's cache, see write_direct; -1 = not possible. `blocks` begins with what is in
+    /* Past the system's cache, see goes_direct; -1 = not possible. `blocks` begins with what is in
      * the file from the last block boundary up to `position`. */
     int direct_fd;
     uint8_t *blocks_memory, *blocks;
+    size_t blocks_bytes;
+    bool busy; /* the last batch was not small: the next one takes its zeros with it */
 
     int synced_fd; /* -1 = not open */
     int64_t synced_position;
@@ -77,6 +82,21 @@ static int64_t monotonic_ns(void)
     return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
+/* Its first block is kept. */
+static void room_in_blocks(struct txnlog *l, size_t bytes)
+{
+    if (bytes <= l->blocks_bytes)
+        return;
+    uint8_t *memory = mem_alloc(bytes + FILE_BLOCK_BYTES);
+    uint8_t *blocks = memory + (FILE_BLOCK_BYTES - (uintptr_t)memory % FILE_BLOCK_BYTES);
+    if (l->blocks != NULL)
+        memcpy(blocks, l->blocks, FILE_BLOCK_BYTES);
+    free(l->blocks_memory);
+    l->blocks_memory = memory;
+    l->blocks = blocks;
+    l->blocks_bytes = bytes;
+}
+
 int txnlog_open(struct files *fs, const char *dir, const struct txnlog_options *options,
                 struct txnlog **ret, struct err *err)
 {
@@ -90,22 +110,26 @@ int txnlog_open(struct files *fs, const char *dir, const struct txnlog_options *
     l->dir = mem_dup(dir, strlen(dir) + 1);
     l->options = *options;
     l->fd = l->direct_fd = -1;
-    l->blocks_memory = mem_alloc(BLOCKS_BYTES + FILE_BLOCK_BYTES);
-    l->blocks =
-        l->blocks_memory + (FILE_BLOCK_BYTES - (uintptr_t)l->blocks_memory % FILE_BLOCK_BYTES);
+    room_in_blocks(l, SMALL_BYTES_MAX + 2 * FILE_BLOCK_BYTES);
     l->file_zxid = -1;
     l->synced_fd = -1;
     *ret = l;
     return 0;
 }
 
+static void close_direct(struct txnlog *l)
+{
+    if (l->direct_fd >= 0)
+        l->fs->close(l->fs, l->direct_fd);
+    l->direct_fd = -1;
+}
+
 static void close_file(struct txnlog *l)
 {
     if (l->fd >= 0)
         l->fs->close(l->fs, l->fd);
-    if (l->direct_fd >= 0)
-        l->fs->close(l->fs, l->direct_fd);
-    l->fd = l->direct_fd = -1;
+    l->fd = -1;
+    close_direct(l);
 }
 
 void txnlog_close(struct txnlog *l)
@@ -202,7 +226,7 @@ static int open_file(struct txnlog *l, struct err *err)
     l->inode = st.inode;
     l->position = 0;
     l->size = TXNLOG_HEADER_BYTES;
-    l->zeroed_to = 0;
+    l->zeroed_to = l->zeros_cached_to = 0;
     l->synced_position = 0;
     l->name_durable = false;
     l->file_count++;
@@ -237,38 +261,72 @@ static int pad_file(struct txnlog *l, struct err *err)
  *
  * What a small batch costs is the call: a sync of what lies in the system's cache first writes it
  * from there, and takes 10 % longer than a write that goes to the disk by itself and a sync behind
- * it (bench/fsync.c: O_DIRECT). Larger batches gain as much there, and lose it: the zeros ahead are
- * in the cache, and have to be taken out of it block by block.
+ * it (bench/fsync.c: O_DIRECT). What large ones cost is the cache: its pages, and two copies, one
+ * of them of the zeros. So a large batch takes the next zeros with it, past the cache as well. Only
+ * zeros that are in the cache already are written over there: to take them out block by block costs
+ * more than it brings.
  *
  * Whole blocks only: the one where the last batch ended is written again, with what is in it. The
- * disk has these bytes, so that whatever becomes of the write they stay as they are; and only where
- * zeros are already: what has no blocks yet costs the file system's journal. */
+ * disk has these bytes, so that whatever becomes of the write they stay as they are; and a small
+ * batch only where zeros are already: what has no blocks yet costs the file system's journal. */
 
 static int64_t block_of(int64_t at)
 {
     return at - at % FILE_BLOCK_BYTES;
 }
 
+static int64_t blocks_end(const struct txnlog *l, int64_t at)
+{
+    return block_of(at + (int64_t)l->batch_bytes + FILE_BLOCK_BYTES - 1);
+}
+
 static bool goes_direct(const struct txnlog *l, int64_t at)
 {
-    int64_t until = block_of(at + (int64_t)l->batch_bytes + FILE_BLOCK_BYTES - 1);
-    return l->direct_fd >= 0 && l->position > 0 && l->batch_bytes <= DIRECT_BYTES_MAX &&
-           until <= l->zeroed_to;
+    int64_t until = blocks_end(l, at);
+    if (l->direct_fd < 0 || l->position == 0 || l->batch_bytes > DIRECT_BYTES_MAX)
+        return false;
+    if (l->batch_bytes <= SMALL_BYTES_MAX)
+        return until <= l->zeroed_to;
+    return until <= l->size && (until > l->zeroed_to || block_of(at) >= l->zeros_cached_to);
+}
+
+/* The zeros that go with a batch which ends at `until`, in `parts`; how many parts. */
+static int zeros_with_batch(const struct txnlog *l, int64_t until, struct iovec *parts)
+{
+    static _Alignas(FILE_BLOCK_BYTES) uint8_t zeros[ZERO_BLOCKS_BYTES];
+
+    int count = 0;
+    int64_t end = until + ZERO_BATCH_STEP_BYTES;
+    if (end > block_of(l->size))
+        end = block_of(l->size);
+    for (int64_t at = until; at < end && until > l->zeroed_to; count++) {
+        size_t len = end - at < ZERO_BLOCKS_BYTES ? (size_t)(end - at) : ZERO_BLOCKS_BYTES;
+        parts[count] = (struct iovec){zeros, len};
+        at += (int64_t)len;
+    }
+    return count;
 }
 
 static int write_direct(struct txnlog *l, int64_t at)
 {
-    int64_t from = block_of(at);
-    size_t len = (size_t)(at - from), whole = len + l->batch_bytes;
-    whole += (FILE_BLOCK_BYTES - whole % FILE_BLOCK_BYTES) % FILE_BLOCK_BYTES;
-    invariant(whole <= BLOCKS_BYTES);
+    int64_t from = block_of(at), until = blocks_end(l, at);
+    size_t len = (size_t)(at - from), whole = (size_t)(until - from);
+    room_in_blocks(l, whole);
     for (int i = 0; i < l->part_count; i++) {
         memcpy(l->blocks + len, l->parts[i].iov_base, l->parts[i].iov_len);
         len += l->parts[i].iov_len;
     }
     memset(l->blocks + len, 0, whole - len);
-    struct iovec part = {l->blocks, whole};
-    return file_write_full(l->fs, l->direct_fd, &part, 1, from);
+
+    struct iovec parts[1 + ZERO_BATCH_STEP_BYTES / ZERO_BLOCKS_BYTES] = {{l->blocks, whole}};
+    int zeros = zeros_with_batch(l, until, parts + 1);
+    int rc = file_write_full(l->fs, l->direct_fd, parts, 1 + zeros, from);
+    if (rc < 0 || until <= l->zeroed_to)
+        return rc;
+    l->zeroed_to = until;
+    for (int i = 1; i <= zeros; i++)
+        l->zeroed_to += (int64_t)parts[i].iov_len;
+    return 0;
 }
 
 /* What the next batch finds in its first block. */
@@ -298,8 +356,16 @@ static int write_batch(struct txnlog *l, struct err *err)
             return fail(l, rc, "write log file", err);
         at = TXNLOG_HEADER_BYTES;
     }
-    int rc = goes_direct(l, at) ? write_direct(l, at) : -EINVAL;
+    l->busy = l->direct_fd >= 0 && l->batch_bytes > SMALL_BYTES_MAX;
+    bool direct = goes_direct(l, at);
+    int rc = direct ? write_direct(l, at) : 0;
     if (rc == -EINVAL) /* some take the flag, and not these blocks */
+        close_direct(l);
+    if (rc == -EINVAL || rc == -ENOSPC) {
+        direct = false; /* there may be room for the batch, if not for zeros as well */
+        l->busy = false;
+    }
+    if (!direct)
         rc = file_write_full(l->fs, l->fd, l->parts, l->part_count, at);
     if (rc < 0)
         return fail(l, rc, "write log file", err);
@@ -405,7 +471,7 @@ static int64_t zeros_left(const struct txnlog *l)
 
 bool txnlog_idle_urgent(const struct txnlog *l)
 {
-    return !l->poisoned && l->fd >= 0 && zeros_left(l) < ZERO_LEFT_URGENT_BYTES &&
+    return !l->poisoned && l->fd >= 0 && !l->busy && zeros_left(l) < ZERO_LEFT_URGENT_BYTES &&
            l->position + zeros_left(l) < l->size;
 }
 
@@ -413,7 +479,7 @@ static int write_zeros_ahead(struct txnlog *l, struct err *err)
 {
     static const uint8_t zero_page[ZERO_PAGE_BYTES];
 
-    if (zeros_left(l) >= ZERO_LEFT_MIN_BYTES)
+    if (l->busy || zeros_left(l) >= ZERO_LEFT_MIN_BYTES)
         return 0;
     int64_t from = l->position + zeros_left(l);
     int64_t until = from + ZERO_STEP_BYTES;
@@ -432,7 +498,7 @@ static int write_zeros_ahead(struct txnlog *l, struct err *err)
     int rc = file_write_full(l->fs, l->fd, parts, count, from);
     if (rc < 0)
         return fail(l, rc, "write zeros ahead in log file", err);
-    l->zeroed_to = until;
+    l->zeroed_to = l->zeros_cached_to = until;
     return 0;
 }
 

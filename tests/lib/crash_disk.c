@@ -322,6 +322,8 @@ static int64_t disk_write(struct files *fs, int fd, const struct iovec *parts, i
     for (int p = 0; p < count; p++) {
         size_t want = parts[p].iov_len;
         size_t got = allocate(d, i, (size_t)(at + done), want);
+        if (d->direct[fd]) /* a file system gives no part of a block */
+            got -= got % FILE_BLOCK_BYTES;
         if (got > 0)
             put_bytes(i, (size_t)(at + done), parts[p].iov_base, got);
         done += (int64_t)got;

@@ -64,14 +64,15 @@ static void check_recovered(struct world *w)
 /* Work until the power fails or `steps` are done. */
 static void work(struct world *w, int steps)
 {
-    struct txnlog_options options = {.preallocate_bytes = (int64_t)(dice(w, 4) * 4096)};
+    struct txnlog_options options = {.preallocate_bytes =
+                                         (int64_t)(dice(w, 4) > 0 ? dice(w, 4) * 4096 : 128 << 10)};
     struct txnlog *log;
     assert_int_equal(txnlog_open(w->fs, STORE_PATH, &options, &log, NULL), 0);
     int rc = 0;
     while (rc == 0 && steps-- > 0) {
         struct buf frames = {0};
         int64_t first = w->appended + 1;
-        for (uint64_t count = 1 + dice(w, 6); count > 0; count--)
+        for (uint64_t count = 1 + dice(w, dice(w, 10) ? 6 : 60); count > 0; count--)
             store_frame(&frames, ++w->appended, 32 + dice(w, dice(w, 4) ? 200 : 1500));
         rc = txnlog_append(log, first, buf_slice(&frames));
         if (rc == 0)

@@ -154,6 +154,16 @@ static void write_all_kinds(struct crash_disk *disk)
     txnlog_close(log);
 }
 
+/* Two files with the same name on two disks. */
+static void assert_same_log(struct crash_disk *disk, struct crash_disk *other, const char *path)
+{
+    size_t len, other_len;
+    const uint8_t *bytes = crash_disk_bytes(disk, path, &len);
+    const uint8_t *other_bytes = crash_disk_bytes(other, path, &other_len);
+    assert_int_equal(len, other_len);
+    assert_memory_equal(bytes, other_bytes, len);
+}
+
 static void what_goes_past_the_cache_is_the_same_to_the_byte(void **state)
 {
     struct crash_disk *disk = *state, *other = crash_disk_create();
@@ -164,13 +174,61 @@ static void what_goes_past_the_cache_is_the_same_to_the_byte(void **state)
     assert_true(crash_disk_direct_writes(disk) > 150);
     assert_int_equal(crash_disk_direct_writes(other), 0);
 
-    size_t len, other_len;
-    const char *path = STORE_PATH "/log.1";
-    const uint8_t *bytes = crash_disk_bytes(disk, path, &len);
-    const uint8_t *other_bytes = crash_disk_bytes(other, path, &other_len);
-    assert_int_equal(len, other_len);
-    assert_memory_equal(bytes, other_bytes, len);
+    assert_same_log(disk, other, STORE_PATH "/log.1");
     crash_disk_free(other);
+}
+
+static void write_large(struct crash_disk *disk, int count)
+{
+    struct txnlog *log = open_log(disk, 4 << 20, 0);
+    for (int i = 0; i < count; i++) {
+        assert_int_equal(write_batch(log, 1 + i * 40, 40, 500 + (size_t)i, NULL), 0);
+        assert_int_equal(txnlog_idle(log, NULL), 0);
+        assert_false(txnlog_idle_urgent(log));
+    }
+    txnlog_close(log);
+}
+
+/* 40 records of 513 bytes and more, 64 times: 1.4 MB, and zeros with two of the batches. */
+static void large_batches_take_their_zeros_with_them(void **state)
+{
+    enum {
+        BATCHES = 64
+    };
+    struct crash_disk *disk = *state, *other = crash_disk_create();
+    store_format(crash_disk_files(other));
+    crash_disk_refuse_direct(other);
+    write_large(disk, BATCHES);
+    write_large(other, BATCHES);
+    assert_int_equal(crash_disk_direct_writes(disk),
+                     BATCHES - 1); /* the first one has the header */
+    assert_same_log(disk, other, STORE_PATH "/log.1");
+    crash_disk_free(other);
+}
+
+/* Nothing is lost, and the next quiet moment says that the disk is nearly full. */
+static void a_large_batch_that_leaves_no_space_for_zeros_is_written_without(void **state)
+{
+    struct crash_disk *disk = *state;
+    struct txnlog *log = open_log(disk, 4 << 20, 0);
+    assert_int_equal(write_batch(log, 1, 40, 500, NULL), 0);
+    crash_disk_space(disk, 64 << 10);
+    assert_int_equal(write_batch(log, 41, 40, 500, NULL), 0);
+    assert_true(txnlog_idle_urgent(log));
+    struct err err;
+    assert_int_equal(txnlog_idle(log, &err), ERR_NOSPACE);
+    assert_int_equal(write_batch(log, 81, 40, 500, NULL), 0); /* over what zeros there are */
+    txnlog_close(log);
+
+    struct txnfile f;
+    struct txn_record record;
+    assert_int_equal(txnfile_open(&f, crash_disk_files(disk), STORE_PATH "/log.1", NULL), 0);
+    for (int64_t zxid = 1; zxid <= 120; zxid++) {
+        assert_int_equal(txnfile_next(&f, &record, NULL), TXNFILE_RECORD);
+        assert_int_equal(record.zxid, zxid);
+    }
+    assert_int_equal(txnfile_next(&f, &record, NULL), TXNFILE_END);
+    txnfile_close(&f);
 }
 
 static void without_preallocation_the_file_ends_with_the_last_record(void **state)
@@ -376,6 +434,8 @@ int main(void)
         TEST(a_log_file_is_zookeepers_to_the_byte),
         TEST(a_log_file_grows_in_the_steps_of_zookeeper),
         TEST(what_goes_past_the_cache_is_the_same_to_the_byte),
+        TEST(large_batches_take_their_zeros_with_them),
+        TEST(a_large_batch_that_leaves_no_space_for_zeros_is_written_without),
         TEST(without_preallocation_the_file_ends_with_the_last_record),
         TEST(a_roll_or_the_size_limit_opens_a_file_named_by_its_first_zxid),
         TEST(a_failed_sync_poisons_for_ever),
