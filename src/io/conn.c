@@ -19,7 +19,8 @@ static void on_poll(uv_poll_t *handle, int status, int events);
 
 static void on_handle_closed(uv_handle_t *handle)
 {
-    free(handle->data);
+    struct conn *c = handle->data;
+    slab_free(&c->loop->conn_slab, c, sizeof *c);
 }
 
 static void on_timer_closed(uv_handle_t *handle)
@@ -85,10 +86,8 @@ static void wait_for(struct conn *c)
 static struct conn *open_with(struct loop *l, int fd, struct layer_secure *secure,
                               const struct conn_ops *ops, void *owner)
 {
-    struct conn *c = mem_calloc(1, sizeof *c);
-    c->ops = ops;
-    c->owner = owner;
-    c->loop = l;
+    struct conn *c = slab_alloc(&l->conn_slab, sizeof *c);
+    *c = (struct conn){.ops = ops, .owner = owner, .loop = l};
     layer_tcp_init(&c->tcp, fd);
     c->top = &c->tcp.layer;
     c->secure = secure;
@@ -97,7 +96,7 @@ static struct conn *open_with(struct loop *l, int fd, struct layer_secure *secur
     if (uv_poll_init(&l->uv, &c->poll, fd) != 0) {
         layer_close(c->top);
         free(secure);
-        free(c);
+        slab_free(&l->conn_slab, c, sizeof *c);
         return NULL;
     }
     list_append(&l->conns, &c->all);
@@ -196,9 +195,7 @@ static void out_keep(struct conn *c, const uint8_t *bytes, size_t len)
 
 void conn_prefetch(const struct conn *c)
 {
-    prefetch(&c->top);
-    prefetch(&c->tcp.fd);
-    prefetch(&c->out_at);
+    prefetch(&c->tcp);
     prefetch(&c->broken);
 }
 

@@ -48,12 +48,19 @@ struct conn_ops {
 };
 
 struct conn {
-    const struct conn_ops *ops;
-    void *owner;
-    struct loop *loop;
     struct layer *top;
     struct layer_tcp tcp;
     struct layer_secure *secure; /* NULL: plain TCP */
+    uint32_t out_at, out_len, out_cap;
+    uint8_t paused; /* bits: why */
+    bool link;      /* between servers */
+    bool wants_room;
+    bool closing; /* conn_close was called: flushes, then ends */
+    bool broken;  /* ends in the next turn, with `reason` */
+    int events;   /* what poll waits for */
+    const struct conn_ops *ops;
+    void *owner;
+    struct loop *loop;
     uv_poll_t poll;
     struct list all;   /* loop->conns */
     struct list ready; /* loop->ready: has input in hand and may be served */
@@ -61,13 +68,6 @@ struct conn {
     uint8_t *out;      /* output not sent: [out_at, out_len) */
     uint32_t in_len, in_cap;
     uint32_t in_want;
-    uint32_t out_at, out_len, out_cap;
-    int events;     /* what poll waits for */
-    uint8_t paused; /* bits: why */
-    bool link;      /* between servers */
-    bool wants_room;
-    bool closing; /* conn_close was called: flushes, then ends */
-    bool broken;  /* ends in the next turn, with `reason` */
     const char *reason;
     uv_timer_t *flush_timer; /* while closing with output left */
 };
@@ -85,8 +85,8 @@ struct conn *conn_open_secure_client(struct loop *l, int fd, struct tls_context 
 const struct tls_link *conn_tls(const struct conn *c);
 
 void conn_send(struct conn *c, const void *bytes, size_t len);
-/* conn_send in two halves, for many at once (fan.h): where conn_sends_at_once, layer_send on c->top
- * by whichever thread, then conn_sent with its answer by the owner's. */
+/* conn_send in two halves, for many at once (fan.h): where conn_sends_at_once, layer_tcp_send on
+ * c->tcp.fd by whichever thread, then conn_sent with its answer by the owner's. */
 bool conn_sends_at_once(const struct conn *c);
 void conn_prefetch(const struct conn *c);
 void conn_sent(struct conn *c, const void *bytes, size_t len, ssize_t sent);

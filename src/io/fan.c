@@ -7,13 +7,15 @@
 #include <uv.h>
 
 #include "base/mem.h"
-#include "io/conn.h"
+#include "io/stack.h"
 
 enum {
     HELPERS_MAX = 3,
-    SHARE = 32,         /* sends that are taken at a time */
-    GIVEN_PERCENT = 66, /* of the time, at most: let_them_read */
-    AHEAD = 2,          /* connections that are fetched while others are sent to */
+    SHARE = 32, /* sends that are taken at a time */
+    /* What is given to readers for a share, and at once. A processor reads what all threads send
+     * in the time of a share in 0.2 ms. */
+    READING_NS = 300 * 1000,
+    READING_NS_MAX = 3 * 1000 * 1000,
 };
 
 struct fan {
@@ -29,32 +31,32 @@ struct fan {
 };
 
 /* Who is told on the same machine wants a processor to read with while all of them send: what is
- * read as it comes is in the cache still, and its reader is not woken for each message. Reading
- * takes two thirds of a processor beside one that sends. More is not given: somebody who does not
- * read at all may be waiting for the processor, too. */
-static void let_them_read(uint64_t began_ns, uint64_t *given_ns)
+ * read as it comes is in the cache still, and its reader is not woken for each message. What
+ * reading takes is given, and not much more: somebody who does not read at all may be waiting for
+ * the processor, too, and keep it for milliseconds each time. */
+static void let_them_read(int64_t *credit_ns)
 {
-    uint64_t now_ns = uv_hrtime();
-    if (*given_ns * 100 > (now_ns - began_ns) * GIVEN_PERCENT)
+    *credit_ns += READING_NS;
+    if (*credit_ns > READING_NS_MAX)
+        *credit_ns = READING_NS_MAX;
+    if (*credit_ns < 0)
         return;
+    uint64_t left_ns = uv_hrtime();
     sched_yield();
-    *given_ns += uv_hrtime() - now_ns;
+    *credit_ns -= (int64_t)(uv_hrtime() - left_ns);
 }
 
 static void work(struct fan *f, struct fan_send *sends, size_t count)
 {
-    uint64_t began_ns = uv_hrtime(), given_ns = 0;
+    int64_t credit_ns = READING_NS_MAX;
     for (;;) {
         size_t from = atomic_fetch_add_explicit(&f->next, SHARE, memory_order_relaxed);
         if (from >= count)
             return;
         size_t until = count - from < SHARE ? count : from + SHARE;
-        for (size_t i = from; i < until; i++) {
-            if (i + AHEAD < until)
-                conn_prefetch(sends[i + AHEAD].conn);
-            sends[i].sent = layer_send(sends[i].conn->top, sends[i].bytes, sends[i].len);
-        }
-        let_them_read(began_ns, &given_ns);
+        for (size_t i = from; i < until; i++)
+            sends[i].sent = layer_tcp_send(sends[i].fd, sends[i].bytes, sends[i].len);
+        let_them_read(&credit_ns);
     }
 }
 

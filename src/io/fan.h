@@ -22,7 +22,8 @@ struct fan_send {
     struct conn *conn; /* conn_sends_at_once is true */
     const void *bytes;
     size_t len;
-    ssize_t sent; /* layer_send's answer, for conn_sent */
+    ssize_t sent; /* layer_tcp_send's answer, for conn_sent */
+    int fd;       /* the connection's: nothing else of it is looked at */
 };
 
 /* Helpers start at the first call: one for each processor that this process may use beside the

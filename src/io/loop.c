@@ -102,6 +102,7 @@ void loop_init(struct loop *l)
     *l = (struct loop){.deadline_ns = INT64_MAX};
     list_init(&l->ready);
     list_init(&l->conns);
+    slab_init(&l->conn_slab);
     l->read_buffer = mem_alloc(LOOP_LINK_READ_BYTES);
     int rc = uv_loop_init(&l->uv);
     invariant(rc == 0);
@@ -142,6 +143,7 @@ void loop_deinit(struct loop *l)
     uv_run(&l->uv, UV_RUN_DEFAULT);
     int rc = uv_loop_close(&l->uv);
     invariant(rc == 0);
+    slab_deinit(&l->conn_slab);
     free(l->read_buffer);
 }
 

@@ -14,6 +14,7 @@
 #include <uv.h>
 
 #include "base/list.h"
+#include "base/slab.h"
 
 enum {
     /* Read from one connection in one turn: bounds the turn, and is fair. */
@@ -40,6 +41,7 @@ struct loop {
     bool now_valid, spinning, again;
     struct list conns; /* all connections, those that are being flushed included */
     struct list ready; /* connections with input in hand */
+    struct slab conn_slab;
     uint8_t *read_buffer;
 };
 

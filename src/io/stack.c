@@ -23,10 +23,15 @@ static ssize_t tcp_recv(struct layer *l, void *ret, size_t len)
     return got >= 0 ? got : trouble();
 }
 
+ssize_t layer_tcp_send(int fd, const void *bytes, size_t len)
+{
+    ssize_t sent = send(fd, bytes, len, MSG_NOSIGNAL);
+    return sent >= 0 ? sent : trouble();
+}
+
 static ssize_t tcp_send(struct layer *l, const void *bytes, size_t len)
 {
-    ssize_t sent = send(tcp_of(l)->fd, bytes, len, MSG_NOSIGNAL);
-    return sent >= 0 ? sent : trouble();
+    return layer_tcp_send(tcp_of(l)->fd, bytes, len);
 }
 
 static int tcp_events(const struct layer *l, int wants)

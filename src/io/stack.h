@@ -54,6 +54,8 @@ struct layer_tcp {
 };
 
 void layer_tcp_init(struct layer_tcp *t, int fd);
+/* What its layer_send does, by whichever thread. */
+ssize_t layer_tcp_send(int fd, const void *bytes, size_t len);
 
 static inline ssize_t layer_recv(struct layer *l, void *ret, size_t len)
 {

@@ -46,10 +46,12 @@ static void client_add_certificate(struct node *n, struct client *c, struct slic
 
 void on_client_open(struct node *n, const struct node_event *ev)
 {
-    struct client *c = mem_calloc(1, sizeof *c);
-    c->id = ev->client;
-    c->secure = ev->open.secure;
-    c->opened_wall_ms = n->wall_ms;
+    struct client *c = slab_alloc(&n->client_slab, sizeof *c);
+    *c = (struct client){
+        .id = ev->client,
+        .secure = ev->open.secure,
+        .opened_wall_ms = n->wall_ms,
+    };
     c->stats.last_op = "NA";
     list_init(&c->held);
     client_add_identity(c, slice_str("ip"), ev->open.address);
@@ -74,7 +76,7 @@ static void client_free(struct node *n, struct client *c)
     for (uint32_t i = 0; i < c->identity_count; i++)
         free((void *)(uintptr_t)c->identities[i].scheme.ptr);
     free(c->identities);
-    free(c);
+    slab_free(&n->client_slab, c, sizeof *c);
 }
 
 /* What it has sent before it went is carried out all the same, but for what the throttler holds;

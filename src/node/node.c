@@ -80,6 +80,7 @@ struct node *node_create(const struct node_options *options, struct tree *tree,
     n->now_ns = now_ns;
     n->prng = options->seed | 1;
     map_init(&n->clients, options->seed);
+    slab_init(&n->client_slab);
     list_init(&n->clients_in_order);
     list_init(&n->held);
     n->watches = watch_create(options->seed);
@@ -100,6 +101,7 @@ void node_free(struct node *n)
     }
     ensemble_free(n->ensemble);
     map_deinit(&n->clients);
+    slab_deinit(&n->client_slab);
     watch_free(n->watches);
     drop_state(n);
     session_table_free(n->local_sessions);

@@ -4,6 +4,7 @@
 
 #include "base/list.h"
 #include "base/map.h"
+#include "base/slab.h"
 #include "node/ensemble.h"
 #include "node/fifo.h"
 #include "node/node.h"
@@ -45,24 +46,24 @@ enum {
  */
 struct client {
     uint64_t id;
-    struct list order; /* node.clients_in_order */
     enum client_state state;
     bool secure;
     bool paused;
     bool wants_read_only_reply; /* its ConnectRequest had the optional byte */
-    uint32_t waiting;           /* earlier writes of its session that a FIFO_WAIT stands for */
+    struct identity *identities;
+    uint32_t identity_count;
+    uint32_t outstanding; /* requests with xid > 0, queued or held, as ServerCnxn counts them */
+    struct client_stats stats; /* so far: what telling it of a watch touches */
+    struct list order;         /* node.clients_in_order */
+    uint32_t waiting;          /* earlier writes of its session that a FIFO_WAIT stands for */
     int32_t timeout_ms;
     struct session *session; /* NULL unless attached; the session's owner is this client's id */
     int64_t session_id;      /* stays after the session is gone, for views and replies */
     int64_t opened_wall_ms;
-    struct identity *identities;
-    uint32_t identity_count;
     size_t identity_bytes;
-    uint32_t outstanding; /* requests with xid > 0, queued or held, as ServerCnxn counts them */
     struct fifo fifo;
     struct list held; /* those of node.held that are its */
     size_t held_count, held_bytes;
-    struct client_stats stats;
 };
 
 /* A request whose header was read and which was let in. */
@@ -97,6 +98,7 @@ struct node {
     struct effects *fx;                   /* of the event being stepped */
 
     struct map clients;
+    struct slab client_slab; /* together, so that telling thousands misses few pages */
     struct list clients_in_order;
     size_t client_count;
     size_t inflight; /* entries in all fifos */
@@ -333,6 +335,9 @@ uint64_t node_random_below(struct node *n, uint64_t bound);
 /* reply.c: frames into the effects. */
 size_t reply_begin(struct effects *fx, int32_t xid, int64_t zxid, int32_t err);
 void reply_end(struct node *n, struct client *c, size_t begun, struct effects *fx);
+/* reply_end in two halves, for a frame that several clients get: its length, then one client. */
+size_t reply_seal(struct effects *fx, size_t begun);
+void reply_send(struct node *n, struct client *c, size_t begun, size_t len, struct effects *fx);
 /* A reply without a body. */
 void reply_header(struct node *n, struct client *c, int32_t xid, int64_t zxid, int32_t err,
                   struct effects *fx);

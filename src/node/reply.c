@@ -26,11 +26,16 @@ void reply_fail(struct effects *fx, size_t begun, int32_t err)
     store_be32(fx->send_bytes.ptr + begun + 16, (uint32_t)err);
 }
 
-void reply_end(struct node *n, struct client *c, size_t begun, struct effects *fx)
+size_t reply_seal(struct effects *fx, size_t begun)
 {
     size_t len = fx->send_bytes.len - begun;
     invariant(len >= FRAME_PREFIX_BYTES);
     store_be32(fx->send_bytes.ptr + begun, (uint32_t)(len - FRAME_PREFIX_BYTES));
+    return len;
+}
+
+void reply_send(struct node *n, struct client *c, size_t begun, size_t len, struct effects *fx)
+{
     fx_send(fx, c->id, begun, len);
     c->stats.sent++;
     metric_inc(&n->metrics, METRIC_PACKETS_SENT);
@@ -40,6 +45,11 @@ void reply_end(struct node *n, struct client *c, size_t begun, struct effects *f
     int32_t xid = (int32_t)load_be32(fx->send_bytes.ptr + begun + FRAME_PREFIX_BYTES);
     if (xid > 0 || xid == ZK_XID_SET_WATCHES)
         metric_add(&n->metrics, METRIC_RESPONSE_BYTES, len - FRAME_PREFIX_BYTES);
+}
+
+void reply_end(struct node *n, struct client *c, size_t begun, struct effects *fx)
+{
+    reply_send(n, c, begun, reply_seal(fx, begun), fx);
 }
 
 void reply_header(struct node *n, struct client *c, int32_t xid, int64_t zxid, int32_t err,

@@ -9,18 +9,27 @@ static void client_prefetch(const struct client *c)
     if (c == NULL)
         return;
     prefetch(&c->id);
-    prefetch(&c->identities);
     prefetch(&c->stats.sent);
 }
 
-static void send_event(struct node *n, struct client *c, int64_t zxid, int32_t type,
-                       struct slice path, struct effects *fx)
+/* An event as it is sent: the same bytes to everybody who hears it. */
+struct event_frame {
+    size_t at, len; /* in effects.send_bytes */
+};
+
+static struct event_frame put_event(int64_t zxid, int32_t type, struct slice path,
+                                    struct effects *fx)
 {
     size_t begun = reply_begin(fx, ZK_XID_NOTIFICATION, zxid, 0);
     struct rec_watcher_event ev = {.type = type, .state = ZK_STATE_SYNC_CONNECTED, .path = path};
     rec_put_watcher_event(&fx->send_bytes, &ev);
-    metric_add(&n->metrics, METRIC_WATCH_BYTES, fx->send_bytes.len - begun - 4);
-    reply_end(n, c, begun, fx);
+    return (struct event_frame){begun, reply_seal(fx, begun)};
+}
+
+static void send_event(struct node *n, struct client *c, struct event_frame e, struct effects *fx)
+{
+    metric_add(&n->metrics, METRIC_WATCH_BYTES, e.len - 4);
+    reply_send(n, c, e.at, e.len, fx);
 }
 
 enum {
@@ -32,7 +41,7 @@ struct firing {
     const struct tree_change *change;
     int64_t zxid;
     struct effects *fx;
-    uint64_t told;
+    struct event_frame frame; /* of the event that is being told; len 0: nobody was told yet */
 };
 
 /* Who may not read the node does not hear of it; the one-shot watch is gone all the same. */
@@ -45,8 +54,9 @@ static void tell(struct firing *f, struct client *c, int32_t type, struct slice 
     if (tree_acl_check(f->n->tree, acl_id, ZK_PERM_READ, client_identities(c),
                        f->n->options.skip_acl) != 0)
         return;
-    send_event(f->n, c, f->zxid, type, path, f->fx);
-    f->told++;
+    if (f->frame.len == 0)
+        f->frame = put_event(f->zxid, type, path, f->fx);
+    send_event(f->n, c, f->frame, f->fx);
     switch (type) {
     case ZK_EVENT_NODE_CREATED:
         metric_add_sample(&f->n->metrics, METRIC_NODE_CREATED_WATCH_COUNT, 1);
@@ -69,6 +79,7 @@ static void notify(void *arg, const uint64_t *watchers, size_t count, int32_t ty
                    struct slice path, bool at_parent)
 {
     struct firing *f = arg;
+    f->frame.len = 0;
     for (size_t i = 0; i < count; i++) {
         if (i + 2 * AHEAD < count)
             map_prefetch(&f->n->clients, watchers[i + 2 * AHEAD]);
@@ -168,7 +179,7 @@ static bool rewatch(struct node *n, struct client *c, struct rec_vec paths, enum
             return false;
         int32_t missed = missed_event(tree_find(n->tree, path), kind, relative_zxid);
         if (missed != 0)
-            send_event(n, c, -1, missed, path, fx);
+            send_event(n, c, put_event(-1, missed, path, fx), fx);
         else
             watch_add(n->watches, c->id, path, mode_of(kind));
     }

@@ -73,7 +73,12 @@ static void send_wide(struct server *s)
             continue;
         }
         p->chain_head = CHAIN_END;
-        sends[count++] = (struct fan_send){p->conn, s->fx.send_bytes.ptr + e->at, e->len, 0};
+        sends[count++] = (struct fan_send){
+            .conn = p->conn,
+            .bytes = s->fx.send_bytes.ptr + e->at,
+            .len = e->len,
+            .fd = p->conn->tcp.fd,
+        };
     }
     c->touched_count = left;
     if (c->fan == NULL)

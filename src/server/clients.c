@@ -35,7 +35,7 @@ void clients_prefetch(const struct server *s, uint64_t id)
     if (p == NULL)
         return;
     prefetch(&p->id);
-    prefetch(&p->chain_head);
+    prefetch(&p->chain_tail);
 }
 
 static void slots_grow(struct clients *c)
@@ -75,11 +75,13 @@ static struct peer *peer_add(struct server *s, const struct sockaddr *address)
     if (c->free_count == 0)
         slots_grow(c);
     uint32_t slot = c->free_slots[--c->free_count];
-    struct peer *p = mem_calloc(1, sizeof *p);
-    p->id = ++c->next_serial << PEER_SLOT_BITS | slot;
-    p->server = s;
-    p->opened_ns = loop_now_ns(&s->loop);
-    p->chain_head = UINT32_MAX;
+    struct peer *p = slab_alloc(&c->peer_slab, sizeof *p);
+    *p = (struct peer){
+        .id = ++c->next_serial << PEER_SLOT_BITS | slot,
+        .server = s,
+        .opened_ns = loop_now_ns(&s->loop),
+        .chain_head = UINT32_MAX,
+    };
     listen_address_bytes(address, p->address_bytes);
     memcpy(&p->address, address,
            address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
@@ -103,7 +105,7 @@ static void peer_remove(struct server *s, struct peer *p)
     address_add(c, p->address_bytes, -1);
     list_remove(&p->waiting);
     free(p->sasl);
-    free(p);
+    slab_free(&c->peer_slab, p, sizeof *p);
 }
 
 /* ---- going ---- */
@@ -540,6 +542,7 @@ void clients_init(struct server *s)
     list_init(&c->silent);
     list_init(&c->held_up);
     map_init(&c->per_address, options_seed());
+    slab_init(&c->peer_slab);
     c->per_address_max = (int32_t)config_int(s->config, CONFIG_MAX_CLIENT_CNXNS);
     c->count_max = (int32_t)config_int(s->config, CONFIG_MAX_CNXNS);
     c->either = config_flag(s->config, CONFIG_PORT_UNIFICATION);
@@ -565,4 +568,5 @@ void clients_deinit(struct server *s)
     free(s->clients.slots);
     free(s->clients.free_slots);
     map_deinit(&s->clients.per_address);
+    slab_deinit(&s->clients.peer_slab);
 }

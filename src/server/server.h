@@ -16,6 +16,7 @@
 
 #include "base/list.h"
 #include "base/map.h"
+#include "base/slab.h"
 #include "io/conn.h"
 #include "io/fan.h"
 #include "io/listen.h"
@@ -64,8 +65,9 @@ struct sasl;
 
 struct peer {
     uint64_t id;
-    struct server *server;
     struct conn *conn;
+    uint32_t chain_head, chain_tail; /* its sends while effects are carried out; carry.c */
+    struct server *server;
     struct list waiting; /* clients.silent, or clients.held_up, or nothing */
     int64_t opened_ns;
     bool secure;             /* it came to speak TLS */
@@ -73,8 +75,7 @@ struct peer {
     struct digest_md5 *sasl; /* its conversation; NULL = none */
     bool greeted;            /* its first frame went to the node */
     uint8_t address_bytes[16];
-    struct sockaddr_in6 address;     /* large enough for both kinds */
-    uint32_t chain_head, chain_tail; /* its sends while effects are carried out; carry.c */
+    struct sockaddr_in6 address; /* large enough for both kinds */
 };
 
 struct clients {
@@ -86,6 +87,7 @@ struct clients {
     bool either;                      /* the plain port takes TLS, too */
     size_t handshakes;                /* peers that are not known yet */
     int32_t handshakes_max;           /* <= 0: no limit */
+    struct slab peer_slab;
     struct peer **slots;
     uint32_t *free_slots;
     uint32_t slot_cap, free_count;

@@ -132,8 +132,11 @@ static void call_all(struct world *w, struct fan *fan, int call)
     for (int i = 0; i < CONNS; i++) {
         message(messages[i], call, i);
         if (conn_sends_at_once(w->conns[i]))
-            sends[count++] = (struct fan_send){
-                .conn = w->conns[i], .bytes = messages[i], .len = MESSAGE_BYTES, .sent = -99};
+            sends[count++] = (struct fan_send){.conn = w->conns[i],
+                                               .bytes = messages[i],
+                                               .len = MESSAGE_BYTES,
+                                               .sent = -99,
+                                               .fd = w->conns[i]->tcp.fd};
         else
             conn_send(w->conns[i], messages[i], MESSAGE_BYTES);
     }
