@@ -56,7 +56,8 @@ static void work(struct fan *f, struct fan_send *sends, size_t count)
         size_t until = count - from < SHARE ? count : from + SHARE;
         for (size_t i = from; i < until; i++)
             sends[i].sent = layer_tcp_send(sends[i].fd, sends[i].bytes, sends[i].len);
-        let_them_read(&credit_ns);
+        if (until < count)
+            let_them_read(&credit_ns);
     }
 }
 

@@ -70,6 +70,8 @@ struct txnlog {
     int synced_fd; /* -1 = not open */
     int64_t synced_position;
 
+    int64_t
+        direct_ns; /* the last write past the cache took, which waits for the disk as syncs do */
     int64_t sync_ns;
     uint64_t file_count;
     uint64_t total_bytes;
@@ -280,6 +282,13 @@ static int64_t blocks_end(const struct txnlog *l, int64_t at)
     return block_of(at + (int64_t)l->batch_bytes + FILE_BLOCK_BYTES - 1);
 }
 
+/* A large batch that ends at `until`: as many zeros as small ones find ahead are left behind it, or
+ * it takes the next ones. So a disk that is nearly full says so while there are some. */
+static bool wants_zeros(const struct txnlog *l, int64_t until)
+{
+    return l->zeroed_to - until < ZERO_LEFT_MIN_BYTES && l->zeroed_to < block_of(l->size);
+}
+
 static bool goes_direct(const struct txnlog *l, int64_t at)
 {
     int64_t until = blocks_end(l, at);
@@ -287,7 +296,7 @@ static bool goes_direct(const struct txnlog *l, int64_t at)
         return false;
     if (l->batch_bytes <= SMALL_BYTES_MAX)
         return until <= l->zeroed_to;
-    return until <= l->size && (until > l->zeroed_to || block_of(at) >= l->zeros_cached_to);
+    return until <= l->size && (wants_zeros(l, until) || block_of(at) >= l->zeros_cached_to);
 }
 
 /* The zeros that go with a batch which ends at `until`, in `parts`; how many parts. */
@@ -299,7 +308,7 @@ static int zeros_with_batch(const struct txnlog *l, int64_t until, struct iovec 
     int64_t end = until + ZERO_BATCH_STEP_BYTES;
     if (end > block_of(l->size))
         end = block_of(l->size);
-    for (int64_t at = until; at < end && until > l->zeroed_to; count++) {
+    for (int64_t at = until; at < end && wants_zeros(l, until); count++) {
         size_t len = end - at < ZERO_BLOCKS_BYTES ? (size_t)(end - at) : ZERO_BLOCKS_BYTES;
         parts[count] = (struct iovec){zeros, len};
         at += (int64_t)len;
@@ -321,11 +330,12 @@ static int write_direct(struct txnlog *l, int64_t at)
     struct iovec parts[1 + ZERO_BATCH_STEP_BYTES / ZERO_BLOCKS_BYTES] = {{l->blocks, whole}};
     int zeros = zeros_with_batch(l, until, parts + 1);
     int rc = file_write_full(l->fs, l->direct_fd, parts, 1 + zeros, from);
-    if (rc < 0 || until <= l->zeroed_to)
+    if (rc < 0)
         return rc;
-    l->zeroed_to = until;
     for (int i = 1; i <= zeros; i++)
-        l->zeroed_to += (int64_t)parts[i].iov_len;
+        until += (int64_t)parts[i].iov_len;
+    if (until > l->zeroed_to)
+        l->zeroed_to = until;
     return 0;
 }
 
@@ -356,12 +366,15 @@ static int write_batch(struct txnlog *l, struct err *err)
             return fail(l, rc, "write log file", err);
         at = TXNLOG_HEADER_BYTES;
     }
-    l->busy = l->direct_fd >= 0 && l->batch_bytes > SMALL_BYTES_MAX;
+    l->busy =
+        l->direct_fd >= 0 && l->batch_bytes > SMALL_BYTES_MAX && l->batch_bytes <= DIRECT_BYTES_MAX;
     bool direct = goes_direct(l, at);
+    int64_t start_ns = monotonic_ns();
     int rc = direct ? write_direct(l, at) : 0;
+    l->direct_ns = direct ? monotonic_ns() - start_ns : 0;
     if (rc == -EINVAL) /* some take the flag, and not these blocks */
         close_direct(l);
-    if (rc == -EINVAL || rc == -ENOSPC) {
+    if (rc == -EINVAL || rc == -ENOSPC || rc == -EDQUOT) {
         direct = false; /* there may be room for the batch, if not for zeros as well */
         l->busy = false;
     }
@@ -388,7 +401,7 @@ static int make_durable(struct txnlog *l, struct err *err)
         what = "sync the directory of log file";
         rc = l->fs->sync_dir(l->fs, l->dir);
     }
-    l->sync_ns = monotonic_ns() - start_ns;
+    l->sync_ns = l->direct_ns + (monotonic_ns() - start_ns);
     if (rc < 0) {
         fail(l, rc, what, err);
         l->poisoned = true;

@@ -55,9 +55,9 @@ int txnlog_idle(struct txnlog *l, struct err *err);
 bool txnlog_idle_urgent(const struct txnlog *l); /* fewer zeros are left than a usual batch needs */
 
 struct txnlog_status {
-    int64_t file_zxid;    /* names the current file; -1 = none yet */
-    int64_t position;     /* bytes durable in it */
-    int64_t sync_ns;      /* the last fdatasync took */
+    int64_t file_zxid; /* names the current file; -1 = none yet */
+    int64_t position;  /* bytes durable in it */
+    int64_t sync_ns;   /* the last fdatasync took, and the write before it if it went to the disk */
     uint64_t file_count;  /* files opened */
     uint64_t total_bytes; /* written in all files, padding not counted */
 };

@@ -22,6 +22,11 @@ void effects_clear(struct effects *fx)
     fx->election_count = fx->link_count = 0;
     arena_clear(&fx->persist_bytes);
     arena_clear(&fx->send_bytes);
+    if (fx->send_cap * sizeof *fx->sends > ARENA_KEPT_MAX) {
+        free(fx->sends);
+        fx->sends = NULL;
+        fx->send_cap = 0;
+    }
 }
 
 void effects_deinit(struct effects *fx)

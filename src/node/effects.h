@@ -166,6 +166,12 @@ struct effects {
                             step */
 };
 
+/* How much there is to send: bytes, and the list of who gets them (a crowd gets the same bytes). */
+static inline size_t effects_send_size(const struct effects *fx)
+{
+    return fx->send_bytes.len + fx->send_count * sizeof *fx->sends;
+}
+
 void effects_clear(struct effects *fx); /* keeps the memory, up to a bound */
 void effects_deinit(struct effects *fx);
 

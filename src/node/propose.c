@@ -397,7 +397,7 @@ void commit_ready(struct node *n, struct effects *fx)
 {
     if (n->ensemble != NULL)
         syncs_run(n, fx);
-    for (size_t hinted = 0; commit_is_behind(n) && fx->send_bytes.len < COMMIT_BYTES_MAX;
+    for (size_t hinted = 0; commit_is_behind(n) && effects_send_size(fx) < COMMIT_BYTES_MAX;
          hinted--) {
         if (hinted == 0)
             hinted = commit_look_ahead(n);

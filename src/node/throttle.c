@@ -165,7 +165,8 @@ void throttler_run(struct node *n, struct effects *fx)
             return;
         }
         take(n, h, fx);
-        if (fx->send_bytes.len >= EFFECTS_BYTES_MAX || fx->persist_bytes.len >= EFFECTS_BYTES_MAX)
+        if (effects_send_size(fx) >= EFFECTS_BYTES_MAX ||
+            fx->persist_bytes.len >= EFFECTS_BYTES_MAX)
             return;
     }
 }

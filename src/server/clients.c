@@ -232,8 +232,8 @@ static bool is_admitted(struct server *s, struct slice connect)
 
 static bool effects_are_due(const struct effects *fx)
 {
-    return fx->read_count > 0 || fx->close_count > 0 || fx->send_bytes.len >= EFFECTS_BYTES_MAX ||
-           fx->persist_bytes.len >= EFFECTS_BYTES_MAX;
+    return fx->read_count > 0 || fx->close_count > 0 ||
+           effects_send_size(fx) >= EFFECTS_BYTES_MAX || fx->persist_bytes.len >= EFFECTS_BYTES_MAX;
 }
 
 static bool take_greeting(struct server *s, struct peer *p, struct slice frame)

@@ -104,6 +104,63 @@ static void a_commit_with_much_to_answer_goes_on_in_the_next_step(void **state)
     kit_close(k);
 }
 
+static void watch_for_good(struct kit *k, uint64_t client, const char *path)
+{
+    struct buf b = {0};
+    rec_put_slice(&b, slice_str(path));
+    buf_put_i32(&b, ZK_ADD_WATCH_PERSISTENT);
+    kit_request(k, client, 1, ZK_OP_ADD_WATCH, &b);
+    buf_deinit(&b);
+    assert_int_equal(kit_reply(k, client).err, 0);
+}
+
+/* An event is the same bytes for all who hear it; the list of them is what fills memory. */
+static void a_commit_that_tells_many_goes_on_in_the_next_step(void **state)
+{
+    (void)state;
+    enum {
+        WATCHERS = 7,
+        WRITES = 60000,
+        STEP_BYTES_MAX = 17 << 20,
+    };
+    struct node_options o;
+    kit_defaults(&o);
+    struct kit *k = kit_open(&o);
+    for (uint64_t i = 1; i <= WATCHERS + 1; i++)
+        kit_connect(k, i);
+    kit_create_open(k, 1, "/told");
+    kit_sync(k);
+    kit_reply(k, 1);
+    for (uint64_t i = 2; i <= WATCHERS + 1; i++)
+        watch_for_good(k, i, "/told");
+    for (int i = 0; i < WRITES; i++) {
+        struct buf b = {0};
+        rec_put_set_data_request(
+            &b, &(struct rec_set_data_request){slice_str("/told"), slice_str("x"), -1});
+        kit_request(k, 1, 2 + i, ZK_OP_SET_DATA, &b);
+        buf_deinit(&b);
+    }
+
+    kit_sync(k);
+    size_t steps = 1;
+    for (; k->fx.deadline_ns <= k->now_ms * 1000000; steps++) {
+        assert_true(effects_send_size(&k->fx) < STEP_BYTES_MAX);
+        kit_tick(k, 0);
+    }
+    assert_true(steps > 1);
+    for (uint64_t i = 2; i <= WATCHERS + 1; i++) {
+        int64_t zxid = 0;
+        for (int event = 0; event < WRITES; event++) {
+            struct kit_reply r = kit_reply(k, i);
+            assert_int_equal(r.xid, ZK_XID_NOTIFICATION);
+            assert_true(r.zxid > zxid);
+            zxid = r.zxid;
+        }
+        assert_false(kit_has_reply(k, i));
+    }
+    kit_close(k);
+}
+
 static void a_queue_whose_answers_fill_memory_ends_its_connection(void **state)
 {
     (void)state;
@@ -130,6 +187,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_answer_to_a_multi_read_has_a_bound),
         cmocka_unit_test(a_commit_with_much_to_answer_goes_on_in_the_next_step),
+        cmocka_unit_test(a_commit_that_tells_many_goes_on_in_the_next_step),
         cmocka_unit_test(a_queue_whose_answers_fill_memory_ends_its_connection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
