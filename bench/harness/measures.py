@@ -5,6 +5,7 @@ Every sample goes to `results.add(row, server, value)`; medians are made at the 
 
 import contextlib
 import pathlib
+import shutil
 
 from harness import snapshot
 from harness.servers import HEAP_OF_MILLION, Instance, Load
@@ -151,6 +152,9 @@ class Bench:
         for _ in range(1 if self.quick else 5):
             for server in servers:
                 with self.fresh(server) as one:
+                    one.start()  # its program comes into memory
+                    one.stop()
+                    shutil.rmtree(one.folder)
                     self.results.add("empty start", server.name, one.start() * 1e3)
                     self.results.add("empty memory", server.name, one.rss_settled_bytes(5) / 1e6)
         self.say("empty starts done")
