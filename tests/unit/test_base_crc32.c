@@ -9,18 +9,7 @@
 #include <cmocka.h>
 
 #include "base/crc32.h"
-
-/* By the definition, a bit at a time. */
-static uint32_t crc32_bitwise(const uint8_t *p, size_t len)
-{
-    uint32_t crc = 0xffffffff;
-    while (len-- > 0) {
-        crc ^= *p++;
-        for (int bit = 0; bit < 8; bit++)
-            crc = (crc >> 1) ^ (crc & 1 ? 0xedb88320 : 0);
-    }
-    return ~crc;
-}
+#include "crc32_bitwise.h"
 
 static void fill(uint8_t *p, size_t len)
 {

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
+#include "crc32_bitwise.h"
 #include "tree/tree.h"
 
 enum {
@@ -43,18 +44,6 @@ static size_t put_stat(uint8_t *at)
     store_be32(at + 48, (uint32_t)STAT.aversion);
     store_be64(at + 52, (uint64_t)STAT.ephemeral_owner);
     return STAT_BYTES;
-}
-
-/* By the definition, a bit at a time. */
-static uint32_t crc32_bitwise(const uint8_t *p, size_t len)
-{
-    uint32_t crc = 0xffffffff;
-    while (len-- > 0) {
-        crc ^= *p++;
-        for (int bit = 0; bit < 8; bit++)
-            crc = (crc >> 1) ^ (crc & 1 ? 0xedb88320 : 0);
-    }
-    return ~crc;
 }
 
 /* Both in memory of exactly their size. */
