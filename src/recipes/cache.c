@@ -127,6 +127,13 @@ void cache_settle_list(struct cache_entry *e)
         settle(e, &e->owes_list);
 }
 
+/* A list of an earlier round may still be owed. */
+void cache_know_childless(struct cache_entry *e)
+{
+    e->listed_round = e->cache->round;
+    settle(e, &e->owes_list);
+}
+
 /* ---- What goes ---- */
 
 static void drop_value(struct cache_entry *e)

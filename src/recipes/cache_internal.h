@@ -79,6 +79,8 @@ void cache_owe_read(struct cache_entry *e);
 void cache_owe_list(struct cache_entry *e);
 void cache_settle_read(struct cache_entry *e);
 void cache_settle_list(struct cache_entry *e);
+/* Its stat says that there are none, and none are known. */
+void cache_know_childless(struct cache_entry *e);
 
 /* The node is not there any more: its value and all below it go, and are told. The first leaves the
  * entry; the second leaves that of the root alone. */

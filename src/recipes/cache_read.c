@@ -164,13 +164,15 @@ static void look_below(struct cache_entry *e, const struct caucus_stat *stat)
         return;
     bool has_any = stat->num_children > 0 || !list_is_empty(&e->children);
     if (e->cache->one_by_one) {
-        if (e->child_watch == CACHE_WATCH_NONE)
+        /* A watch that stands is not enough: the list that set it was for nothing if the root was
+         * made again meanwhile. */
+        if (e->child_watch == CACHE_WATCH_NONE || (e->listed_round == 0 && !e->owes_list))
             cache_owe_list(e);
     } else if (e->listed_round != e->cache->round) {
         if (has_any)
             cache_owe_list(e);
         else
-            e->listed_round = e->cache->round;
+            cache_know_childless(e);
     }
 }
 
@@ -306,7 +308,7 @@ static void on_listed(void *context, const struct caucus_result *r)
             cache_want_list(e);
         } else {
             cache_settle_list(e);
-            if (e->list_round == k->round)
+            if (k->one_by_one || e->list_round == k->round)
                 e->listed_round = k->round;
             if (r->rc == 0) {
                 k->m.failures = 0;

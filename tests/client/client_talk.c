@@ -45,20 +45,24 @@ static void on_answer(void *context, const struct caucus_result *r)
 static void on_identities(void *context, const struct caucus_result *r)
 {
     (void)context;
+    flockfile(stdout); /* what the other thread says is another line */
     printf("who %s", caucus_error_name(r->rc));
     for (size_t i = 0; i < r->identity_count; i++)
         printf(" %s:%s", r->identities[i].scheme, r->identities[i].user);
     printf("\n");
+    funlockfile(stdout);
 }
 
 static void tell_session(void)
 {
     struct caucus_session s;
     caucus_get_session(c, &s);
+    flockfile(stdout);
     printf("session %lld ", (long long)s.id);
     for (int i = 0; i < 16; i++)
         printf("%02x", s.password[i]);
     printf(" %llu\n", (unsigned long long)s.generation);
+    funlockfile(stdout);
 }
 
 static char *label(const char *op, const char *path)

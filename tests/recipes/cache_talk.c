@@ -150,10 +150,12 @@ static void list_children(const char *path)
 {
     struct caucus_cache_list list = {0};
     int rc = caucus_cache_get_children(cache, strcmp(path, ".") == 0 ? NULL : path, &list);
+    flockfile(stdout);
     printf("0 children %s", caucus_error_name(rc));
     for (size_t i = 0; i < list.count; i++)
         printf(" %s", list.nodes[i]->name);
     printf("\n");
+    funlockfile(stdout);
     caucus_cache_list_free(&list);
 }
 
@@ -161,10 +163,12 @@ static void list_all(void)
 {
     struct caucus_cache_list list;
     caucus_cache_get_all(cache, &list);
+    flockfile(stdout);
     printf("0 all");
     for (size_t i = 0; i < list.count; i++)
         printf(" %s=%s", list.nodes[i]->path, text(list.nodes[i]));
     printf("\n");
+    funlockfile(stdout);
     caucus_cache_list_free(&list);
 }
 

@@ -33,10 +33,12 @@ static inline void client_tell_session(struct caucus *c)
 {
     struct caucus_session s;
     caucus_get_session(c, &s);
+    flockfile(stdout); /* what callbacks say is another line */
     printf("0 session %lld ", (long long)s.id);
     for (size_t i = 0; i < sizeof(s.password); i++)
         printf("%02x", s.password[i]);
     printf("\n");
+    funlockfile(stdout);
 }
 
 #endif

@@ -214,10 +214,12 @@ static void list_peers(struct talker *t)
 {
     struct caucus_peers *list;
     caucus_detector_list(t->detector, &list);
+    flockfile(stdout);
     printf("%d peers", t->number);
     for (size_t i = 0; i < list->count; i++)
         printf(" %s=%d", list->peers[i].id, list->peers[i].level);
     printf("\n");
+    funlockfile(stdout);
     caucus_peers_free(list);
 }
 

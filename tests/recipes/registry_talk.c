@@ -145,10 +145,12 @@ static void list(void)
     struct caucus_instances *all;
     caucus_discovery_await(discovery, -1);
     caucus_discovery_list(discovery, &all);
+    flockfile(stdout);
     printf("0 list");
     for (size_t i = 0; i < all->count; i++)
         printf(" %s", all->instances[i]->id);
     printf("\n");
+    funlockfile(stdout);
     caucus_instances_free(all);
 }
 

@@ -198,6 +198,36 @@ def test_children_are_followed_and_nothing_else(standing, cached, path, backend,
 
 
 @ways
+@everywhere
+def test_a_root_made_again_under_a_list_in_flight(standing, cached, path, backend, way):
+    server = standing(backend)
+    s = raw(server)
+    s.ok(rawzk.create(path, b"old"))
+    c, proxy = cached(server, path, "tree", way)
+    c.open().hear("ready")
+    made_again = []
+
+    def make_again():
+        """Before the list, which answers for the new node while none is known to be there."""
+        if not made_again:
+            made_again.append(path)
+            with raw(server) as other:
+                delete_all(other, path)
+                other.ok(rawzk.create(path, b"new"))
+                other.ok(rawzk.create(f"{path}/below", b"new"))
+
+    proxy.foil(GET_CHILDREN if way == "one by one" else GET, make_again)
+    s.ok(rawzk.create(f"{path}/first"))
+    c.hear(f"added {path}/below 0 new")
+    assert made_again
+    c.check({path: "new", f"{path}/below": "new"})
+    s.ok(rawzk.create(f"{path}/later", b"new"))
+    c.hear(f"added {path}/later 0 new")
+    assert (c.ask("is", "is")[1], proxy.requests[ADD_WATCH]) == ("1", 1)
+    c.quit()
+
+
+@ways
 @servers
 def test_a_node_is_followed(standing, cached, path, backend, way):
     server = standing(backend)
@@ -254,6 +284,28 @@ def test_after_a_reconnection_the_differences_are_told(standing, cached, path, b
         assert read[GET] == 4 and read[EXISTS] == 4 and read[GET_CHILDREN] == 2, dict(read)
     else:
         assert read[EXISTS] == 1, dict(read)
+    c.quit()
+
+
+@ways
+@everywhere
+def test_children_that_were_asked_for_and_are_gone_when_it_is_back(standing, cached, path, backend, way):
+    server = standing(backend)
+    s = raw(server)
+    s.ok(rawzk.create(path, b"1"))
+    s.ok(rawzk.create(f"{path}/child"))
+    c, proxy = cached(server, path, "tree", way)
+    proxy.hold(GET_CHILDREN)
+    c.open()
+    assert proxy.held.wait(60)
+    s.ok(rawzk.delete(f"{path}/child"))
+    proxy.cut()
+    proxy.release()
+    c.hear("ready")
+    c.check({path: "1"})
+    s.ok(rawzk.create(f"{path}/child", b"2"))
+    c.hear(f"added {path}/child 0 2")
+    assert c.ask("is", "is") == ["is", "1"]
     c.quit()
 
 
