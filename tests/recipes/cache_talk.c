@@ -4,6 +4,7 @@
  *   cache_talk HOSTS TIMEOUT_MS PATH node|children|tree BYTES_MAX
  *
  *   state NAME                              ready          trouble PATH ERROR
+ *   passed NAME    a state that the cache has heard of as well
  *   added PATH VERSION DATA                 changed PATH VERSION DATA BEFORE
  *   removed PATH VERSION DATA
  *
@@ -172,6 +173,20 @@ static void list_all(void)
     caucus_cache_list_free(&list);
 }
 
+static void on_passed(void *context, struct caucus *client, const struct caucus_state_change *s)
+{
+    (void)context;
+    (void)client;
+    printf("0 passed %s\n", caucus_state_name(s->state));
+}
+
+/* Behind the cache, which has become a listener by then. */
+static void listen_behind(void *context)
+{
+    (void)context;
+    caucus_add_listener(c, on_passed, NULL);
+}
+
 static void begin(const char *scope, size_t bytes_max)
 {
     enum caucus_cache_scope s = strcmp(scope, "node") == 0       ? CAUCUS_CACHE_NODE
@@ -179,6 +194,8 @@ static void begin(const char *scope, size_t bytes_max)
                                                                  : CAUCUS_CACHE_TREE;
     struct caucus_cache_options o = {.on_change = on_change, .bytes_max = bytes_max};
     int rc = caucus_cache_open(c, root, s, &o, &cache);
+    if (rc == 0)
+        caucus_run_at(c, 0, listen_behind, NULL);
     printf("0 opened %s\n", caucus_error_name(rc));
 }
 

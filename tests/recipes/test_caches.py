@@ -269,9 +269,10 @@ def test_after_a_reconnection_the_differences_are_told(standing, cached, path, b
     s.ok(rawzk.create(f"{path}/again", b"new"))
     s.ok(rawzk.create(f"{path}/made", b"new"))
     s.ok(rawzk.create(f"{path}/made/below", b"new"))
-    back(proxy)
-    c.hear("state SUSPENDED")
+    proxy.cut()
+    c.hear("passed SUSPENDED")
     assert c.ask("is", "is") == ["is", "0"]
+    proxy.speak()
     c.hear("ready")
     assert sorted(c.take_news()) == [
         f"added {path}/again 0 new", f"added {path}/made 0 new", f"added {path}/made/below 0 new",
