@@ -117,7 +117,7 @@ static void send_handshake(struct fleet *f, struct conn *c, int timeout_ms)
     put_connect_request(conn_reserve(c, CONNECT_REQUEST_BYTES), timeout_ms, &new_session);
     conn_commit(c, CONNECT_REQUEST_BYTES);
     c->state = CONN_HANDSHAKE;
-    watch_socket(f, c, EPOLL_CTL_MOD, EPOLLIN);
+    watch_socket(f, c, EPOLL_CTL_MOD, f->readable);
     conn_flush(f, c);
 }
 
@@ -183,7 +183,7 @@ void conn_flush(struct fleet *f, struct conn *c)
     }
     if (stuck != c->waits_for_room) {
         c->waits_for_room = stuck;
-        watch_socket(f, c, EPOLL_CTL_MOD, stuck ? EPOLLIN | EPOLLOUT : EPOLLIN);
+        watch_socket(f, c, EPOLL_CTL_MOD, stuck ? f->readable | EPOLLOUT : f->readable);
     }
 }
 
@@ -251,6 +251,7 @@ void conn_fleet_open(struct fleet *f, const struct fleet_options *opts)
 {
     raise_file_limit(opts->count + 64);
     f->count = opts->count;
+    f->readable = opts->edges ? EPOLLIN | EPOLLET : EPOLLIN;
     f->conns = allocate((size_t)opts->count, sizeof f->conns[0]);
     f->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (f->epoll_fd < 0)

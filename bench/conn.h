@@ -53,12 +53,16 @@ struct fleet_options {
     int timeout_ms;
     uint32_t in_bytes;
     uint32_t out_bytes;
+    /* A connection is reported once for what has come, not until it is read: half the work of
+     * epoll. Whoever reads it must have room for all that can come. */
+    bool edges;
 };
 
 struct fleet {
     struct conn *conns;
     int count;
     int epoll_fd;
+    uint32_t readable; /* what epoll is asked for */
 };
 
 /* Opens all sessions, `window` at a time, and returns when all are established. */

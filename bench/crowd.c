@@ -28,6 +28,7 @@ static void open_crowd(struct fleet *f, const struct options *opts, int count)
         .timeout_ms = opts->session_timeout_ms,
         .in_bytes = CONN_BYTES,
         .out_bytes = CONN_BYTES,
+        .edges = true,
     };
     conn_fleet_open(f, &fleet);
 }

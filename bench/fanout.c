@@ -99,7 +99,7 @@ static void reader(const struct sockaddr_in *address, int count, int tell)
         if (fd < 0 || connect(fd, (const struct sockaddr *)address, sizeof *address) < 0)
             fail("connect");
         no_delay(fd);
-        struct epoll_event e = {.events = EPOLLIN, .data.fd = fd};
+        struct epoll_event e = {.events = EPOLLIN | EPOLLET, .data.fd = fd};
         epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e);
     }
     read_rounds(epoll, count, tell);

@@ -199,12 +199,7 @@ void conn_prefetch(const struct conn *c)
     prefetch(&c->broken);
 }
 
-bool conn_sends_at_once(const struct conn *c)
-{
-    return !c->broken && !c->closing && c->secure == NULL && conn_unsent(c) == 0;
-}
-
-void conn_sent(struct conn *c, const void *bytes, size_t len, ssize_t sent)
+static void take_answer(struct conn *c, const void *bytes, size_t len, ssize_t sent)
 {
     if (sent == LAYER_BROKEN) {
         mark_gone(c);
@@ -219,7 +214,22 @@ void conn_send(struct conn *c, const void *bytes, size_t len)
 {
     if (c->broken || c->closing || len == 0)
         return;
-    conn_sent(c, bytes, len, conn_unsent(c) == 0 ? layer_send(c->top, bytes, len) : LAYER_AGAIN);
+    take_answer(c, bytes, len, conn_unsent(c) == 0 ? layer_send(c->top, bytes, len) : LAYER_AGAIN);
+}
+
+ssize_t conn_try_send(const struct conn *c, const void *bytes, size_t len)
+{
+    if (c->broken || c->closing || c->secure != NULL || conn_unsent(c) > 0)
+        return CONN_NOT_TRIED;
+    return layer_tcp_send(c->tcp.fd, bytes, len);
+}
+
+void conn_sent(struct conn *c, const void *bytes, size_t len, ssize_t tried)
+{
+    if (tried == CONN_NOT_TRIED)
+        conn_send(c, bytes, len);
+    else
+        take_answer(c, bytes, len, tried);
 }
 
 /* May be served again, if there is something to serve. */

@@ -85,11 +85,15 @@ struct conn *conn_open_secure_client(struct loop *l, int fd, struct tls_context 
 const struct tls_link *conn_tls(const struct conn *c);
 
 void conn_send(struct conn *c, const void *bytes, size_t len);
-/* conn_send in two halves, for many at once (fan.h): where conn_sends_at_once, layer_tcp_send on
- * c->tcp.fd by whichever thread, then conn_sent with its answer by the owner's. */
-bool conn_sends_at_once(const struct conn *c);
-void conn_prefetch(const struct conn *c);
-void conn_sent(struct conn *c, const void *bytes, size_t len, ssize_t sent);
+/* conn_send in two halves, for many at once (fan.h): the first by whichever thread, while nobody
+ * else touches the connection; the second, with its answer, by the owner's, and needless where the
+ * answer is len. Only plain TCP with nothing waiting is tried in the first. */
+enum {
+    CONN_NOT_TRIED = -3, /* beside LAYER_AGAIN and LAYER_BROKEN */
+};
+ssize_t conn_try_send(const struct conn *c, const void *bytes, size_t len);
+void conn_prefetch(const struct conn *c); /* ahead of the first */
+void conn_sent(struct conn *c, const void *bytes, size_t len, ssize_t tried);
 void conn_close(struct conn *c); /* after what has been sent to it is out */
 
 void conn_be_link(struct conn *c);

@@ -3,26 +3,32 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <uv.h>
 
 #include "base/mem.h"
-#include "io/stack.h"
 
 enum {
     HELPERS_MAX = 3,
-    SHARE = 32, /* sends that are taken at a time */
+    SHARE = 32, /* what is taken at a time */
     /* What is given to readers for a share, and at once. A processor reads what all threads send
-     * in the time of a share in 0.2 ms. */
+     * in the time of a share in 0.2 ms; a reader that has fallen behind takes its whole slice, 3 or
+     * 4 ms, now and then. */
     READING_NS = 300 * 1000,
-    READING_NS_MAX = 3 * 1000 * 1000,
+    READING_NS_MAX = 12 * 1000 * 1000,
+};
+
+struct fan_call {
+    fan_fn *fn;
+    void *arg;
+    size_t count;
 };
 
 struct fan {
     pthread_mutex_t lock;
     pthread_cond_t called, done;
-    struct fan_send *sends; /* NULL = no call is under way, or all of it has been taken */
-    size_t count;
+    struct fan_call call; /* fn NULL = none is under way, or all of it has been taken */
     _Atomic size_t next;
     unsigned busy; /* helpers that may hold a share */
     bool stopping, started;
@@ -46,17 +52,17 @@ static void let_them_read(int64_t *credit_ns)
     *credit_ns -= (int64_t)(uv_hrtime() - left_ns);
 }
 
-static void work(struct fan *f, struct fan_send *sends, size_t count)
+static void work(struct fan *f, const struct fan_call *c)
 {
     int64_t credit_ns = READING_NS_MAX;
     for (;;) {
         size_t from = atomic_fetch_add_explicit(&f->next, SHARE, memory_order_relaxed);
-        if (from >= count)
+        if (from >= c->count)
             return;
-        size_t until = count - from < SHARE ? count : from + SHARE;
+        size_t until = c->count - from < SHARE ? c->count : from + SHARE;
         for (size_t i = from; i < until; i++)
-            sends[i].sent = layer_tcp_send(sends[i].fd, sends[i].bytes, sends[i].len);
-        if (until < count)
+            c->fn(c->arg, i);
+        if (until < c->count)
             let_them_read(&credit_ns);
     }
 }
@@ -66,17 +72,16 @@ static void *helper_main(void *arg)
     struct fan *f = arg;
     pthread_mutex_lock(&f->lock);
     while (!f->stopping) {
-        if (f->sends == NULL) {
+        if (f->call.fn == NULL) {
             pthread_cond_wait(&f->called, &f->lock);
             continue;
         }
-        struct fan_send *sends = f->sends;
-        size_t count = f->count;
+        struct fan_call call = f->call;
         f->busy++;
         pthread_mutex_unlock(&f->lock);
-        work(f, sends, count);
+        work(f, &call);
         pthread_mutex_lock(&f->lock);
-        f->sends = NULL; /* all of it has been taken */
+        f->call.fn = NULL; /* all of it has been taken */
         if (--f->busy == 0)
             pthread_cond_signal(&f->done);
     }
@@ -130,21 +135,21 @@ void fan_destroy(struct fan *f)
     free(f);
 }
 
-void fan_out(struct fan *f, struct fan_send *sends, size_t count)
+void fan_out(struct fan *f, size_t count, fan_fn *fn, void *arg)
 {
+    const struct fan_call call = {.fn = fn, .arg = arg, .count = count};
     if (!f->started)
         start_helpers(f);
     pthread_mutex_lock(&f->lock);
-    f->sends = sends;
-    f->count = count;
+    f->call = call;
     atomic_store_explicit(&f->next, 0, memory_order_relaxed);
     pthread_mutex_unlock(&f->lock);
     pthread_cond_broadcast(&f->called);
 
-    work(f, sends, count);
+    work(f, &call);
 
     pthread_mutex_lock(&f->lock);
-    f->sends = NULL;
+    f->call.fn = NULL;
     while (f->busy > 0)
         pthread_cond_wait(&f->done, &f->lock);
     pthread_mutex_unlock(&f->lock);

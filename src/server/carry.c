@@ -2,8 +2,8 @@
  * order.
  *
  * Sends of one connection leave in one write: straight from the effects' arena when they stand
- * together there (the usual case: one connection's answers), else gathered. When very many
- * connections are told one thing each, several threads do it (io/fan.h). */
+ * together there (the usual case: one connection's answers), else gathered. When a crowd is told
+ * one thing, several threads do it (io/fan.h). */
 #include <stdlib.h>
 
 #include "base/assert.h"
@@ -13,7 +13,7 @@
 enum {
     CHAIN_END = UINT32_MAX,
     GATHER_BYTES = 64 * 1024,
-    AHEAD = 8, /* peers that are fetched while others are looked at */
+    AHEAD = 4, /* members of a crowd that are fetched while others are sent to */
 };
 
 /* ---- sends ---- */
@@ -56,70 +56,120 @@ static void send_chain(struct server *s, struct peer *p)
     p->chain_head = CHAIN_END;
 }
 
-/* Who is told one thing, on plain TCP with nothing waiting: by several threads. The others stay in
- * `touched`. */
-static void send_wide(struct server *s)
+/* A crowd: sends in a row of one frame, each to another client (whoever watches a znode is told
+ * once). */
+struct crowd {
+    struct server *s;
+    const struct send_effect *sends;
+    size_t count;
+    const uint8_t *bytes;
+    ssize_t *tried;
+};
+
+/* Memory of the watchers that nobody has touched for long is fetched in two steps. */
+static void crowd_prefetch(const struct crowd *w, size_t i)
+{
+    if (i + 2 * AHEAD < w->count)
+        clients_prefetch(w->s, w->sends[i + 2 * AHEAD].client);
+    if (i + AHEAD < w->count) {
+        const struct peer *p = clients_find(w->s, w->sends[i + AHEAD].client);
+        if (p != NULL)
+            conn_prefetch(p->conn);
+    }
+}
+
+static void tell_one(void *arg, size_t i)
+{
+    const struct crowd *w = arg;
+    const struct send_effect *e = &w->sends[i];
+    crowd_prefetch(w, i);
+    const struct peer *p = clients_find(w->s, e->client);
+    w->tried[i] = p != NULL ? conn_try_send(p->conn, w->bytes, e->len) : (ssize_t)e->len;
+}
+
+static void send_crowd(struct server *s, const struct send_effect *sends, size_t count)
+{
+    struct crowd w = {
+        .s = s,
+        .sends = sends,
+        .count = count,
+        .bytes = s->fx.send_bytes.ptr + sends->at,
+        .tried = mem_alloc(count * sizeof *w.tried),
+    };
+    if (s->carry.fan == NULL)
+        s->carry.fan = fan_create();
+    fan_out(s->carry.fan, count, tell_one, &w);
+    for (size_t i = 0; i < count; i++) {
+        if (w.tried[i] != (ssize_t)sends[i].len)
+            conn_sent(clients_find(s, sends[i].client)->conn, w.bytes, sends[i].len, w.tried[i]);
+    }
+    free(w.tried);
+}
+
+static void send_gathered(struct server *s, size_t from, size_t until)
 {
     struct carry *c = &s->carry;
-    struct fan_send *sends = mem_alloc(c->touched_count * sizeof *sends);
-    uint32_t count = 0, left = 0;
-    for (uint32_t i = 0; i < c->touched_count; i++) {
-        if (i + AHEAD < c->touched_count)
-            conn_prefetch(c->touched[i + AHEAD]->conn);
-        struct peer *p = c->touched[i];
-        const struct send_effect *e = &s->fx.sends[p->chain_head];
-        if (c->next[p->chain_head] != CHAIN_END || !conn_sends_at_once(p->conn)) {
-            c->touched[left++] = p;
-            continue;
-        }
-        p->chain_head = CHAIN_END;
-        sends[count++] = (struct fan_send){
-            .conn = p->conn,
-            .bytes = s->fx.send_bytes.ptr + e->at,
-            .len = e->len,
-            .fd = p->conn->tcp.fd,
-        };
+    if (until > c->next_cap) {
+        c->next_cap = (uint32_t)s->fx.send_cap;
+        c->next = mem_realloc(c->next, c->next_cap * sizeof *c->next);
     }
-    c->touched_count = left;
-    if (c->fan == NULL)
-        c->fan = fan_create();
-    fan_out(c->fan, sends, count);
-    for (uint32_t i = 0; i < count; i++)
-        conn_sent(sends[i].conn, sends[i].bytes, sends[i].len, sends[i].sent);
-    free(sends);
+    for (size_t i = from; i < until; i++) {
+        struct peer *p = clients_find(s, s->fx.sends[i].client);
+        if (p != NULL)
+            chain_append(c, p, (uint32_t)i);
+    }
+    for (uint32_t i = 0; i < c->touched_count; i++)
+        send_chain(s, c->touched[i]);
+    c->touched_count = 0;
+}
+
+/* How many from here on are of one frame. */
+static size_t crowd_at(const struct effects *fx, size_t from)
+{
+    size_t i = from + 1;
+    while (i < fx->send_count && fx->sends[i].at == fx->sends[from].at)
+        i++;
+    return i - from;
+}
+
+/* How many are the one crowd of these sends, and from where on, if they are little else: where the
+ * same clients are told much, fewer and longer writes are better than more hands. Otherwise none
+ * from 0 on. */
+static size_t find_crowd(const struct effects *fx, size_t *ret_from)
+{
+    *ret_from = 0;
+    for (size_t i = 0, count; i < fx->send_count; i += count) {
+        count = crowd_at(fx, i);
+        if (count >= FAN_SENDS_MIN && fx->send_count - count <= count / 8) {
+            *ret_from = i;
+            return count;
+        }
+    }
+    return 0;
 }
 
 static void carry_sends(struct server *s)
 {
     struct effects *fx = &s->fx;
-    struct carry *c = &s->carry;
     /* What a ticket promises is durable already when the node emits the reply: it waits with
      * applying, not with sending. */
+    for (size_t i = 0; i < fx->send_count; i++)
+        invariant(fx->sends[i].after <= s->storage.durable_ticket);
     if (fx->send_count == 1) {
         const struct send_effect *e = &fx->sends[0];
-        invariant(e->after <= s->storage.durable_ticket);
         struct peer *p = clients_find(s, e->client);
         if (p != NULL)
             conn_send(p->conn, fx->send_bytes.ptr + e->at, e->len);
         return;
     }
-    if (fx->send_count > c->next_cap) {
-        c->next_cap = (uint32_t)fx->send_cap;
-        c->next = mem_realloc(c->next, c->next_cap * sizeof *c->next);
+    size_t from;
+    size_t count = find_crowd(fx, &from);
+    if (count > 0) {
+        send_gathered(s, 0, from);
+        send_crowd(s, fx->sends + from, count);
+        from += count;
     }
-    for (uint32_t i = 0; i < fx->send_count; i++) {
-        invariant(fx->sends[i].after <= s->storage.durable_ticket);
-        if (i + AHEAD < fx->send_count)
-            clients_prefetch(s, fx->sends[i + AHEAD].client);
-        struct peer *p = clients_find(s, fx->sends[i].client);
-        if (p != NULL)
-            chain_append(c, p, i);
-    }
-    if (c->touched_count >= FAN_SENDS_MIN)
-        send_wide(s);
-    for (uint32_t i = 0; i < c->touched_count; i++)
-        send_chain(s, c->touched[i]);
-    c->touched_count = 0;
+    send_gathered(s, from, fx->send_count);
 }
 
 /* ---- the rest ---- */

@@ -31,6 +31,7 @@ from rawzk import (
     get_children2,
     get_data,
     i32,
+    multi,
     remove_watches,
     set_acl,
     set_data,
@@ -67,6 +68,24 @@ def test_very_many_are_told_once_and_before_they_read(server, s, root):
         event = watcher.event()
         assert (event.type, event.path) == (NODE_DATA_CHANGED, root)
         assert decode(get_data(root), watcher.recv())[0] == b"2"
+        assert watcher.drain_events() == []
+
+
+@pytest.mark.parametrize("order", ["abc", "bac", "abac"])
+def test_very_many_hear_in_order_what_else_there_is(server, s, root, order):
+    """One transaction that 700 are told of, and 30 of them of more: before it, behind it, twice."""
+    for name in "abc":
+        s.ok(create(f"{root}/{name}"))
+    watchers = [server.session() for _ in range(700)]
+    for n, watcher in enumerate(watchers):
+        paths = [f"{root}/{name}" for name in ("abc" if n % 25 == 0 else "a")]
+        watcher.send_all([add_watch(path, MODE_PERSISTENT) for path in paths])
+        for _ in paths:
+            assert watcher.reply().err == 0
+    s.ok(multi(*[set_data(f"{root}/{name}", b"1") for name in order]))
+    for n, watcher in enumerate(watchers):
+        wanted = [name for name in order if name == "a" or n % 25 == 0]
+        assert [watcher.event().path for _ in wanted] == [f"{root}/{name}" for name in wanted]
         assert watcher.drain_events() == []
 
 
