@@ -10,9 +10,10 @@
  *
  * What a lookup shows is what a server said, and may be old by the time that takes. Each node is
  * shown as it was at one moment, with data and stat of that moment; two nodes may be of different
- * moments, also if one multi changed them. No node goes back to an older state. Of a stat, what
- * changes without the data (ACL, list of children) is as old as the data was when it was read. A
- * node is told and shown after its parent, and goes before it.
+ * moments, also if one multi changed them. No node goes back to an older state within a session;
+ * the next one may begin at a server that is behind. Of a stat, what changes without the data (ACL,
+ * list of children) is as old as the data was when it was read. A node is told and shown after its
+ * parent, and goes before it.
  *
  *   disconnection   the cache stays as it is. When the connection is back, in whatever session,
  *                   all that may have changed is read again, and the differences are told: a node
@@ -26,6 +27,14 @@
  * Reads in flight are bounded: 256. Nodes that may not be read hide what is below them, and
  * are told as TROUBLE; so are those that do not fit into the bound of memory. A list of children
  * has to fit into the client's response_bytes_max.
+ *
+ * What servers keep to themselves a cache does not hear: no event is sent to those who may not read
+ * the node. A node that comes to be readable is shown when its data changes or all is read again;
+ * one that is deleted when it is not readable any more, goes when all is read again.
+ *
+ * Servers before 3.9 have one watch for each path and session (ZOOKEEPER-4466): there a watch that
+ * the same handle sets on the cache's own path, with caucus_get, caucus_exists or a second cache,
+ * takes the place of the cache's. Use another handle for it.
  *
  * Callbacks run where those of the client run (caucus.h); in a callback lookups show the change. */
 #ifndef CAUCUS_CAUCUS_CACHE_H
@@ -62,7 +71,8 @@ enum caucus_cache_news {
     CAUCUS_CACHE_READY,   /* all has been read */
     CAUCUS_CACHE_TROUBLE, /* with a node, or with all (path: the cache's). Tried again, but for
                              NOAUTH and TOOBIG (the bound of memory): when the node changes, or
-                             all is read again */
+                             all is read again. Before 3.6, NOAUTH below the root: when children of
+                             its parent come or go, or in the next session */
 };
 
 struct caucus_cache_change {

@@ -124,10 +124,14 @@ static bool is_answer(struct cache_entry *e, int rc)
     return false;
 }
 
+/* An entry whose watch stands stays, without a value, to hear when the node changes. */
 static void hide(struct cache_entry *e, int rc)
 {
     cache_settle_read(e);
-    cache_remove(e);
+    if (e->data_watch == CACHE_WATCH_SET)
+        cache_clear(e);
+    else
+        cache_remove(e);
     cache_tell_trouble(e->cache, e->path, rc);
 }
 
@@ -214,13 +218,15 @@ static void on_answer(struct cache_entry *e, const struct caucus_result *r, bool
         } else if (r->rc == 0) {
             k->m.failures = 0;
             see(e, r, has_data);
-        } else if (r->rc == CAUCUS_NOAUTH) {
-            hide(e, r->rc);
         } else {
-            cache_settle_read(e);
-            cache_remove(e);
-            /* The root is waited for by a watch on what is not there. */
-            if (k->one_by_one && has_data && !e->is_gone)
+            if (r->rc == CAUCUS_NOAUTH) {
+                hide(e, r->rc);
+            } else {
+                cache_settle_read(e);
+                cache_remove(e);
+            }
+            /* The root is waited for by a watch on what is not there, or not for us to read. */
+            if (k->one_by_one && has_data && !e->is_gone && e->data_watch == CACHE_WATCH_NONE)
                 cache_want_read(e, false);
         }
     }
@@ -265,7 +271,9 @@ static int send_read(struct cache_entry *e)
 
 /* ---- Listing ---- */
 
-static void name_children(struct cache_entry *e, const struct caucus_result *r)
+/* False: there is no room for all of them. One by one a value that was read in an earlier session
+ * is not enough: it is the read that sets the watch. */
+static bool name_children(struct cache_entry *e, const struct caucus_result *r)
 {
     struct caucus_cache *k = e->cache;
     bool fits = true;
@@ -275,12 +283,14 @@ static void name_children(struct cache_entry *e, const struct caucus_result *r)
         if (child == NULL)
             continue;
         child->is_named = true;
-        bool is_known = child->value != NULL || child->is_reading || child->wants_read;
-        if (!k->one_by_one || !is_known)
+        bool is_known =
+            (child->value != NULL || child->is_reading) && child->data_watch != CACHE_WATCH_NONE;
+        if (!k->one_by_one || (!is_known && !child->wants_read))
             cache_owe_read(child);
     }
     if (!fits)
         cache_tell_trouble(k, e->path, CAUCUS_TOOBIG);
+    return fits;
 }
 
 /* Those that the list does not name are not there any more. */
@@ -308,12 +318,13 @@ static void on_listed(void *context, const struct caucus_result *r)
             cache_want_list(e);
         } else {
             cache_settle_list(e);
-            if (k->one_by_one || e->list_round == k->round)
-                e->listed_round = k->round;
-            if (r->rc == 0) {
+            if (r->rc == 0)
                 k->m.failures = 0;
-                name_children(e, r);
-            }
+            bool is_whole = r->rc == 0 && name_children(e, r);
+            if (!is_whole)
+                e->listed_round = 0; /* once more when the node changes */
+            else if (k->one_by_one || e->list_round == k->round)
+                e->listed_round = k->round;
             remove_unnamed(e);
             if (r->rc == CAUCUS_NOAUTH)
                 cache_tell_trouble(k, e->path, r->rc);

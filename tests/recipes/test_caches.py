@@ -15,6 +15,7 @@ from talk import Talk, everywhere, servers
 
 LONG_TIMEOUT_MS = 30000
 ADD_WATCH, EXISTS, GET, GET_CHILDREN = 106, 3, 4, 8
+NOT_READABLE = [rawzk.Acl(rawzk.ALL & ~rawzk.READ, "world", "anyone")]
 
 ways = pytest.mark.parametrize("way", ["recursive", "one by one"])
 
@@ -403,7 +404,7 @@ def test_what_may_not_be_read_hides_what_is_below_it(standing, cached, path, bac
     s = raw(server)
     for p in ("", "/open", "/shut", "/shut/below"):
         s.ok(rawzk.create(path + p, b"1"))
-    s.ok(rawzk.set_acl(f"{path}/shut", [rawzk.Acl(rawzk.ALL & ~rawzk.READ, "world", "anyone")]))
+    s.ok(rawzk.set_acl(f"{path}/shut", NOT_READABLE))
     c, proxy = cached(server, path, "tree", way)
     c.open().hear(f"trouble {path}/shut CAUCUS_NOAUTH")
     c.hear("ready")
@@ -416,6 +417,101 @@ def test_what_may_not_be_read_hides_what_is_below_it(standing, cached, path, bac
         end_session(server, c)
         c.hear("state LOST")
         c.hear("ready")
+    c.check(tree_of(s, path))
+    c.quit()
+
+
+@ways
+@servers
+def test_children_that_could_not_be_listed_are_listed_when_the_node_changes(standing, cached, path, backend, way):
+    server = standing(backend)
+    s = raw(server)
+    for p in ("", "/p", "/p/c"):
+        s.ok(rawzk.create(path + p, b"1"))
+    c, proxy = cached(server, path, "tree", way)
+    lists = []
+
+    def shut():
+        """Between the node's data and its list."""
+        lists.append(len(lists))
+        if len(lists) == 2:
+            with raw(server) as other:
+                other.ok(rawzk.set_acl(f"{path}/p", NOT_READABLE))
+
+    proxy.foil(GET_CHILDREN, shut)
+    c.open().hear(f"trouble {path}/p CAUCUS_NOAUTH")
+    c.hear("ready")
+    c.check({path: "1", f"{path}/p": "1"})
+    s.ok(rawzk.set_acl(f"{path}/p", rawzk.OPEN))
+    s.ok(rawzk.set_data(f"{path}/p", b"2"))
+    c.hear(f"added {path}/p/c 0 1")
+    c.quit()
+
+
+def test_a_root_that_may_not_be_read_is_waited_for_one_by_one(standing, cached, path):
+    """On servers whose exists asks for no right, as those that have no persistent watches."""
+    server = standing("apache38")
+    s = raw(server)
+    s.ok(rawzk.create(path, b"1"))
+    c, proxy = cached(server, path, "tree", "one by one")
+    c.open().hear("ready")
+    shut = []
+
+    def shut_once():
+        if not shut:
+            shut.append(path)
+            with raw(server) as other:
+                other.ok(rawzk.set_acl(path, NOT_READABLE))
+
+    proxy.foil(GET, shut_once)
+    s.ok(rawzk.set_data(path, b"2"))
+    c.hear(f"trouble {path} CAUCUS_NOAUTH")
+    c.check({})
+    s.ok(rawzk.set_acl(path, rawzk.OPEN))
+    s.ok(rawzk.set_data(path, b"3"))
+    while c.mirror != {path: "3"}:  # it may be read between the two
+        c.hear("")
+    c.quit()
+
+
+def test_what_does_not_fit_one_by_one_is_read_when_it_changes(standing, cached, path):
+    server = standing("caucusd")
+    s = raw(server)
+    s.ok(rawzk.create(path, b"root"))
+    s.ok(rawzk.create(f"{path}/big", b"x" * 100000))
+    c, _ = cached(server, path, "tree", "one by one", bytes_max=20000)
+    c.open().hear(f"trouble {path}/big CAUCUS_TOOBIG")
+    c.hear("ready")
+    for n in range(3):
+        s.ok(rawzk.create(f"{path}/{n}", b"sibling"))
+        c.hear(f"added {path}/{n} 0 sibling")
+    s.ok(rawzk.set_data(f"{path}/big", b"fits"))
+    c.hear(f"added {path}/big 1 fits")
+    s.ok(rawzk.delete(f"{path}/big"))
+    c.hear(f"removed {path}/big 1 fits")
+    c.ask("close", "closed")
+    c.ask("sync", "synced")
+    assert f"{path}" not in server.four_letter("wchp")
+    c.quit()
+
+
+@everywhere
+def test_a_session_at_a_server_that_knows_less(standing, cached, path, backend):
+    """Persistent watches in one session, one by one in the next."""
+    server = standing(backend)
+    s = raw(server)
+    for p in ("", "/a", "/a/b"):
+        s.ok(rawzk.create(path + p, b"1"))
+    c, proxy = cached(server, path, "tree")
+    c.open().hear("ready")
+    proxy.forget(ADD_WATCH)
+    end_session(server, c)
+    c.hear("state LOST")
+    c.hear("ready")
+    s.ok(rawzk.set_data(f"{path}/a/b", b"2"))
+    c.hear(f"changed {path}/a/b 1 2 1")
+    s.ok(rawzk.create(f"{path}/a/new", b"3"))
+    c.hear(f"added {path}/a/new 0 3")
     c.check(tree_of(s, path))
     c.quit()
 
