@@ -113,6 +113,7 @@ static void secure_close(struct layer *l)
     if (s->link != NULL)
         tls_goodbye(s->link);
     tls_free(s->link);
+    tls_context_free(s->context);
     layer_close(s->below);
 }
 
@@ -132,7 +133,7 @@ void layer_secure_init(struct layer_secure *s, struct layer *below, int fd,
         .layer = {&secure_ops},
         .below = below,
         .fd = fd,
-        .context = context,
+        .context = tls_context_hold(context),
         .state = SECURE_UNDECIDED,
     };
     if (!either)
@@ -146,7 +147,7 @@ void layer_secure_init_client(struct layer_secure *s, struct layer *below, int f
         .layer = {&secure_ops},
         .below = below,
         .fd = fd,
-        .context = context,
+        .context = tls_context_hold(context),
         .state = SECURE_HANDSHAKE,
     };
     s->link = tls_connect(context, fd, host);

@@ -19,9 +19,9 @@ enum secure_state {
 struct layer_secure {
     struct layer layer;
     struct layer *below;
-    int fd; /* below's */
-    struct tls_context *context;
-    struct tls_link *link; /* NULL: undecided, or plain */
+    int fd;                      /* below's */
+    struct tls_context *context; /* held: ours to free */
+    struct tls_link *link;       /* NULL: undecided, or plain */
     enum secure_state state;
 };
 

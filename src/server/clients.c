@@ -392,10 +392,24 @@ static struct conn *open_conn(struct server *s, int fd, bool tls, bool either)
     return conn_open(&s->loop, fd, &conn_ops, NULL);
 }
 
+/* Before the work of a handshake that would lead to nothing. Clients try again and again while
+ * there is no leader, so that nothing is said of it. */
+static bool is_in_vain(struct server *s, bool tls)
+{
+    if (!tls || !s->clients.drops_in_vain || node_serving(s->node))
+        return false;
+    metric_inc(node_metrics(s->node), METRIC_CNXN_CLOSED_WITHOUT_ZK_SERVER_RUNNING);
+    return true;
+}
+
 static void take_in(struct server *s, int fd, const struct sockaddr *address, bool tls)
 {
     bool either = !tls && s->clients.either;
     const char *reason = why_not(&s->clients, address);
+    if (reason == NULL && is_in_vain(s, tls)) {
+        close(fd);
+        return;
+    }
     if (reason == NULL && (tls || either) && has_too_many_handshakes(s))
         reason = "netty.server.outstandingHandshake.limit";
     if (reason != NULL) {
@@ -484,7 +498,7 @@ static int listen_plain(struct server *s, const char *address, int port, struct 
 static int listen_secure(struct server *s, struct err *err)
 {
     const struct config *c = s->config;
-    int rc = options_tls(c, &s->clients.tls, err);
+    int rc = certificates_open(s, err);
     if (rc < 0 || !config_given(c, CONFIG_SECURE_CLIENT_PORT))
         return rc;
     return listen_at(s, config_text(c, CONFIG_SECURE_CLIENT_PORT_ADDRESS),
@@ -547,6 +561,7 @@ void clients_init(struct server *s)
     c->count_max = (int32_t)config_int(s->config, CONFIG_MAX_CNXNS);
     c->either = config_flag(s->config, CONFIG_PORT_UNIFICATION);
     c->handshakes_max = (int32_t)config_int(s->config, CONFIG_NETTY_HANDSHAKES);
+    c->drops_in_vain = config_flag(s->config, CONFIG_NETTY_EARLY_DROP);
     c->silent_ns_max = config_int(s->config, CONFIG_SESSIONLESS_TIMEOUT) * NS_PER_MS;
     c->frame_bytes_max = (size_t)config_int(s->config, CONFIG_JUTE_MAXBUFFER);
     struct throttle_options throttle;

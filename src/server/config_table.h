@@ -106,7 +106,7 @@
     X(LARGE_REQUEST_BYTES_MAX, "largeRequestMaxBytes", INT, "104857600", 1, CONFIG_INT_MAX, OBEYED) \
     X(LARGE_REQUEST_THRESHOLD, "largeRequestThreshold", INT, "-1", -1, CONFIG_INT_MAX, OBEYED) \
     X(NETTY_HANDSHAKES, "netty.server.outstandingHandshake.limit", INT, "-1", -1, CONFIG_INT_MAX, OBEYED) \
-    X(NETTY_EARLY_DROP, "netty.server.earlyDropSecureConnectionHandshakes", BOOL, "false", 0, 0, LATER) \
+    X(NETTY_EARLY_DROP, "netty.server.earlyDropSecureConnectionHandshakes", BOOL, "false", 0, 0, OBEYED) \
     X(THROTTLED_OP_WAIT, "throttled_op_wait_time", INT, "0", 0, CONFIG_INT_MAX, OBEYED) \
     X(MAX_SNAP_SYNCS, "leader.maxConcurrentSnapSyncs", INT, "10", 1, CONFIG_INT_MAX, OBEYED) \
     X(MAX_DIFF_SYNCS, "leader.maxConcurrentDiffSyncs", INT, "100", 1, CONFIG_INT_MAX, OBEYED) \
@@ -182,7 +182,7 @@
     X(SSL_AUTH_PROVIDER, "ssl.authProvider", TEXT, "x509", 0, 0, OBEYED) \
     X(SSL_PROVIDER, "ssl.sslProvider", CHOICE, "JDK|OPENSSL|OPENSSL_REFCNT", 0, 0, NOTHING) \
     X(PORT_UNIFICATION, "client.portUnification", BOOL, "false", 0, 0, OBEYED) \
-    X(CERT_RELOAD, "client.certReload", BOOL, "false", 0, 0, LATER) \
+    X(CERT_RELOAD, "client.certReload", BOOL, "false", 0, 0, OBEYED) \
     X(SSL_QUORUM, "sslQuorum", BOOL, "false", 0, 0, TLS) \
     X(QUORUM_UNIFICATION, "portUnification", BOOL, "false", 0, 0, TLS) \
     X(SSL_QUORUM_RELOAD, "sslQuorumReloadCertFiles", BOOL, "false", 0, 0, TLS) \

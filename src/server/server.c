@@ -254,6 +254,7 @@ static void tear_down(struct server *s)
     storage_stop(s);
     s->info.node = NULL;
     windows_close(s);
+    certificates_unwatch(s);
     uv_close((uv_handle_t *)&s->on_term, NULL);
     uv_close((uv_handle_t *)&s->on_int, NULL);
     uv_close((uv_handle_t *)&s->stop_timer, NULL);

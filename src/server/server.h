@@ -61,6 +61,7 @@ enum {
 
 struct server;
 struct digest_md5;
+struct file_watch;
 struct sasl;
 
 struct peer {
@@ -84,7 +85,9 @@ struct clients {
     int port;
     struct listener *secure_listener; /* NULL = none */
     struct tls_context *tls;          /* NULL = none */
+    struct file_watch *tls_files;     /* NULL = its files are read once */
     bool either;                      /* the plain port takes TLS, too */
+    bool drops_in_vain;               /* no handshakes of TLS while nobody is served */
     size_t handshakes;                /* peers that are not known yet */
     int32_t handshakes_max;           /* <= 0: no limit */
     struct slab peer_slab;
@@ -228,6 +231,10 @@ void auditing_commit(struct server *s, const struct trace_effect *t);
 int sasl_open(const struct config *c, struct sasl **ret, struct err *err);
 void sasl_close(struct sasl *s); /* NULL is fine */
 node_sasl_fn sasl_step;          /* driver: the server */
+
+/* ---- certificates.c ---- */
+int certificates_open(struct server *s, struct err *err); /* s->clients.tls */
+void certificates_unwatch(struct server *s);
 
 /* ---- clients.c ---- */
 int clients_listen(struct server *s, struct err *err);

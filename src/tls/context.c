@@ -43,12 +43,19 @@ struct tls_context *tls_context_new(const SSL_METHOD *method, struct err *err)
     SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
     struct tls_context *c = mem_calloc(1, sizeof *c);
     c->ssl = ssl;
+    atomic_init(&c->holders, 1);
+    return c;
+}
+
+struct tls_context *tls_context_hold(struct tls_context *c)
+{
+    atomic_fetch_add(&c->holders, 1);
     return c;
 }
 
 void tls_context_free(struct tls_context *c)
 {
-    if (c == NULL)
+    if (c == NULL || atomic_fetch_sub(&c->holders, 1) > 1)
         return;
     SSL_CTX_free(c->ssl);
     free(c);

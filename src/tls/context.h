@@ -57,6 +57,8 @@ struct tls_server_options {
 
 int tls_server_context(const struct tls_server_options *o, struct tls_context **ret,
                        struct err *err);
+/* One more who will free it, of any thread; `c`. */
+struct tls_context *tls_context_hold(struct tls_context *c);
 void tls_context_free(struct tls_context *c); /* NULL is fine */
 
 #endif

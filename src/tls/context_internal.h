@@ -3,11 +3,13 @@
 #define CAUCUS_TLS_CONTEXT_INTERNAL_H
 
 #include <openssl/ssl.h>
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "tls/context.h"
 
 struct tls_context {
+    atomic_int holders;
     SSL_CTX *ssl;
     bool any_host;
     uint8_t alpn[1 + TLS_ALPN_BYTES_MAX]; /* with its length in front; 0 = none */
