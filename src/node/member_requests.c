@@ -161,6 +161,20 @@ static bool local_write(struct node *n, struct client *c, const struct request *
     return true;
 }
 
+/* FollowerRequestProcessor, LeaderRequestProcessor: what the lists of the tree as it is here refuse
+ * is no transaction. Only of who waits for nothing: his writes under way may be what permits it. */
+static bool refuse_early(struct node *n, struct client *c, const struct request *r,
+                         struct effects *fx)
+{
+    if (!n->ensemble->options.eager_acl || c->fifo.count > 0)
+        return false;
+    struct identities who = {c->identities, r->identity_count};
+    int32_t err = prep_foresee(n->prep, r->op, r->record, who);
+    if (err != 0)
+        reply_header(n, c, r->xid, 0, err, fx);
+    return err != 0;
+}
+
 bool member_write(struct node *n, struct client *c, const struct request *r, struct effects *fx)
 {
     struct ensemble *e = n->ensemble;
@@ -171,6 +185,8 @@ bool member_write(struct node *n, struct client *c, const struct request *r, str
         refuse_read_only(n, c, r, fx);
         return true;
     }
+    if (refuse_early(n, c, r, fx))
+        return true;
     if (local && local_write(n, c, r, fx))
         return true;
     if (e->role == NODE_LEADING)

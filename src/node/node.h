@@ -116,6 +116,7 @@ struct node_ensemble {
     bool leader_serves; /* leaderServes */
     bool local_sessions, local_sessions_upgrade;
     bool read_only_mode; /* readonlymode.enabled */
+    bool eager_acl;      /* enableEagerACLCheck */
     bool standalone_enabled;
     int64_t observer_election_delay_ms;
     uint32_t zxid_counter_max; /* the last counter of an epoch; 0 = ZXID_COUNTER_MAX */

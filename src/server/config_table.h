@@ -190,7 +190,7 @@
 
 #define CONFIG_ACCESS(X) \
     X(SKIP_ACL, "skipACL", YESNO, "no", 0, 0, OBEYED) \
-    X(EAGER_ACL, "enableEagerACLCheck", BOOL, "false", 0, 0, LATER) \
+    X(EAGER_ACL, "enableEagerACLCheck", BOOL, "false", 0, 0, OBEYED) \
     X(SUPER_DIGEST, "DigestAuthenticationProvider.superDigest", TEXT, "", 0, 255, OBEYED) \
     X(DIGEST_ALG, "DigestAuthenticationProvider.digestAlg", TEXT, "SHA1", 0, 0, OBEYED) \
     X(DIGEST_AUTH, "DigestAuthenticationProvider.enabled", BOOL, "true", 0, 0, OBEYED) \

@@ -8,6 +8,7 @@
  *
  * Where ZooKeeper 3.9.5 is not followed, because its projection is not what its tree then does:
  * - "" and "/" are one path, so a write to the root sees the outstanding creates below it;
+ * - an outstanding setACL is what later requests are checked against, not the list before it;
  * - a closed session's ephemerals no longer count as children of their outstanding parents;
  * - a create whose flags and opcode disagree (container, TTL) projects what the txn will make;
  *   createTTL without a TTL mode, which no ZooKeeper can apply, is refused with BADARGUMENTS;
@@ -85,6 +86,11 @@ void prep_request(struct prep *p, const struct prep_request *req, struct buf *ou
 /* Whether the record of a write can be decoded: a server that only forwards it asks, so that its
  * client hears at once. */
 bool prep_can_decode(int32_t op, struct slice record);
+
+/* enableEagerACLCheck (ZooKeeperServer.authWriteRequest): ZK_NOAUTH or ZK_INVALIDACL if that is
+ * what would come of it, as far as the tree says without what is outstanding; 0 whenever it is not
+ * known: that needs the whole order of checks. Creates, deletes, setData and setACL only. */
+int32_t prep_foresee(struct prep *p, int32_t op, struct slice record, struct identities who);
 
 /* The txn of this zxid was applied to the tree: its outstanding changes are forgotten. In zxid
  * order, and before the next prep_request. */

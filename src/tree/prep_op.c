@@ -530,3 +530,44 @@ int32_t write_op_prep(struct prep *p, const struct prep_request *req, const stru
         return ZK_UNIMPLEMENTED;
     }
 }
+
+/* ---- what can be said ahead ---- */
+
+/* Whose list decides, and which permission; false: no list alone does. */
+static bool decided_by(const struct write_op *op, struct slice *ret_path, int32_t *ret_perm)
+{
+    *ret_path = op->path;
+    switch (op->type) {
+    case ZK_OP_CREATE:
+    case ZK_OP_CREATE2:
+        *ret_perm = ZK_PERM_CREATE;
+        break;
+    case ZK_OP_DELETE:
+        *ret_perm = ZK_PERM_DELETE;
+        break;
+    case ZK_OP_SET_DATA:
+        *ret_perm = ZK_PERM_WRITE;
+        return true;
+    case ZK_OP_SET_ACL:
+        *ret_perm = ZK_PERM_ADMIN;
+        return true;
+    default:
+        return false;
+    }
+    return parent_of(op->path, ret_path) && !is_special(op->path);
+}
+
+int32_t prep_foresee(struct prep *p, int32_t type, struct slice record, struct identities who)
+{
+    struct write_op op = {.type = type};
+    struct dec d = dec_of(record);
+    struct slice path;
+    int32_t perm;
+    if (!write_op_get(&d, &op) || slice_is_null(op.path) || !decided_by(&op, &path, &perm))
+        return 0;
+    bool has_acl = type != ZK_OP_DELETE && type != ZK_OP_SET_DATA;
+    if (has_acl && fix_acl(p, op.acl, who) == ZK_INVALIDACL)
+        return ZK_INVALIDACL;
+    const struct znode *z = tree_find(p->tree, path);
+    return z != NULL ? tree_acl_check(p->tree, z->acl_id, perm, who, p->options.skip_acl) : 0;
+}

@@ -74,7 +74,10 @@ static void prep(struct world *w, struct fz *f, int32_t op)
     };
     size_t at = w->log.len;
     struct prep_result ret;
+    int32_t foreseen = prep_foresee(w->prep, op, req.record, req.who);
+    bool certain = prep_outstanding(w->prep) == 0;
     prep_request(w->prep, &req, &w->log, &ret);
+    FUZZ_CHECK(foreseen == 0 || !certain || ret.err != 0, "what is foreseen to fail fails");
     if (ret.outcome == PREP_NO_TXN) {
         FUZZ_CHECK(w->log.len == at && ret.err != 0, "no transaction, no bytes, an error");
         return;
