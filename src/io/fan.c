@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #include "base/mem.h"
+#include "io/thread.h"
 
 enum {
     HELPERS_MAX = 3,
@@ -103,7 +104,7 @@ static void start_helpers(struct fan *f)
         want = HELPERS_MAX;
     while (f->helper_count < want) {
         pthread_t *helper = &f->helpers[f->helper_count];
-        if (pthread_create(helper, NULL, helper_main, f) != 0)
+        if (io_thread_start(helper, NULL, helper_main, f) != 0)
             break;
         pthread_setname_np(*helper, "caucus-fan");
         f->helper_count++;

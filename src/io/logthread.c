@@ -16,6 +16,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "io/thread.h"
 
 enum {
     CHUNK_BYTES_SUBMIT = 1 << 20, /* submitted without waiting for the turn's end */
@@ -484,7 +485,7 @@ int logthread_start(struct files *fs, const char *dir, const struct logthread_op
     }
     pthread_mutex_init(&t->report_lock, NULL);
 
-    rc = pthread_create(&t->thread, NULL, logthread_main, t);
+    rc = io_thread_start(&t->thread, NULL, logthread_main, t);
     if (rc != 0) {
         pthread_mutex_destroy(&t->report_lock);
         txnlog_close(t->log);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "io/thread.h"
 
 /* Shared by the loop and one thread; whoever leaves last frees it. */
 struct resolver {
@@ -140,7 +141,7 @@ static void start_thread(struct resolver *r)
     pthread_t thread;
     pthread_attr_init(&attr);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    int rc = pthread_create(&thread, &attr, resolver_main, r);
+    int rc = io_thread_start(&thread, &attr, resolver_main, r);
     pthread_attr_destroy(&attr);
     if (rc == 0)
         return;

@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/mem.h"
+#include "io/thread.h"
 
 enum step_type {
     STEP_BEGIN,
@@ -260,7 +261,7 @@ int snapthread_start(struct files *fs, const char *dir, const struct snapthread_
     pthread_cond_init(&t->changed, NULL);
     pthread_cond_init(&t->idle, NULL);
 
-    int rc = pthread_create(&t->thread, NULL, snapthread_main, t);
+    int rc = io_thread_start(&t->thread, NULL, snapthread_main, t);
     if (rc != 0) {
         pthread_cond_destroy(&t->changed);
         pthread_cond_destroy(&t->idle);

@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "io/purge.h"
+#include "io/thread.h"
 #include "server/server.h"
 
 enum {
@@ -421,7 +422,7 @@ static void on_purge_timer(uv_timer_t *timer)
     if (s->storage.purging)
         return;
     s->storage.purging = true;
-    uv_queue_work(&s->loop.uv, &s->storage.purge_work, purge_work, after_purge);
+    io_queue_work(&s->loop.uv, &s->storage.purge_work, purge_work, after_purge);
 }
 
 /* ---- end ---- */

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "io/logread.h"
+#include "io/thread.h"
 #include "server/server.h"
 
 struct past {
@@ -126,5 +127,5 @@ void storage_past_read(struct server *s, uint64_t link, int64_t after, int64_t u
     if (p == NULL)
         p = begin(s, link, after, until);
     p->running = true;
-    uv_queue_work(&s->loop.uv, &p->work, read_piece, after_read);
+    io_queue_work(&s->loop.uv, &p->work, read_piece, after_read);
 }

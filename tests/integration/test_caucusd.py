@@ -1,15 +1,17 @@
 """What is caucusd's own: its command line, its log, its probes, its refusals."""
 
+import pathlib
 import re
 import signal
 import subprocess
+import time
 
 import pytest
 import rawzk
 import zkfiles
 from peers import caucusd
 from ports import free_port
-from rawzk import create
+from rawzk import create, get_data, set_data
 
 pytestmark = pytest.mark.caucusd_only
 
@@ -86,6 +88,42 @@ def test_data_and_port_are_enough(tmp_path):
         process.send_signal(signal.SIGTERM)
         process.stderr.read()
         assert process.wait(20) == 0
+
+
+def signals_blocked(task):
+    """The mask of a thread, from /proc: bit n - 1 is signal n."""
+    return int(re.search(r"^SigBlk:\s*([0-9a-f]+)$", (task / "status").read_text(), re.M)[1], 16)
+
+
+def test_a_signal_that_comes_again_does_not_disturb_the_end(start_server):
+    """Whatever threads there are by then: of the log, of a purge, of a crowd that was told. Once the first one ends, whoever does
+    not block the signal would be ended by the next."""
+    server = start_server({"maxClientCnxns": 0, "autopurge.purgeInterval": 1})
+    s = server.session()
+    s.ok(create("/a"))
+    for start in range(0, 20_000, 500):
+        batch = [create(f"/a/{n}") for n in range(start, start + 500)]
+        s.send_all(batch)
+        for _ in batch:
+            assert s.reply().err == 0
+    watchers = [server.session() for _ in range(600)]
+    for watcher in watchers:
+        watcher.send(get_data("/a", watch=True))
+    for watcher in watchers:
+        assert watcher.reply().err == 0
+    s.ok(set_data("/a", b"1"))
+    server.wait_log(r"event=purge\b")
+
+    process = server.process
+    of_signals = 1 << (signal.SIGTERM - 1) | 1 << (signal.SIGINT - 1)
+    for task in pathlib.Path(f"/proc/{process.pid}/task").iterdir():
+        blocked = signals_blocked(task) & of_signals
+        assert blocked == (0 if task.name == str(process.pid) else of_signals), (task / "comm").read_text()
+    until = time.monotonic() + 20
+    while process.poll() is None and time.monotonic() < until:
+        process.send_signal(signal.SIGTERM)
+    assert server.wait_end() == 0
+    assert re.search(r"event=stopped\b.*exit=0", server.log())
 
 
 # --- log and probes ------------------------------------------------------------------
