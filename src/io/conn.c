@@ -219,7 +219,8 @@ void conn_send(struct conn *c, const void *bytes, size_t len)
 
 ssize_t conn_try_send(const struct conn *c, const void *bytes, size_t len)
 {
-    if (c->broken || c->closing || c->secure != NULL || conn_unsent(c) > 0)
+    bool plain = c->secure == NULL || c->secure->state == SECURE_PLAIN;
+    if (c->broken || c->closing || !plain || conn_unsent(c) > 0)
         return CONN_NOT_TRIED;
     return layer_tcp_send(c->tcp.fd, bytes, len);
 }

@@ -147,6 +147,22 @@ def test_one_port_for_both(start_secure, session, backend):
     assert server.four_letter("ruok") == "imok"
 
 
+def test_one_port_tells_a_crowd_of_both(start_secure, session):
+    """Who speaks plain text on it may be told by any thread, who speaks TLS by one."""
+    server = start_secure(client_portUnification="true")
+    writer = server.session()
+    writer.ok(create("/told"))
+    watchers = [server.session() if i % 20 else session(server, "alice", at=server.address) for i in range(700)]
+    for turn in (b"1", b"2"):
+        for w in watchers:
+            w.ok(get_data("/told", watch=True))
+        writer.ok(set_data("/told", turn))
+        for w in watchers:
+            event = w.event()
+            assert (event.type, event.path, event.zxid) == (rawzk.NODE_DATA_CHANGED, "/told", writer.zxid)
+            assert w.ok(get_data("/told"))[0] == turn
+
+
 def test_kazoo_over_tls(start_secure, certs):
     server = start_secure(ssl_clientAuth="need")
     zk = KazooClient(f"127.0.0.1:{port(server)}", use_ssl=True, verify_certs=True, ca=str(certs.ca),
