@@ -73,7 +73,8 @@ struct request {
     int64_t wanted_zxid; /* the snapshot must have at least this */
     int64_t zxid;        /* what it has; also the restored state's last one */
     int status;
-    int file; /* -1 = none: of the snapshot to send, or of the upload */
+    struct err why; /* of a restore that failed; empty otherwise */
+    int file;       /* -1 = none: of the snapshot to send, or of the upload */
     int64_t file_bytes;
 };
 

@@ -288,8 +288,7 @@ static enum MHD_Result restore_start(struct request *r)
     r->state = REQUEST_WAITING;
     MHD_suspend_connection(r->http);
     a->restore_running = true;
-    struct err err;
-    rc = info_of(r)->restore(info_of(r)->driver, a->spool_path, &err);
+    rc = info_of(r)->restore(info_of(r)->driver, a->spool_path, &r->why);
     if (rc != 0 && a->restore_running)
         admin_restore_done(a, rc, 0);
     return MHD_YES;
@@ -297,8 +296,13 @@ static enum MHD_Result restore_start(struct request *r)
 
 static enum MHD_Result restore_answer(struct request *r)
 {
-    if (r->status != 0)
-        return restore_failed(r, "the snapshot cannot be restored");
+    if (r->status != 0) {
+        struct err *why = &r->why;
+        if (why->text[0] == 0)
+            err_set(why, r->status, "%s", err_name(r->status));
+        err_wrap(why, r->status, "the snapshot cannot be restored");
+        return restore_failed(r, why->text);
+    }
     struct buf body = {0};
     struct json j;
     json_begin(&j, &body);

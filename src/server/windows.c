@@ -121,9 +121,8 @@ static int ask_snapshot(void *driver, struct err *err)
 /* The new state must be on disk before anything is built upon it: otherwise a crash would replay
  * later transactions onto the old state. So it is written at once, as the newest snapshot, under a
  * zxid that nothing in the log is beyond; until it is durable, nobody is served. */
-static int ask_restore(void *driver, const char *path, struct err *err)
+static int restore(struct server *s, const char *path, struct err *err)
 {
-    struct server *s = driver;
     struct storage *st = &s->storage;
     struct recovery r;
     if (membership_is_on(s))
@@ -159,6 +158,18 @@ static int ask_restore(void *driver, const char *path, struct err *err)
                       (uint64_t)((loop_clock_ns() - begun_ns) / NS_PER_MS));
     admin_restore_done(s->windows.admin, 0, restored_zxid);
     return 0;
+}
+
+static int ask_restore(void *driver, const char *path, struct err *err)
+{
+    int rc = restore(driver, path, err);
+    if (rc < 0) {
+        struct log_line l;
+        log_begin(&l, LOG_WARN, "restore_failed");
+        log_text(&l, "reason", err->text);
+        log_end(&l);
+    }
+    return rc;
 }
 
 /* ---- what they see ---- */

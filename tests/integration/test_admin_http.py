@@ -258,6 +258,25 @@ def test_restore_brings_back_what_the_snapshot_held(start_server):
     again.ok(create("/after-restore"))
 
 
+TOO_SOON = 429
+
+
+@pytest.mark.caucusd_only
+def test_restore_that_fails_says_why_to_who_asked_and_in_the_log(start_server):
+    server = start_server(SERVER_CONFIG() | {"admin.rateLimiterIntervalInMS": 0})
+    s = server.session()
+    s.ok(create("/kept"))
+    _, _, snapshot = server.http("/commands/snapshot?streaming=true", headers=AUTHORIZATION)
+    for data in (b"", b"no snapshot at all", snapshot[:-20]):
+        status = TOO_SOON  # within the millisecond of the one before, as in Apache
+        while status == TOO_SOON:
+            status, _, body = server.http("/commands/restore", data=data, headers=AUTHORIZATION, method="POST")
+        error = json.loads(body)["error"]
+        assert status == 500 and "restore.upload" in error
+        assert error.split(": ", 1)[1] in server.wait_log("event=restore_failed .*").replace('\\"', '"')
+    s.ok(exists("/kept"))
+
+
 def test_snapshot_can_be_turned_off(start_server):
     config = SERVER_CONFIG() | {"admin.snapshot.enabled": "false"}
     server = start_server(config)
