@@ -285,7 +285,10 @@ static void check_sessions(struct config *c)
     if (config_int(c, CONFIG_MAX_SESSION_TIMEOUT) == -1)
         set_int(c, CONFIG_MAX_SESSION_TIMEOUT, tick * 20 < INT32_MAX ? tick * 20 : INT32_MAX);
     if (config_int(c, CONFIG_MIN_SESSION_TIMEOUT) > config_int(c, CONFIG_MAX_SESSION_TIMEOUT))
-        config_tell(c, CONFIG_WRONG, config_property_of(c, CONFIG_MIN_SESSION_TIMEOUT),
+        config_tell(c, CONFIG_WRONG,
+                    config_property_of(c, config_given(c, CONFIG_MIN_SESSION_TIMEOUT)
+                                              ? CONFIG_MIN_SESSION_TIMEOUT
+                                              : CONFIG_MAX_SESSION_TIMEOUT),
                     "minSessionTimeout (%lld) must not be larger than maxSessionTimeout (%lld)",
                     (long long)config_int(c, CONFIG_MIN_SESSION_TIMEOUT),
                     (long long)config_int(c, CONFIG_MAX_SESSION_TIMEOUT));

@@ -69,6 +69,14 @@ static void refuse_flag(struct config *c, enum config_id id, const char *why)
         config_tell(c, CONFIG_WRONG, config_property_of(c, id), "cannot be had: %s", why);
 }
 
+/* The line without which nothing of this would be asked. */
+static const struct property *what_asks_for_tls(const struct config *c)
+{
+    return config_property_of(c, config_given(c, CONFIG_SECURE_CLIENT_PORT)
+                                     ? CONFIG_SECURE_CLIENT_PORT
+                                     : CONFIG_PORT_UNIFICATION);
+}
+
 static void check_clients_certificates(struct config *c)
 {
     refuse_flag(c, CONFIG_SSL_CRL, "there are no revocation lists");
@@ -79,7 +87,10 @@ static void check_clients_certificates(struct config *c)
     if (config_text(c, CONFIG_SSL_TRUSTSTORE)[0] != 0)
         check_store(c, CONFIG_SSL_TRUSTSTORE, CONFIG_SSL_TRUSTSTORE_TYPE);
     else
-        config_tell(c, CONFIG_WRONG, config_property_of(c, CONFIG_SSL_CLIENT_AUTH),
+        config_tell(c, CONFIG_WRONG,
+                    config_given(c, CONFIG_SSL_CLIENT_AUTH)
+                        ? config_property_of(c, CONFIG_SSL_CLIENT_AUTH)
+                        : what_asks_for_tls(c),
                     "wants ssl.trustStore.location, or no client's certificate would do; without "
                     "certificates of clients: ssl.clientAuth=none");
 }
@@ -101,6 +112,6 @@ void config_check_tls(struct config *c)
     if (config_text(c, CONFIG_SSL_KEYSTORE)[0] != 0)
         check_store(c, CONFIG_SSL_KEYSTORE, CONFIG_SSL_KEYSTORE_TYPE);
     else
-        config_tell(c, CONFIG_WRONG, NULL, "TLS for clients wants ssl.keyStore.location");
+        config_tell(c, CONFIG_WRONG, what_asks_for_tls(c), "wants ssl.keyStore.location");
     check_clients_certificates(c);
 }

@@ -43,9 +43,8 @@ static int read_config(int argc, char **argv, const struct arguments *a, struct 
     const char *algorithm = config_text(config, CONFIG_DIGEST_ALG);
     if (digest_auth_select(algorithm))
         return 0;
-    struct property p = {"DigestAuthenticationProvider.digestAlg", NULL, 0};
-    p.value = config->values[CONFIG_DIGEST_ALG].text;
-    config_tell(config, CONFIG_WRONG, &p, "no such digest algorithm here");
+    config_tell(config, CONFIG_WRONG, config_property_of(config, CONFIG_DIGEST_ALG),
+                "must be a digest that OpenSSL has: SHA1, SHA-256, SHA-512, SHA3-256, ...");
     return -1;
 }
 

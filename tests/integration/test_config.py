@@ -205,6 +205,22 @@ def test_minimum_of_the_session_timeout_may_not_be_above_its_maximum(tmp_path):
     assert note["file"] == f"{path}:3" and "8000" in note["text"]
 
 
+@pytest.mark.parametrize("line, allowed", [
+    ("maxSessionTimeout=5", "minSessionTimeout (6000)"),
+    ("secureClientPort=2281", "wants ssl.keyStore.location"),
+    ("client.portUnification=true", "wants ssl.keyStore.location"),
+    ("DigestAuthenticationProvider.digestAlg=SHA9", "SHA-256"),
+])
+def test_values_that_do_not_fit_the_rest_are_refused_with_their_place(tmp_path, line, allowed):
+    path = tmp_path / "zoo.cfg"
+    path.write_text(f"dataDir={tmp_path}\nclientPort=0\n{line}\n")
+    done = check(path)
+    assert done.returncode == 2
+    told = notes(done, "config_refused")
+    assert {(note["file"], note["key"]) for note in told} == {(f"{path}:3", line.split("=")[0])}
+    assert allowed in told[0]["text"]
+
+
 def test_one_server_line_stands_alone_and_several_are_an_ensemble(tmp_path):
     path = tmp_path / "zoo.cfg"
     base = f"dataDir={tmp_path}\nclientPort={free_port()}\n"
