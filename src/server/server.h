@@ -280,6 +280,8 @@ void storage_past_drop_all(struct server *s);
 /* ---- windows.c ---- */
 void windows_init(struct server *s, const struct recovery *r);
 int windows_open(struct server *s, struct err *err);
+/* There is a newer snapshot: what last_snapshot tells. */
+void windows_snapshot_written(struct server *s, int64_t zxid);
 void windows_snapshot_done(struct server *s, int status, int64_t zxid, const char *path);
 /* What a step said, for whoever looks. */
 void windows_trace(struct server *s, const struct trace_effect *t);

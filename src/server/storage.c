@@ -332,8 +332,7 @@ static void on_snapshot_finished(struct server *s, const struct snapthread_repor
     tell_snapshot(r);
     if (r->status == 0) {
         metric_add_sample(m, METRIC_SNAPSHOTTIME, (uint64_t)(r->elapsed_ns / NS_PER_MS));
-        s->info.last_snapshot_zxid = r->zxid;
-        s->info.last_snapshot_wall_s = loop_wall_ms(&s->loop) / 1000;
+        windows_snapshot_written(s, r->zxid);
     } else {
         metric_inc(m, METRIC_SNAPSHOT_ERROR_COUNT);
     }

@@ -274,10 +274,8 @@ static void truncated(struct server *s, struct storage_work *w)
 static void installed(struct server *s, struct storage_work *w)
 {
     tell(w, "state_installed", "state_not_installed");
-    if (!w->failed) {
-        s->info.last_snapshot_zxid = w->zxid;
-        s->info.last_snapshot_wall_s = loop_wall_ms(&s->loop) / 1000;
-    }
+    if (!w->failed)
+        windows_snapshot_written(s, w->zxid);
     server_step(s, &(struct node_event){.type = NODE_INSTALLED, .failed = w->failed});
     server_carry_out(s);
 }

@@ -118,6 +118,12 @@ static int ask_snapshot(void *driver, struct err *err)
     return 0;
 }
 
+void windows_snapshot_written(struct server *s, int64_t zxid)
+{
+    s->info.last_snapshot_zxid = zxid;
+    s->info.last_snapshot_wall_s = loop_wall_ms(&s->loop) / 1000;
+}
+
 /* The new state must be on disk before anything is built upon it: otherwise a crash would replay
  * later transactions onto the old state. So it is written at once, as the newest snapshot, under a
  * zxid that nothing in the log is beyond; until it is durable, nobody is served. */
@@ -137,7 +143,8 @@ static int restore(struct server *s, const char *path, struct err *err)
     int64_t restored_zxid = tree_last_zxid(r.tree);
     int64_t zxid = restored_zxid > st->appended_zxid ? restored_zxid : st->appended_zxid;
     int64_t served_zxid = tree_last_zxid(node_tree(s->node));
-    tree_set_last_zxid(r.tree, zxid > served_zxid ? zxid : served_zxid);
+    int64_t snapshot_zxid = zxid > served_zxid ? zxid : served_zxid;
+    tree_set_last_zxid(r.tree, snapshot_zxid);
     struct snapfile_options options;
     options_snapfile(s->config, &options);
     rc = datadir_write_snapshot(st->fs, st->snap_dir, r.tree, r.sessions, r.session_count, &options,
@@ -154,6 +161,7 @@ static int restore(struct server *s, const char *path, struct err *err)
     r.tree = NULL;
     recovery_deinit(&r);
     server_carry_out(s);
+    windows_snapshot_written(s, snapshot_zxid);
     metric_add_sample(node_metrics(s->node), METRIC_RESTORE_TIME,
                       (uint64_t)((loop_clock_ns() - begun_ns) / NS_PER_MS));
     admin_restore_done(s->windows.admin, 0, restored_zxid);
@@ -273,6 +281,8 @@ void windows_init(struct server *s, const struct recovery *r)
         .snapshot = ask_snapshot,
         .restore = ask_restore,
     };
+    if (r->files.empty && !r->files.untrusted)
+        windows_snapshot_written(s, 0); /* by recovery_run, just now */
 }
 
 /* ---- the HTTP port ---- */
