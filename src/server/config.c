@@ -151,13 +151,17 @@ static const char *effect_text(enum config_effect effect)
 {
     switch (effect) {
     case CONFIG_EFFECT_ENSEMBLE:
-        return "has no effect yet: it concerns an ensemble";
+        return "has no effect yet, in an ensemble either";
     case CONFIG_EFFECT_TLS:
         return "has no effect yet: TLS is for clients alone";
     case CONFIG_EFFECT_SASL:
         return "has no effect yet: SASL is DIGEST-MD5 for clients alone";
     case CONFIG_EFFECT_LATER:
         return "has no effect yet";
+    case CONFIG_EFFECT_CLASS:
+        return "has no effect: it names a class of Java's; world, ip, digest, x509, sasl and "
+               "ensemble "
+               "are built in";
     case CONFIG_EFFECT_NOTHING:
         return "has no effect: what it tunes in ZooKeeper does not exist here";
     case CONFIG_EFFECT_OBEYED:

@@ -7,8 +7,8 @@
  * (yes, no), TEXT (max = longest in bytes, 0 = any), and CHOICE, whose default is followed by what
  * else is allowed ("a|b|c": the first is the default). Effects: OBEYED; CLAMPED is obeyed, but a
  * value below the minimum is raised to it with a warning, as ZooKeeper does. The others cause a
- * warning when the key is there: ENSEMBLE, TLS, SASL, LATER (not built yet), NOTHING (it tunes
- * threads, caches or the JVM, of which there is nothing here).
+ * warning when the key is there: ENSEMBLE, TLS, SASL, LATER (not built yet), CLASS (it names one of
+ * Java's), NOTHING (it tunes threads, caches or the JVM, of which there is nothing here).
  *
  * A key k that ZooKeeper reads as system property zookeeper.k stands here as k; both are taken. */
 #ifndef CAUCUS_SERVER_CONFIG_TABLE_H
@@ -305,7 +305,7 @@
     Z("server.", OBEYED) \
     Z("group", OBEYED) \
     Z("weight", OBEYED) \
-    Z("authProvider.", LATER) \
+    Z("authProvider.", CLASS) \
     Z("superUser.", OBEYED) \
     Z("metricsProvider.", NOTHING)
 /* clang-format on */

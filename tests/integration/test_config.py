@@ -17,7 +17,7 @@ KEYS = config_table.keys()
 OBEYED = ("OBEYED", "CLAMPED")
 # The wording of the log for each way of having no effect.
 EXCUSES = {
-    "ENSEMBLE": "concerns an ensemble",
+    "ENSEMBLE": "in an ensemble either",
     "TLS": "TLS is for clients alone",
     "SASL": "DIGEST-MD5 for clients alone",
     "LATER": "has no effect yet",

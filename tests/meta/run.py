@@ -269,6 +269,7 @@ SETTING_STATES = {
     "TLS": "no effect yet: TLS",
     "SASL": "no effect yet: SASL",
     "LATER": "no effect yet: not built",
+    "CLASS": "no effect: a class of Java's",
     "NOTHING": "no effect: what it tunes does not exist here",
 }
 

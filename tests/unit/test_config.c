@@ -358,6 +358,7 @@ static void families_of_keys_are_known(void **state)
     assert_int_equal(t.count, 2); /* superUser.* is obeyed */
     for (size_t i = 0; i < t.count; i++)
         assert_int_equal(t.notes[i].severity, CONFIG_NO_EFFECT);
+    assert_non_null(strstr(t.notes[0].text, "are built in"));
     config_deinit(&c);
 }
 
