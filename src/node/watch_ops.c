@@ -57,20 +57,6 @@ static void tell(struct firing *f, struct client *c, int32_t type, struct slice 
     if (f->frame.len == 0)
         f->frame = put_event(f->zxid, type, path, f->fx);
     send_event(f->n, c, f->frame, f->fx);
-    switch (type) {
-    case ZK_EVENT_NODE_CREATED:
-        metric_add_sample(&f->n->metrics, METRIC_NODE_CREATED_WATCH_COUNT, 1);
-        break;
-    case ZK_EVENT_NODE_DELETED:
-        metric_add_sample(&f->n->metrics, METRIC_NODE_DELETED_WATCH_COUNT, 1);
-        break;
-    case ZK_EVENT_NODE_DATA_CHANGED:
-        metric_add_sample(&f->n->metrics, METRIC_NODE_CHANGED_WATCH_COUNT, 1);
-        break;
-    default:
-        metric_add_sample(&f->n->metrics, METRIC_NODE_CHILDREN_WATCH_COUNT, 1);
-        break;
-    }
 }
 
 /* Thousands that watch one znode were asked for by nobody since they began to: none of their memory
@@ -102,6 +88,24 @@ static enum watch_trigger trigger_of(enum tree_change_type type)
     return WATCH_TRIGGER_DATA_CHANGED;
 }
 
+/* How many watchers an event had, as WatchManager counts them: also those who must not hear of it.
+ */
+static void count_watchers(struct node_metrics *m, enum tree_change_type type,
+                           struct watch_told told)
+{
+    static const enum metric_summary of_node[] = {
+        [TREE_CREATED] = METRIC_NODE_CREATED_WATCH_COUNT,
+        [TREE_DELETED] = METRIC_NODE_DELETED_WATCH_COUNT,
+        [TREE_DATA_CHANGED] = METRIC_NODE_CHANGED_WATCH_COUNT,
+    };
+    if (told.node > 0)
+        metric_add_sample(m, of_node[type], told.node);
+    if (told.node_child > 0)
+        metric_add_sample(m, of_node[type], told.node_child);
+    if (told.parent > 0)
+        metric_add_sample(m, METRIC_NODE_CHILDREN_WATCH_COUNT, told.parent);
+}
+
 /* What was written is counted for its namespace on the way (DataTree does both in one place). */
 void fire_watches(struct node *n, int64_t zxid, struct effects *fx)
 {
@@ -109,7 +113,8 @@ void fire_watches(struct node *n, int64_t zxid, struct effects *fx)
         const struct tree_change *change = &n->tree_fx.changes[i];
         metric_namespace_write(&n->metrics, change->path, change->data_bytes);
         struct firing f = {.n = n, .change = change, .zxid = zxid, .fx = fx};
-        watch_fire(n->watches, trigger_of(change->type), change->path, notify, &f);
+        count_watchers(&n->metrics, change->type,
+                       watch_fire(n->watches, trigger_of(change->type), change->path, notify, &f));
     }
 }
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 import rawzk
-from rawzk import EPHEMERAL, create, exists, get_children, get_data
+from rawzk import EPHEMERAL, create, delete, exists, get_children, get_data, set_data
 from server import Server
 
 SERVER_CONFIG = {"4lw.commands.whitelist": "*"}
@@ -229,6 +229,35 @@ def test_mntr_counts(server, s, root):
 
 
 @pytest.mark.apache_only_since("3.9")
+def test_mntr_samples_how_many_watchers_each_event_had(server, s, root):
+    def moved():
+        lines = server.four_letter("mntr").rstrip("\n").split("\n")
+        values = dict(line.removeprefix("zk_").split("\t", 1) for line in lines)
+        told = {event: tuple(float(values[f"{what}_node_{event}_watch_count"]) for what in ("cnt", "sum"))
+                for event in ("created", "deleted", "changed", "children")}
+        by = {event: tuple(now - then for now, then in zip(told[event], before.get(event, (0, 0)))) for event in told}
+        before.update(told)
+        return by
+
+    before = {}
+    moved()
+    three = [server.session() for _ in range(3)]
+    for w in three:
+        w.err(exists(f"{root}/a", watch=True))
+        w.ok(get_children(root, watch=True))
+    s.ok(create(f"{root}/a"))
+    assert moved() == {"created": (1, 3), "deleted": (0, 0), "changed": (0, 0), "children": (1, 3)}
+    for w in three:
+        w.ok(get_data(f"{root}/a", watch=True))
+    s.ok(set_data(f"{root}/a", b"1"))
+    assert moved() == {"created": (0, 0), "deleted": (0, 0), "changed": (1, 3), "children": (0, 0)}
+    for w in three[:2]:
+        w.ok(get_data(f"{root}/a", watch=True))
+        w.ok(get_children(f"{root}/a", watch=True))
+    s.ok(delete(f"{root}/a"))  # one event for each, though both tables have it
+    assert moved() == {"created": (0, 0), "deleted": (2, 4), "changed": (0, 0), "children": (0, 0)}
+
+
 def test_mntr_has_every_name_of_apache(server):
     keys = {
         line.split("\t")[0].removeprefix("zk_")
