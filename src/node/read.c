@@ -174,8 +174,9 @@ static int32_t answer_all_children_number(struct node *n, struct dec *d, struct 
         return ZK_MARSHALLINGERROR;
     const struct znode *z;
     int32_t err = find_readable(n, req.path, who, &z);
+    /* Below "", the root's other name, the root is one more (DataTree.getAllChildrenNumber). */
     if (err == 0)
-        buf_put_i32(out, (int32_t)tree_descendant_count(n->tree, z));
+        buf_put_i32(out, (int32_t)tree_descendant_count(n->tree, z) + (req.path.len == 0));
     return err;
 }
 

@@ -437,6 +437,7 @@ def test_get_all_children_number_of_the_root_counts_every_node_but_itself_and_on
 
     # Apache subtracts the root twice: it has a second name, "".
     assert s.ok(rawzk.get_all_children_number("/")) == count("/")
+    assert s.ok(rawzk.get_all_children_number("")) == count("/") + 1
 
 
 def test_who_am_i_of_a_stranger_is_the_address(s):
