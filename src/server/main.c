@@ -6,6 +6,7 @@
 #include "server/digest_auth.h"
 #include "server/local_ensemble.h"
 #include "server/server.h"
+#include "tls/context.h"
 
 static void tell_note(void *arg, const struct config_note *note)
 {
@@ -48,17 +49,36 @@ static int read_config(int argc, char **argv, const struct arguments *a, struct 
     return -1;
 }
 
+/* What a start reads besides, and would fail at. */
+static int check_files(struct config *c)
+{
+    struct err err;
+    struct tls_context *tls = NULL;
+    if (config_has_tls(c) && options_tls(c, &tls, &err) < 0)
+        config_tell(c, CONFIG_WRONG, NULL, "%s", err.text);
+    tls_context_free(tls);
+    struct sasl *sasl = NULL;
+    if (sasl_open(c, &sasl, &err) < 0)
+        config_tell(c, CONFIG_WRONG, config_property_of(c, CONFIG_JAAS), "%s", err.text);
+    sasl_close(sasl);
+    return c->wrong_count > 0 ? -1 : 0;
+}
+
+static int check(struct config *c)
+{
+    if (check_files(c) < 0)
+        return SERVER_EXIT_USAGE;
+    printf("the configuration is right\n");
+    return SERVER_EXIT_OK;
+}
+
 static int serve(int argc, char **argv, const struct arguments *a, int64_t started_ns)
 {
     struct config config;
     config_init(&config, tell_note, NULL);
     int code = SERVER_EXIT_USAGE;
     if (read_config(argc, argv, a, &config) == 0) {
-        code = SERVER_EXIT_OK;
-        if (a->action == ARGUMENTS_CHECK)
-            printf("the configuration is right\n");
-        else
-            code = server_run(&config, started_ns);
+        code = a->action == ARGUMENTS_CHECK ? check(&config) : server_run(&config, started_ns);
     }
     config_deinit(&config);
     return code;

@@ -7,6 +7,7 @@ import subprocess
 import config_table
 import pytest
 import rawzk
+from certs import Certs
 from peers import caucusd
 from ports import free_port
 from rawzk import create, exists
@@ -95,7 +96,18 @@ def test_table_is_read_whole():
 
 
 def test_every_key_in_one_file_is_accepted_and_those_without_effect_are_told(tmp_path):
-    values = {key.name: a_good_value(key, tmp_path) for key in KEYS}
+    certs = Certs(tmp_path / "certs")
+    password = tmp_path / "password"
+    password.write_text("secret\n")
+    values = {key.name: a_good_value(key, tmp_path) for key in KEYS} | {
+        "ssl.keyStore.location": certs.make("server"),
+        "ssl.keyStore.passwordPath": password,
+        "ssl.trustStore.location": certs.ca,
+        "ssl.trustStore.passwordPath": password,
+        "ssl.protocol": "TLSv1.2",
+        "ssl.enabledProtocols": "TLSv1.3,TLSv1.2",
+        "ssl.ciphersuites": "TLS_AES_128_GCM_SHA256",
+    }
     lines = [f"{name}={value}" for name, value in values.items() if value is not None]
     path = tmp_path / "zoo.cfg"
     path.write_text("\n".join(lines) + "\n")
@@ -219,6 +231,19 @@ def test_values_that_do_not_fit_the_rest_are_refused_with_their_place(tmp_path, 
     told = notes(done, "config_refused")
     assert {(note["file"], note["key"]) for note in told} == {(f"{path}:3", line.split("=")[0])}
     assert allowed in told[0]["text"]
+
+
+@pytest.mark.parametrize("lines, file", [
+    (["java.security.auth.login.config=/absent.conf"], "/absent.conf"),
+    (["secureClientPort=2281", "ssl.clientAuth=none", "ssl.keyStore.location=/absent.pem"], "/absent.pem"),
+])
+def test_files_that_a_start_would_fail_at_are_told_before(tmp_path, lines, file):
+    path = tmp_path / "zoo.cfg"
+    path.write_text(f"dataDir={tmp_path}\nclientPort=0\n" + "".join(f"{line}\n" for line in lines))
+    done = check(path)
+    assert done.returncode == 2 and done.stdout == ""
+    (note,) = notes(done, "config_refused")
+    assert file in note["text"]
 
 
 def test_one_server_line_stands_alone_and_several_are_an_ensemble(tmp_path):
