@@ -159,9 +159,8 @@ static const char *effect_text(enum config_effect effect)
     case CONFIG_EFFECT_LATER:
         return "has no effect yet";
     case CONFIG_EFFECT_CLASS:
-        return "has no effect: it names a class of Java's; world, ip, digest, x509, sasl and "
-               "ensemble "
-               "are built in";
+        return "has no effect: it names a class of Java's; world, auth, digest, ip, x509, sasl "
+               "and ensemble are built in";
     case CONFIG_EFFECT_NOTHING:
         return "has no effect: what it tunes in ZooKeeper does not exist here";
     case CONFIG_EFFECT_OBEYED:

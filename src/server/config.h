@@ -121,6 +121,8 @@ double config_real(const struct config *c, enum config_id id);
 bool config_flag(const struct config *c, enum config_id id);
 const char *config_text(const struct config *c, enum config_id id); /* never NULL */
 bool config_given(const struct config *c, enum config_id id);
+/* Whether its value is nothing to be shown: passwords and superDigest, whatever stands before. */
+bool config_is_secret(const char *key);
 
 /* ---- TLS for clients (config_tls.c) ---- */
 bool config_has_tls(const struct config *c); /* secureClientPort, or client.portUnification */

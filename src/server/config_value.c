@@ -112,3 +112,15 @@ int config_parse_value(const struct config_key *key, const char *text, struct co
     }
     return 0;
 }
+
+bool config_is_secret(const char *key)
+{
+    static const char *const ends[] = {"password", "Password", "superDigest"};
+    size_t len = strlen(key);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        size_t end = strlen(ends[i]);
+        if (len >= end && strcmp(key + len - end, ends[i]) == 0)
+            return true;
+    }
+    return false;
+}

@@ -12,6 +12,7 @@ struct reader {
     const uint8_t *at, *end;
     int line; /* of `at`, from 1 */
     struct buf logical;
+    const uint8_t *logical_begin; /* in the text */
     int logical_line;
 };
 
@@ -69,6 +70,7 @@ static bool read_logical(struct reader *r)
         next_line(r, end);
     }
 
+    r->logical_begin = r->at;
     r->logical_line = r->line;
     for (;;) {
         const uint8_t *end = line_end(r);
@@ -208,6 +210,36 @@ int properties_parse(struct slice text, struct properties *ret, struct err *err)
     }
     *ret = p;
     return 0;
+}
+
+static bool has_secret(struct slice line, bool (*is_secret)(const char *key))
+{
+    size_t end = key_end(line);
+    char *key = unescape(slice_of(line.ptr, end));
+    bool secret = key != NULL && value_begin(line, end) < line.len && is_secret(trimmed(key));
+    free(key);
+    return secret;
+}
+
+void properties_hide(struct slice text, bool (*is_secret)(const char *key), struct buf *out)
+{
+    if (text.len == 0)
+        return;
+    struct reader r = {.at = text.ptr, .end = text.ptr + text.len, .line = 1};
+    const uint8_t *copied = text.ptr;
+    while (read_logical(&r)) {
+        struct slice line = buf_slice(&r.logical);
+        if (line.len == 0 || !has_secret(line, is_secret))
+            continue;
+        buf_put(out, copied, (size_t)(r.logical_begin - copied));
+        if (line.ptr[0] == '#' || line.ptr[0] == '!') /* behind a continued line without a text */
+            buf_put_u8(out, '\\');
+        buf_put(out, line.ptr, key_end(line));
+        buf_put_slice(out, slice_str("=***\n"));
+        copied = r.at;
+    }
+    buf_put(out, copied, (size_t)(r.end - copied));
+    buf_deinit(&r.logical);
 }
 
 void properties_deinit(struct properties *p)

@@ -12,6 +12,7 @@
 #ifndef CAUCUS_SERVER_PROPERTIES_H
 #define CAUCUS_SERVER_PROPERTIES_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/slice.h"
 
@@ -31,6 +32,9 @@ struct properties {
 int properties_parse(struct slice text, struct properties *ret, struct err *err);
 /* One more, or another value for a key that is there. */
 void properties_set(struct properties *p, const char *key, const char *value, int line);
+/* Appends the text with *** for the values of the keys that `is_secret` knows; all else as it is.
+ */
+void properties_hide(struct slice text, bool (*is_secret)(const char *key), struct buf *out);
 void properties_deinit(struct properties *p);
 
 #endif

@@ -182,7 +182,8 @@ static int ask_restore(void *driver, const char *path, struct err *err)
 
 /* ---- what they see ---- */
 
-/* The file as it is, or what the command line amounts to. */
+/* The file, or what the command line amounts to. Nobody is asked who he is on that port: secrets
+ * are not in it. */
 static char *config_as_text(const struct config *c)
 {
     FILE *f = c->file != NULL ? fopen(c->file, "re") : NULL;
@@ -195,15 +196,21 @@ static char *config_as_text(const struct config *c)
         fclose(f);
     for (size_t i = 0; f == NULL && i < c->properties.count; i++)
         buf_printf(&text, "%s=%s\n", c->properties.items[i].key, c->properties.items[i].value);
-    buf_put_u8(&text, 0);
-    return (char *)text.ptr;
+    struct buf shown = {0};
+    properties_hide(buf_slice(&text), config_is_secret, &shown);
+    buf_deinit(&text);
+    buf_put_u8(&shown, 0);
+    return (char *)shown.ptr;
 }
 
 static struct server_setting *settings_of(const struct config *c)
 {
     struct server_setting *all = mem_calloc(CONFIG_KEY_COUNT, sizeof *all);
-    for (int id = 0; id < CONFIG_KEY_COUNT; id++)
-        all[id] = (struct server_setting){config_key(id)->name, config_text(c, id)};
+    for (int id = 0; id < CONFIG_KEY_COUNT; id++) {
+        const char *key = config_key(id)->name, *value = config_text(c, id);
+        bool hidden = value[0] != 0 && config_is_secret(key);
+        all[id] = (struct server_setting){key, hidden ? "***" : value};
+    }
     return all;
 }
 

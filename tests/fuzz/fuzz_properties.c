@@ -37,6 +37,18 @@ static void check_items(const struct properties *p, struct slice text)
     }
 }
 
+static bool nothing(const char *key)
+{
+    (void)key;
+    return false;
+}
+
+static bool everything(const char *key)
+{
+    (void)key;
+    return true;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct properties first, second;
@@ -56,6 +68,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         FUZZ_CHECK(strcmp(first.items[i].key, second.items[i].key) == 0 &&
                        strcmp(first.items[i].value, second.items[i].value) == 0,
                    "the same keys and values");
+    struct buf shown = {0};
+    properties_hide(text, nothing, &shown);
+    FUZZ_CHECK(slice_eq(buf_slice(&shown), text), "with nothing to hide it is as it was");
+    buf_clear(&shown);
+    properties_hide(text, everything, &shown);
+    properties_deinit(&second);
+    FUZZ_CHECK(properties_parse(buf_slice(&shown), &second, &err) == 0 &&
+                   second.count == first.count,
+               "hidden, it can be read");
+    for (size_t i = 0; i < second.count; i++)
+        FUZZ_CHECK(second.items[i].value[0] == 0 || strcmp(second.items[i].value, "***") == 0,
+                   "and tells nothing");
+    buf_deinit(&shown);
     buf_deinit(&again);
     properties_deinit(&first);
     properties_deinit(&second);

@@ -153,6 +153,36 @@ static void a_zero_byte_is_refused(void **state)
     assert_int_equal(properties_parse(slice_of("a=1\0002\n", 6), &p, &err), ERR_INVALID);
 }
 
+static bool is_the_word(const char *key)
+{
+    return strcmp(key, "the word") == 0;
+}
+
+static void secrets_are_hidden_and_all_else_is_as_it_was(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *shown;
+    } cases[] = {
+        {"", ""},
+        {"a=1\n", "a=1\n"},
+        {"the\\ word=x\n", "the\\ word=***\n"},
+        {"#the\\ word=x\n a = b \n\tthe\\ word : x y\r\nc",
+         "#the\\ word=x\n a = b \n\tthe\\ word=***\nc"},
+        {"the\\ word=x\\\n  y\\\n  z\nthe\\ word2=x", "the\\ word=***\nthe\\ word2=x"},
+        {"\\u0074he\\ word\\\n =x", "\\u0074he\\ word=***\n"},
+        {"the\\ word=x\nthe\\ word=y", "the\\ word=***\nthe\\ word=***\n"},
+        {"the\\ word=\nthe\\ word", "the\\ word=\nthe\\ word"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct buf shown = {0};
+        properties_hide(slice_str(cases[i].text), is_the_word, &shown);
+        buf_put_u8(&shown, 0);
+        assert_string_equal(shown.ptr, cases[i].shown);
+        buf_deinit(&shown);
+    }
+}
+
 static void every_prefix_of_a_wild_file_is_parsed_or_refused(void **state)
 {
     (void)state;
@@ -185,6 +215,7 @@ int main(void)
         cmocka_unit_test(bytes_above_ascii_are_taken_as_they_are),
         cmocka_unit_test(a_malformed_unicode_escape_is_refused_with_its_line),
         cmocka_unit_test(a_zero_byte_is_refused),
+        cmocka_unit_test(secrets_are_hidden_and_all_else_is_as_it_was),
         cmocka_unit_test(every_prefix_of_a_wild_file_is_parsed_or_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
