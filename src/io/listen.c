@@ -128,14 +128,17 @@ static int open_named(const struct listener_options *o, int *ret_fd, struct err 
 
 static int refused(const struct listener_options *o, int error, struct err *err)
 {
-    char text[LISTEN_ADDRESS_BYTES] = "every address";
+    if (o->at == NULL && o->address == NULL)
+        return err_set(err, ERR_IO, "listen on port %d of every address: %s", o->port,
+                       strerror(error));
+    char text[LISTEN_ADDRESS_BYTES];
     int port = o->port;
     if (o->at != NULL) {
         listen_address_text(o->at, text);
         port = listen_address_port(o->at);
     }
     return err_set(err, ERR_IO, "listen on port %d of '%s': %s", port,
-                   o->address != NULL ? o->address : text, strerror(error));
+                   o->at != NULL ? text : o->address, strerror(error));
 }
 
 int listen_socket(const struct listener_options *options, struct err *err)

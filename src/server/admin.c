@@ -142,18 +142,23 @@ int admin_create(const struct admin_options *options, struct server_info *info, 
         a->console = console_create(a);
 
     int rc = 0;
+    const char *whose = "HTTP";
     a->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (a->epoll_fd < 0)
         rc = err_set(err, ERR_IO, "epoll: %s", strerror(errno));
-    if (rc == 0 && options->enabled)
+    if (rc == 0 && options->enabled) {
+        whose = "admin.serverPort";
         rc = endpoint_start(&a->main, options->address, options->port, options->idle_timeout_ms,
                             err);
-    if (rc == 0 && options->metrics_enabled)
+    }
+    if (rc == 0 && options->metrics_enabled) {
+        whose = "metricsProvider.httpPort";
         rc = endpoint_start(&a->metrics, options->metrics_address, options->metrics_port,
                             options->idle_timeout_ms, err);
+    }
     if (rc != 0) {
         admin_free(a);
-        return err_wrap(err, rc, "HTTP");
+        return err_wrap(err, rc, "%s", whose);
     }
     *ret = a;
     return 0;

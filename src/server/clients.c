@@ -482,7 +482,8 @@ static int listen_at(struct server *s, const char *address, int port, bool tls,
         .on_trouble = on_accept_trouble,
         .arg = s,
     };
-    return listener_open(&s->loop, &options, ret, err);
+    int rc = listener_open(&s->loop, &options, ret, err);
+    return rc < 0 ? err_wrap(err, rc, "%s", tls ? "secureClientPort" : "clientPort") : 0;
 }
 
 static int listen_plain(struct server *s, const char *address, int port, struct err *err)

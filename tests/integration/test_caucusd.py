@@ -3,6 +3,7 @@
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 import time
 
@@ -69,6 +70,19 @@ def test_wrong_value_is_refused_with_file_and_line(tmp_path, key, value):
     assert done.returncode != 0
     assert f"{path}:3" in done.stderr, done.stderr
     assert key in done.stderr
+
+
+@pytest.mark.parametrize("key", ["clientPort", "admin.serverPort", "metricsProvider.httpPort"])
+def test_a_port_that_cannot_be_had_is_named_by_its_key(tmp_path, key):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        settings = {
+            "clientPortAddress": "127.0.0.1", "admin.serverAddress": "127.0.0.1", "admin.serverPort": free_port(),
+            "metricsProvider.className": "org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider",
+            "metricsProvider.httpHost": "127.0.0.1", "metricsProvider.httpPort": free_port()}
+        done = run(write_config(tmp_path, **(settings | {key: port})))
+    assert done.returncode == 1
+    assert re.search(rf'event=start_failed reason="{key}: listen on .*{port}.*: Address already in use"', done.stderr), done.stderr
 
 
 def test_data_and_port_are_enough(tmp_path):

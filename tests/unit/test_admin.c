@@ -556,7 +556,7 @@ static void a_port_that_is_taken_is_named(void **state)
     assert_int_equal(admin_create(&options, &s->kit->info, &second, &err), ERR_IO);
     assert_null(second);
     char expected[64];
-    snprintf(expected, sizeof expected, "HTTP: listen on 127.0.0.1:%d: ", options.port);
+    snprintf(expected, sizeof expected, "admin.serverPort: listen on 127.0.0.1:%d: ", options.port);
     assert_holds(err.text, expected);
     options.address = "no such address";
     assert_int_equal(admin_create(&options, &s->kit->info, &second, &err), ERR_INVALID);
