@@ -113,6 +113,7 @@ void prep_request(struct prep *p, const struct prep_request *req, struct buf *ou
     }
     put_header(ret, req->op, out);
     bool whole = true;
+    int32_t no_txn_err = 0;
     switch (req->op) {
     case ZK_OP_CREATE_SESSION:
         rec_put_create_session_txn(
@@ -121,31 +122,30 @@ void prep_request(struct prep *p, const struct prep_request *req, struct buf *ou
     case ZK_OP_CLOSE_SESSION:
         close_session_prep(p, req, out);
         break;
-    case ZK_OP_MULTI:
-        ret->err = multi_prep(p, req, out, &whole);
+    case ZK_OP_MULTI: {
+        enum multi_form form;
+        ret->err = multi_prep(p, req, out, &form);
+        whole = form == MULTI_WHOLE;
+        no_txn_err = form == MULTI_NO_TXN ? ret->err : 0;
         break;
+    }
     default: {
         struct dec d = dec_of(req->record);
         struct write_op op = {.type = req->op};
-        int32_t err = req->op == ZK_OP_CHECK ? ZK_UNIMPLEMENTED : 0; /* in a multi only */
-        if (err == 0 && !write_op_get(&d, &op))
-            err = ZK_MARSHALLINGERROR;
-        if (err != 0 && req->always_txn) {
-            put_error(ret, at, err, out);
-            return;
-        }
-        if (err != 0) {
-            out->len = at;
-            *ret = (struct prep_result){.outcome = PREP_NO_TXN, .err = err};
-            return;
-        }
-        ret->err = write_op_prep(p, req, &op, out);
+        if (req->op == ZK_OP_CHECK)
+            no_txn_err = ZK_UNIMPLEMENTED; /* in a multi only */
+        else if (!write_op_get(&d, &op))
+            no_txn_err = ZK_MARSHALLINGERROR;
+        ret->err = no_txn_err != 0 ? no_txn_err : write_op_prep(p, req, &op, out);
         whole = ret->err == 0;
         break;
     }
     }
 
-    if (whole)
+    if (no_txn_err != 0 && !req->always_txn) {
+        out->len = at;
+        *ret = (struct prep_result){.outcome = PREP_NO_TXN, .err = no_txn_err};
+    } else if (whole)
         put_digest(p, ret, out);
     else
         put_error(ret, at, ret->err, out);

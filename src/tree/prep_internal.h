@@ -123,10 +123,15 @@ int32_t write_op_prep(struct prep *p, const struct prep_request *req, const stru
 
 bool multi_is_well_formed(struct dec d);
 
-/* Appends MultiTxn. *ret_whole: false when the request is no multi at all and must become an error
- * txn. Returns 0 or the first error of the parts. */
+enum multi_form {
+    MULTI_WHOLE,
+    MULTI_MALFORMED, /* no multi at all: becomes an error txn */
+    MULTI_NO_TXN,    /* nor that: ZooKeeper stumbles before it has taken a zxid */
+};
+
+/* Appends MultiTxn if it is one. Returns 0 or the first error of the parts. */
 int32_t multi_prep(struct prep *p, const struct prep_request *req, struct buf *out,
-                   bool *ret_whole);
+                   enum multi_form *ret_form);
 
 /* ---- sessions (prep_session.c) ---- */
 

@@ -296,6 +296,18 @@ def test_unknown_create_flag_in_a_multi_is_a_marshalling_error(s, root):
     assert s.err(multi(create(f"{root}/x", flags=99))) == MARSHALLINGERROR
 
 
+@pytest.mark.apache_only_since("3.9")
+def test_malformed_multi_takes_a_zxid_unless_it_is_for_a_null_acl(s, root):
+    before = s.call(exists(root)).zxid
+    assert s.call(Op(MULTI, multi(create(f"{root}/x")).body[:-1], None)).zxid == before + 1
+    for first in (create(f"{root}/x"), get_data(root)):
+        reply = s.call(multi(first, create(f"{root}/y", acl=None)))
+        assert (reply.err, reply.zxid) == (MARSHALLINGERROR, before + 1)
+    # A read behind a write is found out before it.
+    assert s.call(multi(create(f"{root}/x"), get_data(root), create(f"{root}/y", acl=None))).zxid == before + 2
+    assert s.call(exists(root)).zxid == before + 2
+
+
 def test_multi_in_a_multi_is_a_marshalling_error(s, root):
     assert s.err(multi(multi(create(f"{root}/a")))) == MARSHALLINGERROR
 

@@ -246,15 +246,49 @@ static void create_parts_with_flags_that_cannot_be_make_it_an_error_txn(void **s
         assert_no_multi(k);
     }
     kit_multi_begin(k);
+    kit_part_delete(k, NULL, -1);
+    assert_no_multi(k);
+    kit_commit_all(k);
+}
+
+static void part_with_a_null_acl(struct kit *k, const char *path, int32_t flags)
+{
     kit_part_header(k, ZK_OP_CREATE);
-    rec_put_slice(&k->record, slice_str("/a"));
+    rec_put_slice(&k->record, path ? slice_str(path) : (struct slice){0});
     rec_put_slice(&k->record, slice_str(""));
-    buf_put_i32(&k->record, -1); /* a null ACL */
-    buf_put_i32(&k->record, 0);
+    buf_put_i32(&k->record, -1);
+    buf_put_i32(&k->record, flags);
+}
+
+/* Whatever stands around it, unless what comes before it is no multi already. */
+static void a_null_acl_makes_no_txn(void **state)
+{
+    struct kit *k = *state;
+    kit_multi_begin(k);
+    kit_part_delete(k, NULL, -1);
+    part_with_a_null_acl(k, NULL, ZK_CREATE_TTL);
+    kit_part_header(k, ZK_OP_EXISTS);
+    int64_t zxid = k->zxid;
+    assert_int_equal(kit_multi_end(k), ZK_MARSHALLINGERROR);
+    assert_int_equal(k->last.outcome, PREP_NO_TXN);
+    assert_int_equal(k->zxid, zxid);
+
+    kit_multi_begin(k);
+    kit_part_header(k, ZK_OP_GET_CHILDREN);
+    rec_put_get_children_request(&k->record, &(struct rec_get_children_request){slice_str("/"), 0});
+    part_with_a_null_acl(k, "/a", 0);
+    assert_int_equal(kit_multi_end(k), ZK_MARSHALLINGERROR);
+    assert_int_equal(k->last.outcome, PREP_NO_TXN);
+
+    kit_multi_begin(k);
+    part_with_a_null_acl(k, "/a", ZK_CREATE_TTL_SEQUENTIAL + 1);
     assert_no_multi(k);
 
     kit_multi_begin(k);
-    kit_part_delete(k, NULL, -1);
+    kit_part_delete(k, "/a", -1);
+    kit_part_header(k, ZK_OP_GET_DATA);
+    rec_put_get_data_request(&k->record, &(struct rec_get_data_request){slice_str("/a"), 0});
+    part_with_a_null_acl(k, "/a", 0);
     assert_no_multi(k);
     kit_commit_all(k);
 }
@@ -321,6 +355,7 @@ int main(void)
         CLAIM(check_reports_the_first_failing_check),
         CLAIM(an_operation_that_does_not_belong_makes_it_an_error_txn),
         CLAIM(create_parts_with_flags_that_cannot_be_make_it_an_error_txn),
+        CLAIM(a_null_acl_makes_no_txn),
         CLAIM(a_part_with_a_null_acl_id_fails_the_whole_request),
         CLAIM(create_ttl_parts_are_what_their_flags_say),
     };
