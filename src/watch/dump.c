@@ -38,6 +38,12 @@ static int compare_watchers(const void *a, const void *b)
     return (x->id > y->id) - (x->id < y->id);
 }
 
+/* As Java writes what is no string. */
+static struct slice shown(const struct path *p)
+{
+    return p->null ? slice_str("null") : path_slice(p);
+}
+
 void watch_each_by_path(const struct watch_table *w, watch_visit *visit, void *arg)
 {
     void **sorted = mem_calloc(w->path_pool.used + 1, sizeof *sorted);
@@ -53,7 +59,7 @@ void watch_each_by_path(const struct watch_table *w, watch_visit *visit, void *a
         for (uint32_t i = p->first; i != NONE; i = w->entries[i].path_next) {
             const struct entry *e = &w->entries[i];
             if (e->how & DATA_TABLE)
-                visit(arg, w->watchers[e->watcher].id, path_slice(p));
+                visit(arg, w->watchers[e->watcher].id, shown(p));
         }
     }
     free(sorted);
@@ -70,7 +76,7 @@ static void visit_watcher(const struct watch_table *w, const struct watcher *who
     }
     sort_pointers(sorted, count, compare_paths);
     for (size_t i = 0; i < count; i++)
-        visit(arg, who->id, path_slice(sorted[i]));
+        visit(arg, who->id, shown(sorted[i]));
     free(sorted);
 }
 

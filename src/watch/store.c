@@ -80,11 +80,16 @@ static uint32_t path_hash(const struct watch_table *w, struct slice path)
     return (uint32_t)hash_slice(path, w->seed);
 }
 
+static bool path_is(const struct path *p, struct slice path)
+{
+    return slice_eq(path_slice(p), path) && p->null == slice_is_null(path);
+}
+
 static uint32_t path_find_hashed(const struct watch_table *w, struct slice path, uint32_t hash)
 {
     size_t at;
     uint32_t i = index_set_first(&w->paths_by_name, hash, &at);
-    while (i != NONE && !slice_eq(path_slice(&w->paths[i]), path))
+    while (i != NONE && !path_is(&w->paths[i], path))
         i = index_set_next(&w->paths_by_name, hash, &at);
     return i;
 }
@@ -112,8 +117,12 @@ uint32_t store_path_intern(struct watch_table *w, struct slice path)
     uint8_t *bytes = slab_alloc(&w->names, path.len + 1);
     if (path.len > 0)
         memcpy(bytes, path.ptr, path.len);
-    w->paths[i] = (struct path){
-        .bytes = bytes, .len = (uint32_t)path.len, .hash = hash, .first = NONE, .last = NONE};
+    w->paths[i] = (struct path){.bytes = bytes,
+                                .len = (uint32_t)path.len,
+                                .hash = hash,
+                                .first = NONE,
+                                .last = NONE,
+                                .null = slice_is_null(path)};
     index_set_put(&w->paths_by_name, hash, i);
     return i;
 }

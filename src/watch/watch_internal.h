@@ -38,8 +38,9 @@ struct path {
     uint32_t hash;
     uint32_t first, last; /* first links free paths too */
     uint32_t entry_count;
-    uint32_t data_count : 31; /* entries of the data table */
+    uint32_t data_count : 30; /* entries of the data table */
     uint32_t crowded : 1;     /* its entries are in table.pairs */
+    uint32_t null : 1;        /* no string, which is another path than the empty one */
 };
 
 struct watcher {

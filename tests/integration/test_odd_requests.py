@@ -80,6 +80,7 @@ def test_empty_digest_credentials_are_credentials(s):
 def test_watches_take_a_null_path_for_a_path(s, mode, kind, other):
     assert s.err(check_watches(None, W_ANY)) == NOWATCHER
     s.ok(add_watch(None, mode))
+    assert s.err(check_watches("", W_ANY)) == NOWATCHER  # which is another
     s.ok(check_watches(None, kind))
     assert s.err(remove_watches(None, other)) == NOWATCHER
     s.ok(remove_watches(None, W_ANY))

@@ -326,6 +326,21 @@ static void dumps_show_the_data_table_sorted(void **state)
     assert_string_equal(s.text, "1M/a 1M/a/x 1M/b 2M/b");
 }
 
+static void a_null_path_is_not_the_empty_one(void **state)
+{
+    struct watch_table *w = *state;
+    struct slice null = {0};
+    watch_add(w, 1, null, WATCH_PERSISTENT);
+    assert_false(watch_contains(w, 1, slice_str(""), ZK_WATCHER_ANY));
+    struct story s = {.len = 0};
+    watch_each_by_path(w, note, &s);
+    assert_string_equal(s.text, "1Mnull");
+    add(w, 1, "", WATCH_PERSISTENT);
+    assert_true(watch_remove(w, 1, null, ZK_WATCHER_ANY));
+    assert_false(watch_contains(w, 1, null, ZK_WATCHER_ANY));
+    assert_true(watch_remove(w, 1, slice_str(""), ZK_WATCHER_ANY));
+}
+
 static void count_call(void *arg, const uint64_t *watchers, size_t count, int32_t type,
                        struct slice path, bool at_parent)
 {
@@ -621,6 +636,7 @@ int main(void)
         CLAIM(counts_are_those_of_watch_manager),
         CLAIM(what_was_found_is_counted_for_each_event),
         CLAIM(dumps_show_the_data_table_sorted),
+        CLAIM(a_null_path_is_not_the_empty_one),
         CLAIM(ten_thousand_watchers_of_one_path_come_fire_and_go),
         CLAIM(a_watcher_of_a_hundred_thousand_paths_goes_alone),
         CLAIM(random_watches_agree_with_a_naive_model),
