@@ -9,6 +9,7 @@
  * Where ZooKeeper 3.9.5 is not followed, because its projection is not what its tree then does:
  * - "" and "/" are one path, so a write to the root sees the outstanding creates below it;
  * - an outstanding setACL is what later requests are checked against, not the list before it;
+ * - a multi that a null ACL id ends leaves nothing of the parts before it;
  * - a closed session's ephemerals no longer count as children of their outstanding parents;
  * - a create whose flags and opcode disagree (container, TTL) projects what the txn will make;
  *   createTTL without a TTL mode, which no ZooKeeper can apply, is refused with BADARGUMENTS;
