@@ -20,8 +20,9 @@ SYSTEM = [b"/", b"/zookeeper", b"/zookeeper/quota", b"/zookeeper/config", b"/zoo
           b"/zookeeper/quota/a", b"/zookeeper/quota/a/b", b"/zookeeper/quota/c"]
 # Nowhere else: right below /zookeeper or its quota they end Apache.
 QUOTA = [b"/zookeeper/quota/" + of + b"/zookeeper_" + kind for of in (b"a", b"a/b", b"c") for kind in (b"limits", b"stats")]
+# None is of blanks alone: to Apache "/ /a" has the quota of "/a".
 ODD = [None, b"", b"a", b"a/b", b"//", b"//a", b"/a/", b"/a//b", b"/.", b"/..", b"/a/.", b"/a/../b", b"/...", b"/a/.b",
-       b"/a\0", b"/\0", b"/\x01", b"/a\x1f", b"/a\x7f", b"/ ", b"/a b", b"/" + b"n" * 300, b"/a" + b"/x" * 40,
+       b"/a\0", b"/\0", b"/\x01", b"/a\x1f", b"/a\x7f", b"/ a", b"/a b", b"/" + b"n" * 300, b"/a" + b"/x" * 40,
        *(f"/{c}".encode() for c in "\x80\x9f\xa0\u03bb\ud7ff\ue000\uf8ff\uf900\uffef\ufff0\uffff")]
 # "Strings that are no UTF-8": where they come back they are others.
 NOT_JAVA = ["/\U0001f600".encode(), b"/\xed\xa0\x80", b"/\xed\xa0\xbd\xed\xb8\x80", b"/\xff\xfe", b"/\xc0\xaf", b"/a\xc3",
