@@ -80,7 +80,6 @@ static bool same_stamp(const struct stamp *a, const struct stamp *b)
            same_time(a->modified, b->modified) && same_time(a->changed, b->changed);
 }
 
-/* Not put off by what comes later: a folder in which there is no quiet would never be looked at. */
 static void on_event(uv_fs_event_t *handle, const char *name, int events, int status);
 
 /* Anew each time: a folder may have been replaced by another one of that name. Before the stamps
@@ -121,6 +120,7 @@ static void on_quiet(uv_timer_t *timer)
         w->o.on_change(w->o.arg);
 }
 
+/* Not put off by what comes later: a folder in which there is no quiet would never be looked at. */
 static void on_event(uv_fs_event_t *handle, const char *name, int events, int status)
 {
     struct file_watch *w = handle->data;
