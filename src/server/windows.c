@@ -1,6 +1,5 @@
 /* windows.c: what four letter words, HTTP commands and metrics see of the server (server_info.h),
  * and their HTTP port on our loop. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -186,15 +185,10 @@ static int ask_restore(void *driver, const char *path, struct err *err)
  * are not in it. */
 static char *config_as_text(const struct config *c)
 {
-    FILE *f = c->file != NULL ? fopen(c->file, "re") : NULL;
     struct buf text = {0};
-    char chunk[4096];
-    size_t got;
-    while (f != NULL && (got = fread(chunk, 1, sizeof chunk, f)) > 0)
-        buf_put(&text, chunk, got);
-    if (f != NULL)
-        fclose(f);
-    for (size_t i = 0; f == NULL && i < c->properties.count; i++)
+    struct err err;
+    bool from_file = c->file != NULL && config_read_whole(c->file, &text, &err) == 0;
+    for (size_t i = 0; !from_file && i < c->properties.count; i++)
         buf_printf(&text, "%s=%s\n", c->properties.items[i].key, c->properties.items[i].value);
     struct buf shown = {0};
     properties_hide(buf_slice(&text), config_is_secret, &shown);

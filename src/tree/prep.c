@@ -145,8 +145,9 @@ void prep_request(struct prep *p, const struct prep_request *req, struct buf *ou
     if (no_txn_err != 0 && !req->always_txn) {
         out->len = at;
         *ret = (struct prep_result){.outcome = PREP_NO_TXN, .err = no_txn_err};
-    } else if (whole)
+    } else if (whole) {
         put_digest(p, ret, out);
-    else
+    } else {
         put_error(ret, at, ret->err, out);
+    }
 }
